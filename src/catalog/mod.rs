@@ -1,0 +1,3 @@
+//! The catalog: sources, manifests, templates, versions, and the form of their inputs.
+
+pub mod form;

@@ -1,0 +1,16 @@
+//! The only store: pool, transactions, migrations, error mapping.
+//!
+//! Invariants: every connection acts as the role `paddock_app`, which owns nothing and cannot
+//! change audit records; a [`Tx`] is opened by a service and never lives across a call to a
+//! provider; a dropped [`Tx`] rolls back. It knows no table of any domain.
+
+mod error;
+mod migrate;
+mod tx;
+
+pub use error::{Constraint, Error};
+pub use migrate::{MigrationState, migrate, migration_state};
+pub use tx::{Db, Tx};
+
+/// The result of a call to the store.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,110 @@
+//! Pool and transactions.
+
+use std::{ops::Deref, ops::DerefMut, str::FromStr, time::Duration};
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
+
+use super::Result;
+
+/// The database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pool: PgPool,
+    options: PgConnectOptions,
+}
+
+impl Db {
+    /// Connects lazily with at most `max_connections`; every connection acts as `paddock_app`
+    /// where that role exists and was granted.
+    pub fn connect(url: &str, max_connections: u32) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url)?.application_name("paddock");
+        Ok(Self::with_options(options, max_connections))
+    }
+
+    /// The same from ready options.
+    pub fn with_options(options: PgConnectOptions, max_connections: u32) -> Self {
+        let pool = PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(Duration::from_secs(10))
+            .after_connect(|connection, _| Box::pin(act_as_app(connection)))
+            .connect_lazy_with(options.clone());
+        Self { pool, options }
+    }
+
+    /// Opens a transaction. It rolls back when dropped without [`Tx::commit`].
+    pub async fn begin(&self) -> Result<Tx> {
+        Ok(Tx(self.pool.begin().await?))
+    }
+
+    /// One connection for reads outside a transaction.
+    pub async fn acquire(&self) -> Result<PoolConnection<Postgres>> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// The pool, for listeners and tests.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// How to connect, with the login role: for migrations.
+    pub fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    /// True when Postgres answers.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query_scalar!("SELECT 1 AS \"one!\"").fetch_one(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+async fn act_as_app(connection: &mut PgConnection) -> std::result::Result<(), sqlx::Error> {
+    // A statement that runs longer than this is a defect; an idle transaction holds back the
+    // vacuum of the queue (docs/ARCHITECTURE.md, time-outs).
+    sqlx::raw_sql(
+        "SET statement_timeout = '15s'; SET idle_in_transaction_session_timeout = '15s'; SET timezone = 'UTC';
+         DO $$ BEGIN
+             IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'paddock_app' AND pg_has_role(oid, 'MEMBER')) THEN
+                 SET ROLE paddock_app;
+             END IF;
+         END $$",
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A transaction. State change, audit record, run and notification share one.
+#[derive(Debug)]
+pub struct Tx(sqlx::Transaction<'static, Postgres>);
+
+impl Tx {
+    /// Commits.
+    pub async fn commit(self) -> Result<()> {
+        Ok(self.0.commit().await?)
+    }
+
+    /// Rolls back at once instead of when dropped.
+    pub async fn rollback(self) -> Result<()> {
+        Ok(self.0.rollback().await?)
+    }
+}
+
+impl Deref for Tx {
+    type Target = PgConnection;
+    fn deref(&self) -> &PgConnection {
+        &self.0
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.0
+    }
+}

@@ -1,0 +1,58 @@
+//! How a provider's call can end when it does not succeed.
+
+use crate::base::{ErrorKind, Kinded};
+
+/// A provider error. The text of `Failed` is shown to the user: the first real error, unwrapped.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// The target refused for good, or the template is wrong: trying again does not help.
+    #[error("{message}")]
+    Failed {
+        /// The first real error, unwrapped, for people.
+        message: String,
+    },
+    /// Something on the way did not answer or was busy: trying again may help.
+    #[error("{message}")]
+    Retryable {
+        /// What did not answer, for people.
+        message: String,
+    },
+    /// The run was canceled and the provider has stopped.
+    #[error("canceled")]
+    Canceled,
+    /// Another attempt holds the run now: nothing of this one may be written any more.
+    #[error("another worker holds this run now")]
+    LeaseLost,
+    /// A defect of ours.
+    #[error("the provider failed inside")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl ProviderError {
+    /// A permanent failure.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::Failed { message: message.into() }
+    }
+
+    /// A failure that may pass.
+    pub fn retryable(message: impl Into<String>) -> Self {
+        Self::Retryable { message: message.into() }
+    }
+
+    /// A defect of ours.
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(source.into())
+    }
+}
+
+impl Kinded for ProviderError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Failed { .. } => ErrorKind::Invalid,
+            Self::Retryable { .. } => ErrorKind::Unavailable,
+            Self::Canceled => ErrorKind::Conflict,
+            Self::LeaseLost => ErrorKind::Stale,
+            Self::Internal(_) => ErrorKind::Internal,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The code that talks to one kind of target: a database server, Terraform, a command.
+//!
+//! Contract. A provider is called by the steps of a run and by nothing else. It never sees
+//! Postgres: what it must keep between attempts goes through [`Host`]. Every call may be repeated
+//! after a crash at any point, with the same [`Job`], and must then lead to the same effect once
+//! (docs/ARCHITECTURE.md tells how each provider survives that). A time-out is *unknown*: read
+//! back before trying again. Cancellation is the token in [`Job::cancel`]: stop soon, in a known
+//! state, and return [`ProviderError::Canceled`].
+
+mod error;
+mod model;
+
+use async_trait::async_trait;
+pub use error::ProviderError;
+pub use model::{Job, Output, Plan, PlanAction, PlanChange, Resource, Stream, Target, TemplateFile};
+
+/// What a provider may ask of the worker that runs it.
+#[async_trait]
+pub trait Host: Send + Sync {
+    /// Writes one log line of the running step. Secrets that the job knows are masked first.
+    async fn log(&self, stream: Stream, line: &str) -> Result<(), ProviderError>;
+
+    /// The environment's provider state as last saved, for example a Terraform state.
+    async fn load_state(&self) -> Result<Option<Vec<u8>>, ProviderError>;
+
+    /// Saves the environment's provider state, encrypted, under the attempt's fencing token: a
+    /// worker that lost its lease gets [`ProviderError::LeaseLost`] and must stop its effects.
+    async fn save_state(&self, state: &[u8]) -> Result<(), ProviderError>;
+}
+
+/// One kind of target. All methods may be called again after a crash.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// The word in manifests: `postgres`, `terraform`, `command`.
+    fn name(&self) -> &'static str;
+
+    /// Whether this process can run it at the moment, for example whether the CLI is installed:
+    /// the reason in words when it cannot.
+    async fn check(&self) -> Result<(), String>;
+
+    /// What apply would do. Writes nothing to the target.
+    async fn plan(&self, job: &Job, host: &dyn Host) -> Result<Plan, ProviderError>;
+
+    /// Makes the target as the job says: create and update.
+    async fn apply(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError>;
+
+    /// Reads outputs and resources back from the target, after an apply.
+    async fn collect(&self, job: &Job, host: &dyn Host) -> Result<(Vec<Output>, Vec<Resource>), ProviderError>;
+
+    /// Removes everything that the environment made. Gone already is success.
+    async fn destroy(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError>;
+
+    /// What is still there of the environment, by read-back: empty when it is really gone.
+    async fn read_back(&self, job: &Job, host: &dyn Host) -> Result<Vec<Resource>, ProviderError>;
+}
