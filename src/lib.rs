@@ -15,4 +15,5 @@ pub mod audit;
 pub mod base;
 pub mod catalog;
 pub mod db;
+pub mod orchestrator;
 pub mod providers;

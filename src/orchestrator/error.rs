@@ -1,0 +1,38 @@
+//! Errors of the orchestrator's use-cases.
+
+use crate::base::{ErrorKind, Kinded};
+use crate::db;
+
+/// What can go wrong with a run, seen from outside of it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such run.
+    #[error("there is no such run")]
+    NotFound,
+    /// The run has ended already.
+    #[error("the run has ended already")]
+    Ended,
+    /// The fencing token is not the current one any more: another attempt holds the run.
+    #[error("another worker holds this run now")]
+    LeaseLost,
+    /// The store.
+    #[error(transparent)]
+    Db(#[from] db::Error),
+}
+
+impl Kinded for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotFound => ErrorKind::NotFound,
+            Self::Ended => ErrorKind::Conflict,
+            Self::LeaseLost => ErrorKind::Stale,
+            Self::Db(error) => error.kind(),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(error.into())
+    }
+}

@@ -1,0 +1,124 @@
+//! Log lines of one attempt: batched, numbered by the database, fenced by the attempt.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::{Mutex, Notify, RwLock};
+
+use super::store::log::{self, NewLine};
+use super::{Event, Signals};
+use crate::base::id::RunId;
+use crate::db::Db;
+use crate::providers::Stream;
+
+/// How long lines wait for company before they are written.
+const PAUSE: Duration = Duration::from_millis(60);
+/// A fuller batch is written at once.
+const BATCH: usize = 200;
+/// Longer lines are cut: a page must stay readable.
+const LONGEST: usize = 8 * 1024;
+
+/// The attempt does not hold the run any more.
+#[derive(Debug, Clone, Copy)]
+pub struct Lost;
+
+/// Collects lines and writes them in batches.
+pub struct LogWriter {
+    db: Db,
+    signals: Signals,
+    run: RunId,
+    attempt: i32,
+    waiting: Mutex<Vec<NewLine>>,
+    filled: Notify,
+    lost: AtomicBool,
+    secrets: RwLock<Vec<SecretString>>,
+}
+
+impl LogWriter {
+    /// A writer for one attempt.
+    pub fn new(db: Db, signals: Signals, run: RunId, attempt: i32) -> Self {
+        Self {
+            db,
+            signals,
+            run,
+            attempt,
+            waiting: Mutex::default(),
+            filled: Notify::new(),
+            lost: AtomicBool::new(false),
+            secrets: RwLock::default(),
+        }
+    }
+
+    /// Values that are masked in every later line (I20). Shorter than 4 characters are left alone:
+    /// masking them would make the log unreadable and say where they are.
+    pub async fn mask(&self, secrets: impl IntoIterator<Item = SecretString>) {
+        let long = secrets.into_iter().filter(|secret| secret.expose_secret().len() >= 4);
+        self.secrets.write().await.extend(long);
+    }
+
+    /// Takes a line.
+    pub async fn write(&self, step: &str, stream: Stream, text: &str) -> Result<(), Lost> {
+        if self.lost.load(Ordering::Relaxed) {
+            return Err(Lost);
+        }
+        let masked = self.clean(text).await;
+        let mut waiting = self.waiting.lock().await;
+        for line in masked.lines() {
+            waiting.push(NewLine { step: step.to_owned(), stream, text: line.to_owned() });
+        }
+        let full = waiting.len() >= BATCH;
+        drop(waiting);
+        if full { self.flush().await } else { Ok(self.filled.notify_one()) }
+    }
+
+    async fn clean(&self, text: &str) -> String {
+        let mut clean: String =
+            text.chars().filter(|c| !c.is_control() || matches!(c, '\t' | '\n' | '\u{1b}')).take(LONGEST).collect();
+        for secret in self.secrets.read().await.iter() {
+            if clean.contains(secret.expose_secret()) {
+                clean = clean.replace(secret.expose_secret(), "••••••");
+            }
+        }
+        clean
+    }
+
+    /// Writes what waits. The lock is held over the write so that lines keep their order.
+    pub async fn flush(&self) -> Result<(), Lost> {
+        let mut waiting = self.waiting.lock().await;
+        if waiting.is_empty() {
+            return if self.lost.load(Ordering::Relaxed) { Err(Lost) } else { Ok(()) };
+        }
+        let written = async {
+            let mut connection = self.db.acquire().await?;
+            log::append(&mut connection, self.run, self.attempt, &waiting).await
+        };
+        match written.await {
+            Ok(true) => {
+                waiting.clear();
+                self.signals.send(Event::Run(self.run));
+                Ok(())
+            }
+            Ok(false) => {
+                self.lost.store(true, Ordering::Relaxed);
+                Err(Lost)
+            }
+            Err(error) => {
+                // Kept for the next try; the heartbeat decides whether the run may go on.
+                tracing::warn!(run.id = %self.run, %error, "log lines wait: the database does not take them");
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes waiting lines until dropped.
+    pub async fn pump(&self) {
+        loop {
+            self.filled.notified().await;
+            tokio::time::sleep(PAUSE).await;
+            if self.flush().await.is_err() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Use-cases: queue a run, read it, ask to cancel it.
+
+use std::sync::Arc;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::store::{claim, log, runs, steps};
+use super::{Ending, Error, LogLine, NewRun, Run, RunState, RunStep, Workflow};
+use crate::audit;
+use crate::base::Op;
+use crate::base::id::RunId;
+use crate::db::{Result, Tx};
+
+/// Queues a run inside the transaction that asks for it. Send [`super::Event::Queue`] after the commit.
+pub async fn enqueue(tx: &mut Tx, run: &NewRun) -> Result<()> {
+    runs::insert(tx, run).await
+}
+
+/// The run with this id.
+pub async fn find(connection: &mut PgConnection, id: RunId) -> Result<Option<Run>> {
+    runs::find(connection, id).await
+}
+
+/// The newest runs of a subject, at most `limit`.
+pub async fn runs_of(connection: &mut PgConnection, subject: Uuid, limit: i64) -> Result<Vec<Run>> {
+    runs::of_subject(connection, subject, limit).await
+}
+
+/// The steps of a run, in order.
+pub async fn steps(connection: &mut PgConnection, id: RunId) -> Result<Vec<RunStep>> {
+    steps::list(connection, id).await
+}
+
+/// Log lines after number `after`, oldest first, at most `limit`.
+pub async fn log_lines(connection: &mut PgConnection, id: RunId, after: i64, limit: i64) -> Result<Vec<LogLine>> {
+    log::after(connection, id, after, limit).await
+}
+
+/// Asks for a run to be canceled. One that still waits ends at once; one that runs is stopped by
+/// its worker, and then ends.
+pub async fn cancel(tx: &mut Tx, op: &Op, id: RunId, workflow: &Arc<dyn Workflow>) -> Result<Run, Error> {
+    let Some(run) = runs::request_cancel(tx, id).await? else {
+        let exists = runs::find(tx, id).await?.is_some();
+        return Err(if exists { Error::Ended } else { Error::NotFound });
+    };
+    audit::append(tx, op, super::execution::run_entry("run.cancel_requested", &run)).await?;
+    if run.state == RunState::Queued {
+        claim::end(tx, run.id, run.attempt, &Ending::Canceled).await?;
+        let checkpoints = steps::checkpoints(tx, run.id).await?;
+        workflow.settle(tx, op, &run, &Ending::Canceled, &checkpoints).await?;
+    }
+    Ok(run)
+}

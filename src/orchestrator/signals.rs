@@ -1,0 +1,139 @@
+//! Wake-up hints: "there is work", "this run has news". Never the truth, always coalesced.
+//!
+//! `NOTIFY` takes a database-wide lock at commit, so it is sent by one task per process, outside
+//! the transactions that it tells of, at most every [`PAUSE`] (`reference` measurements: minus
+//! half the throughput when it is inside). Whoever waits also polls.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use sqlx::postgres::PgListener;
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::base::id::RunId;
+use crate::db::Db;
+
+const CHANNEL: &str = "paddock";
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A hint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Event {
+    /// A run was queued.
+    Queue,
+    /// A run has new steps, lines or a new state.
+    Run(RunId),
+}
+
+impl Event {
+    fn encode(self) -> String {
+        match self {
+            Self::Queue => "queue".to_owned(),
+            Self::Run(id) => id.to_string(),
+        }
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        if text == "queue" { Some(Self::Queue) } else { text.parse().ok().map(Self::Run) }
+    }
+}
+
+/// Sends and receives hints. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Signals {
+    local: broadcast::Sender<Event>,
+    outgoing: mpsc::UnboundedSender<Event>,
+}
+
+impl Signals {
+    /// Hints of this process, and the task that exchanges them with the other processes.
+    pub fn new(db: Db, stop: CancellationToken) -> (Self, impl Future<Output = ()> + Send) {
+        let (local, _) = broadcast::channel(1024);
+        let (outgoing, incoming) = mpsc::unbounded_channel();
+        let signals = Self { local: local.clone(), outgoing };
+        (signals, exchange(db, local, incoming, stop))
+    }
+
+    /// Gives a hint to this process at once and to the others soon. Call it after the commit.
+    pub fn send(&self, event: Event) {
+        // Nobody listening is fine: it is a hint.
+        let _ = self.local.send(event);
+        let _ = self.outgoing.send(event);
+    }
+
+    /// Hints from now on. A receiver that lags has missed some: poll.
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.local.subscribe()
+    }
+}
+
+async fn exchange(
+    db: Db,
+    local: broadcast::Sender<Event>,
+    incoming: mpsc::UnboundedReceiver<Event>,
+    stop: CancellationToken,
+) {
+    tokio::join!(send_out(db.clone(), incoming, stop.clone()), listen(db, local, stop));
+}
+
+async fn send_out(db: Db, mut incoming: mpsc::UnboundedReceiver<Event>, stop: CancellationToken) {
+    loop {
+        let first = tokio::select! {
+            () = stop.cancelled() => return,
+            event = incoming.recv() => event,
+        };
+        let Some(first) = first else { return };
+        let mut batch = BTreeSet::from([first]);
+        while let Ok(event) = incoming.try_recv() {
+            batch.insert(event);
+        }
+        let payloads: Vec<String> = batch.into_iter().map(Event::encode).collect();
+        let sent = sqlx::query!("SELECT count(pg_notify($1, p)) AS n FROM unnest($2::text[]) AS p", CHANNEL, &payloads)
+            .fetch_one(db.pool())
+            .await;
+        if let Err(error) = sent {
+            tracing::debug!(%error, "a wake-up hint was not sent; polling will find the work");
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn listen(db: Db, local: broadcast::Sender<Event>, stop: CancellationToken) {
+    loop {
+        let mut listener = tokio::select! {
+            () = stop.cancelled() => return,
+            connected = connect(&db) => match connected {
+                Ok(listener) => listener,
+                Err(error) => {
+                    tracing::debug!(%error, "cannot listen for wake-up hints at the moment");
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = tokio::time::sleep(Duration::from_secs(1)) => continue,
+                    }
+                }
+            },
+        };
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                received = listener.try_recv() => match received {
+                    Ok(Some(notification)) => {
+                        if let Some(event) = Event::decode(notification.payload()) {
+                            let _ = local.send(event);
+                        }
+                    }
+                    // The connection was lost: hints in the gap are gone, so everybody looks.
+                    Ok(None) => { let _ = local.send(Event::Queue); }
+                    Err(_) => break,
+                },
+            }
+        }
+    }
+}
+
+async fn connect(db: &Db) -> Result<PgListener, sqlx::Error> {
+    let mut listener = PgListener::connect_with(db.pool()).await?;
+    listener.listen(CHANNEL).await?;
+    Ok(listener)
+}

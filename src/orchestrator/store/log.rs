@@ -1,0 +1,83 @@
+//! Rows of `log_line`.
+
+use sqlx::PgConnection;
+
+use crate::base::id::RunId;
+use crate::db::Result;
+use crate::orchestrator::LogLine;
+use crate::providers::Stream;
+
+/// A line to be written.
+#[derive(Debug, Clone)]
+pub struct NewLine {
+    pub step: String,
+    pub stream: Stream,
+    pub text: String,
+}
+
+/// Appends lines with the next numbers. False: the run is not this attempt's any more.
+pub async fn append(connection: &mut PgConnection, run: RunId, attempt: i32, lines: &[NewLine]) -> Result<bool> {
+    let count = i64::try_from(lines.len()).unwrap_or(i64::MAX);
+    let steps: Vec<String> = lines.iter().map(|line| line.step.clone()).collect();
+    let streams: Vec<String> = lines.iter().map(|line| stream_name(line.stream).to_owned()).collect();
+    let texts: Vec<String> = lines.iter().map(|line| line.text.clone()).collect();
+    let result = sqlx::query!(
+        "WITH held AS (
+             UPDATE run SET log_seq = log_seq + $3 WHERE id = $1 AND attempt = $2 AND state = 'running'
+             RETURNING log_seq - $3 AS before)
+         INSERT INTO log_line (run_id, seq, attempt, step, stream, text)
+         SELECT $1, held.before + line.n, $2, line.step, line.stream, line.text
+         FROM held, unnest($4::text[], $5::text[], $6::text[]) WITH ORDINALITY AS line (step, stream, text, n)",
+        run.0,
+        attempt,
+        count,
+        &steps,
+        &streams,
+        &texts
+    )
+    .execute(connection)
+    .await?;
+    Ok(result.rows_affected() > 0)
+}
+
+fn stream_name(stream: Stream) -> &'static str {
+    match stream {
+        Stream::Stdout => "stdout",
+        Stream::Stderr => "stderr",
+        Stream::Paddock => "paddock",
+    }
+}
+
+struct LineRow {
+    seq: i64,
+    at: jiff_sqlx::Timestamp,
+    attempt: i32,
+    step: String,
+    stream: Stream,
+    text: String,
+}
+
+/// Lines after number `after`, oldest first.
+pub async fn after(connection: &mut PgConnection, run: RunId, after: i64, limit: i64) -> Result<Vec<LogLine>> {
+    let rows = sqlx::query_as!(
+        LineRow,
+        r#"SELECT seq, at, attempt, step, stream AS "stream: _", text
+           FROM log_line WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"#,
+        run.0,
+        after,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| LogLine {
+            seq: row.seq,
+            at: row.at.to_jiff(),
+            attempt: row.attempt,
+            step: row.step,
+            stream: row.stream,
+            text: row.text,
+        })
+        .collect())
+}

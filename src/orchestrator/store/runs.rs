@@ -1,0 +1,115 @@
+//! Rows of `run`.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::base::id::{ProjectId, RequestId, RunId};
+use crate::db::Result;
+use crate::orchestrator::{NewRun, Run, RunState};
+
+pub struct RunRow {
+    pub id: RunId,
+    pub kind: String,
+    pub subject_id: Uuid,
+    pub request_id: Option<RequestId>,
+    pub project_id: ProjectId,
+    pub label: String,
+    pub state: RunState,
+    pub attempt: i32,
+    pub max_attempts: i32,
+    pub worker: Option<String>,
+    pub cancel_requested: bool,
+    pub error: Option<String>,
+    pub error_step: Option<String>,
+    pub created_at: jiff_sqlx::Timestamp,
+    pub run_at: jiff_sqlx::Timestamp,
+    pub started_at: Option<jiff_sqlx::Timestamp>,
+    pub ended_at: Option<jiff_sqlx::Timestamp>,
+}
+
+impl From<RunRow> for Run {
+    fn from(row: RunRow) -> Self {
+        Self {
+            id: row.id,
+            kind: row.kind,
+            subject: row.subject_id,
+            request: row.request_id,
+            project: row.project_id,
+            label: row.label,
+            state: row.state,
+            attempt: row.attempt,
+            max_attempts: row.max_attempts,
+            worker: row.worker,
+            cancel_requested: row.cancel_requested,
+            error: row.error,
+            error_step: row.error_step,
+            created_at: row.created_at.to_jiff(),
+            run_at: row.run_at.to_jiff(),
+            started_at: row.started_at.map(jiff_sqlx::Timestamp::to_jiff),
+            ended_at: row.ended_at.map(jiff_sqlx::Timestamp::to_jiff),
+        }
+    }
+}
+
+/// Queues a run with its steps, all pending.
+pub async fn insert(connection: &mut PgConnection, run: &NewRun) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO run (id, kind, subject_id, request_id, project_id, label, state, priority)
+         VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7)",
+        run.id.0,
+        run.kind,
+        run.subject,
+        run.request.map(|id| id.0),
+        run.project.0,
+        run.label,
+        run.priority,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub async fn find(connection: &mut PgConnection, id: RunId) -> Result<Option<Run>> {
+    let row = sqlx::query_as!(
+        RunRow,
+        r#"SELECT id AS "id: _", kind, subject_id, request_id AS "request_id: _", project_id AS "project_id: _",
+               label, state AS "state: _", attempt, max_attempts, worker, cancel_requested, error, error_step,
+               created_at, run_at, started_at, ended_at
+           FROM run WHERE id = $1"#,
+        id.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(Into::into))
+}
+
+/// The newest runs of a subject.
+pub async fn of_subject(connection: &mut PgConnection, subject: Uuid, limit: i64) -> Result<Vec<Run>> {
+    let rows = sqlx::query_as!(
+        RunRow,
+        r#"SELECT id AS "id: _", kind, subject_id, request_id AS "request_id: _", project_id AS "project_id: _",
+               label, state AS "state: _", attempt, max_attempts, worker, cancel_requested, error, error_step,
+               created_at, run_at, started_at, ended_at
+           FROM run WHERE subject_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2"#,
+        subject,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// Asks the worker to stop. `None`: the run is not there or has ended; else its state.
+pub async fn request_cancel(connection: &mut PgConnection, id: RunId) -> Result<Option<Run>> {
+    let row = sqlx::query_as!(
+        RunRow,
+        r#"UPDATE run SET cancel_requested = true WHERE id = $1 AND state IN ('queued', 'running')
+           RETURNING id AS "id: _", kind, subject_id, request_id AS "request_id: _", project_id AS "project_id: _",
+               label, state AS "state: _", attempt, max_attempts, worker, cancel_requested, error, error_step,
+               created_at, run_at, started_at, ended_at"#,
+        id.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(Into::into))
+}
