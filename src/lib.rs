@@ -16,4 +16,5 @@ pub mod base;
 pub mod catalog;
 pub mod db;
 pub mod orchestrator;
+pub mod projects;
 pub mod providers;

@@ -1,0 +1,19 @@
+//! Projects, their environment types, targets and quotas.
+//!
+//! Invariants: `used + reserved` of a quota moves only by a guarded UPDATE, so it never passes the
+//! maximum at a commit (I7); the reservation rows of an environment say what it holds, and releasing
+//! twice releases once. Changing a project environment type affects new environments only.
+
+mod error;
+mod model;
+mod quota;
+mod service;
+mod store;
+
+pub use error::Error;
+pub use model::{NewProjectEnvironmentType, Project, ProjectEnvironmentType, QuotaUse, StoredTarget};
+pub use quota::{preview, release, reserve, use_up};
+pub use service::{
+    bind_target, ensure_environment_type, ensure_project, ensure_project_environment_type, ensure_quota, ensure_target,
+    environment_type, environment_types, find, find_environment_type, list, open_target, quotas, target,
+};

@@ -1,0 +1,94 @@
+//! Types of projects, environment types, targets and quotas.
+
+use jiff::SignedDuration;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::base::id::{EnvironmentTypeId, ProjectEnvironmentTypeId, ProjectId, QuotaId, TargetId};
+
+/// A team's workspace.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// Its id.
+    pub id: ProjectId,
+    /// Its slug, in addresses and policies.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// One line of what it is.
+    pub summary: String,
+}
+
+/// An environment type as a project has it.
+#[derive(Debug, Clone)]
+pub struct ProjectEnvironmentType {
+    /// Its id.
+    pub id: ProjectEnvironmentTypeId,
+    /// The project.
+    pub project: ProjectId,
+    /// The platform's environment type.
+    pub environment_type: EnvironmentTypeId,
+    /// Its slug: dev, test, prod.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// Whether new environments may be made.
+    pub enabled: bool,
+    /// How long an environment lives when nobody says.
+    pub default_lifetime: SignedDuration,
+    /// How long it may live at most.
+    pub maximum_lifetime: SignedDuration,
+}
+
+/// An environment type to be enabled for a project.
+#[derive(Debug, Clone)]
+pub struct NewProjectEnvironmentType {
+    /// The project.
+    pub project: ProjectId,
+    /// The platform's environment type.
+    pub environment_type: EnvironmentTypeId,
+    /// How long an environment lives when nobody says.
+    pub default_lifetime: SignedDuration,
+    /// How long it may live at most.
+    pub maximum_lifetime: SignedDuration,
+}
+
+/// A target, its credential still sealed.
+#[derive(Debug, Clone)]
+pub struct StoredTarget {
+    /// Its id.
+    pub id: TargetId,
+    /// Its slug.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// The provider that it is for.
+    pub provider: String,
+    /// Settings without secrets.
+    pub settings: Value,
+    pub(super) secret: Option<Vec<u8>>,
+}
+
+/// A quota and how much of it is taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QuotaUse {
+    /// Its id.
+    #[serde(skip)]
+    pub id: QuotaId,
+    /// What is counted, for example `environments`.
+    pub dimension: String,
+    /// The limit.
+    #[serde(rename = "limit")]
+    pub maximum: i64,
+    /// Taken by environments that exist.
+    pub used: i64,
+    /// Taken by requests that wait or run.
+    pub reserved: i64,
+}
+
+impl QuotaUse {
+    /// Whether `amount` more fits.
+    pub fn fits(&self, amount: i64) -> bool {
+        self.used + self.reserved + amount <= self.maximum
+    }
+}

@@ -1,0 +1,153 @@
+//! Use-cases of projects: look up, set up.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::store::{projects, quotas, targets};
+use super::{Error, NewProjectEnvironmentType, Project, ProjectEnvironmentType, QuotaUse, StoredTarget};
+use crate::base::id::{EnvironmentTypeId, ProjectEnvironmentTypeId, ProjectId, QuotaId, TargetId};
+use crate::base::{Op, Sealer};
+use crate::db::{Result, Tx};
+use crate::providers;
+
+/// Projects by name; all of them, or only these.
+pub async fn list(connection: &mut PgConnection, only: Option<&[ProjectId]>) -> Result<Vec<Project>> {
+    projects::list(connection, only).await
+}
+
+/// The project with this slug.
+pub async fn find(connection: &mut PgConnection, slug: &str) -> Result<Option<Project>> {
+    projects::find(connection, slug).await
+}
+
+/// The environment types of a project, in the platform's order.
+pub async fn environment_types(
+    connection: &mut PgConnection,
+    project: ProjectId,
+) -> Result<Vec<ProjectEnvironmentType>> {
+    projects::environment_types(connection, project).await
+}
+
+/// One environment type of a project, by its id.
+pub async fn environment_type(
+    connection: &mut PgConnection,
+    id: ProjectEnvironmentTypeId,
+) -> Result<ProjectEnvironmentType> {
+    projects::environment_type(connection, id).await
+}
+
+/// One enabled environment type of a project, by its slug.
+pub async fn find_environment_type(
+    connection: &mut PgConnection,
+    project: &Project,
+    slug: &str,
+) -> Result<ProjectEnvironmentType, Error> {
+    let types = projects::environment_types(connection, project.id).await?;
+    types
+        .into_iter()
+        .find(|place| place.slug == slug && place.enabled)
+        .ok_or_else(|| Error::NoEnvironmentType { project: project.slug.clone(), slug: slug.to_owned() })
+}
+
+/// The quotas of a project environment type.
+pub async fn quotas(connection: &mut PgConnection, place: ProjectEnvironmentTypeId) -> Result<Vec<QuotaUse>> {
+    quotas::list(connection, place).await
+}
+
+/// The target that `provider` uses at a project environment type.
+pub async fn target(
+    connection: &mut PgConnection,
+    place: ProjectEnvironmentTypeId,
+    provider: &str,
+) -> Result<Option<StoredTarget>> {
+    targets::at(connection, place, provider).await
+}
+
+/// A target with its credential opened, for a run.
+pub async fn open_target(
+    connection: &mut PgConnection,
+    sealer: &Sealer,
+    id: TargetId,
+) -> Result<Option<providers::Target>, Error> {
+    let Some(stored) = targets::find(connection, id).await? else { return Ok(None) };
+    let secret = match &stored.secret {
+        Some(blob) => {
+            let plain = sealer.open(&secret_place(stored.id), blob)?;
+            Some(SecretString::from(String::from_utf8(plain).map_err(|_| crate::db::Error::Corrupt("target secret"))?))
+        }
+        None => None,
+    };
+    Ok(Some(providers::Target { slug: stored.slug, settings: stored.settings, secret }))
+}
+
+fn secret_place(id: TargetId) -> String {
+    format!("target/{id}/secret")
+}
+
+/// Makes the project unless its slug is taken.
+pub async fn ensure_project(tx: &mut Tx, op: &Op, slug: &str, name: &str, summary: &str) -> Result<ProjectId> {
+    projects::ensure(tx, ProjectId::new(op.clock(), op.entropy()), slug, name, summary).await
+}
+
+/// Makes the platform's environment type unless its slug is taken.
+pub async fn ensure_environment_type(
+    tx: &mut Tx,
+    op: &Op,
+    slug: &str,
+    name: &str,
+    position: i32,
+) -> Result<EnvironmentTypeId> {
+    projects::ensure_environment_type(tx, EnvironmentTypeId::new(op.clock(), op.entropy()), slug, name, position).await
+}
+
+/// Enables an environment type for a project unless it is.
+pub async fn ensure_project_environment_type(
+    tx: &mut Tx,
+    op: &Op,
+    new: &NewProjectEnvironmentType,
+) -> Result<ProjectEnvironmentTypeId> {
+    let id = ProjectEnvironmentTypeId::new(op.clock(), op.entropy());
+    projects::ensure_project_environment_type(tx, id, new).await
+}
+
+/// Sets a limit unless there is one.
+pub async fn ensure_quota(
+    tx: &mut Tx,
+    op: &Op,
+    place: ProjectEnvironmentTypeId,
+    dimension: &str,
+    maximum: i64,
+) -> Result<()> {
+    quotas::ensure(tx, QuotaId::new(op.clock(), op.entropy()), place, dimension, maximum).await
+}
+
+/// Makes the target, or gives the one of this slug new settings and a new credential.
+pub async fn ensure_target(
+    tx: &mut Tx,
+    op: &Op,
+    sealer: &Sealer,
+    (slug, name, provider): (&str, &str, &str),
+    settings: Value,
+    secret: Option<&SecretString>,
+) -> Result<TargetId, Error> {
+    let new = StoredTarget {
+        id: TargetId::new(op.clock(), op.entropy()),
+        slug: slug.to_owned(),
+        name: name.to_owned(),
+        provider: provider.to_owned(),
+        settings,
+        secret: None,
+    };
+    let id = targets::ensure(tx, &new).await?;
+    if let Some(secret) = secret {
+        let sealed = sealer.seal(op.entropy(), &secret_place(id), secret.expose_secret().as_bytes())?;
+        targets::set_secret(tx, id, &sealed).await?;
+    }
+    Ok(id)
+}
+
+/// Says which target a provider uses at a project environment type.
+pub async fn bind_target(tx: &mut Tx, place: ProjectEnvironmentTypeId, provider: &str, target: TargetId) -> Result<()> {
+    targets::bind(tx, place, provider, target).await
+}

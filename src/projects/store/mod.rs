@@ -1,0 +1,5 @@
+//! All SQL of projects.
+
+pub(super) mod projects;
+pub(super) mod quotas;
+pub(super) mod targets;
