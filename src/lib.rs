@@ -18,3 +18,4 @@ pub mod db;
 pub mod orchestrator;
 pub mod projects;
 pub mod providers;
+pub mod web;

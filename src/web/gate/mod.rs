@@ -1,0 +1,3 @@
+//! Before anyone is signed in: sign-in and set-up.
+
+pub mod view;

@@ -1,0 +1,143 @@
+//! The frame of every page: who looks, where they are, how they like it, what just happened.
+
+use super::ui::{Look, Person};
+
+/// The part of Paddock that a page belongs to; marks the current link of the rail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// Home.
+    Home,
+    /// The catalog, templates, request forms.
+    Catalog,
+    /// Environments and their runs.
+    Environments,
+    /// Requests.
+    Requests,
+    /// The approvals inbox.
+    Approvals,
+    /// The audit log.
+    Audit,
+    /// Administration.
+    Admin,
+    /// None: sign-in, errors.
+    Elsewhere,
+}
+
+/// What the viewer chose, from cookies; absent means "as the system does".
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Preferences {
+    /// `light` or `dark`.
+    pub theme: Option<&'static str>,
+    /// `roomy`.
+    pub density: Option<&'static str>,
+    /// `narrow`.
+    pub rail: Option<&'static str>,
+}
+
+impl Preferences {
+    /// Reads the three cookies; a value that we did not set counts as absent.
+    pub fn read<'a>(cookie: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let one_of = |name: &str, allowed: &[&'static str]| {
+            let value = cookie(name)?;
+            allowed.iter().copied().find(|known| *known == value)
+        };
+        Self {
+            theme: one_of(THEME_COOKIE, &["light", "dark"]),
+            density: one_of(DENSITY_COOKIE, &["roomy"]),
+            rail: one_of(RAIL_COOKIE, &["narrow"]),
+        }
+    }
+}
+
+/// Cookie of the theme.
+pub const THEME_COOKIE: &str = "paddock_theme";
+/// Cookie of the density.
+pub const DENSITY_COOKIE: &str = "paddock_density";
+/// Cookie of the rail.
+pub const RAIL_COOKIE: &str = "paddock_rail";
+
+/// Who looks at the page, and which parts of the rail they may see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Viewer {
+    /// Name and avatar.
+    pub person: Person,
+    /// "Developer in payments".
+    pub role: String,
+    /// Shows Approvals.
+    pub can_approve: bool,
+    /// How many requests wait for this person.
+    pub approvals: u64,
+    /// Shows Audit.
+    pub can_audit: bool,
+    /// Shows Admin.
+    pub can_admin: bool,
+}
+
+/// What just happened, said once after a redirect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// `Go` for done, `Bad` for not done.
+    pub look: Look,
+    /// The sentence.
+    pub text: String,
+}
+
+/// Everything that `layout/base.html` shows around a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shell {
+    /// Before " · Paddock" in the browser's tab.
+    pub title: String,
+    /// The current part.
+    pub section: Section,
+    /// Absent before sign-in: then there is no rail and no menu.
+    pub viewer: Option<Viewer>,
+    /// Theme, density, rail.
+    pub preferences: Preferences,
+    /// Whether demo sign-in is on.
+    pub demo: bool,
+    /// Path and query of this page: where a changed preference comes back to.
+    pub here: String,
+    /// Said once on top.
+    pub notice: Option<Notice>,
+}
+
+impl Shell {
+    fn current(&self, section: Section) -> bool {
+        self.section == section
+    }
+
+    /// `aria-current` of a link of the rail.
+    pub fn is_home(&self) -> bool {
+        self.current(Section::Home)
+    }
+
+    /// Whether this is the catalog.
+    pub fn is_catalog(&self) -> bool {
+        self.current(Section::Catalog)
+    }
+
+    /// Whether this is an environment or a list of them.
+    pub fn is_environments(&self) -> bool {
+        self.current(Section::Environments)
+    }
+
+    /// Whether this is a request or a list of them.
+    pub fn is_requests(&self) -> bool {
+        self.current(Section::Requests)
+    }
+
+    /// Whether this is the inbox.
+    pub fn is_approvals(&self) -> bool {
+        self.current(Section::Approvals)
+    }
+
+    /// Whether this is the audit log.
+    pub fn is_audit(&self) -> bool {
+        self.current(Section::Audit)
+    }
+
+    /// Whether this is administration.
+    pub fn is_admin(&self) -> bool {
+        self.current(Section::Admin)
+    }
+}

@@ -1,0 +1,22 @@
+//! Display values that every page uses: pills, people, times, list parts, form fields, the verdict.
+//!
+//! They hold finished words, never rows, and know no service. Their markup is in
+//! `templates/components/`, one macro file for each.
+
+mod field;
+mod list;
+mod person;
+mod pill;
+mod plan;
+mod time;
+mod timeline;
+mod verdict;
+
+pub use field::{FieldView, FormError, FormSection};
+pub use list::{Chip, Crumb, Empty, Fact, Facet, FacetChoice, LinkRow, Pager, Tab};
+pub use person::Person;
+pub use pill::{Look, Pill};
+pub use plan::{Plan, PlanRow, PlanSign};
+pub use time::When;
+pub use timeline::TimelineItem;
+pub use verdict::{Change, Outcome, QuotaBar, Rule, Verdict};

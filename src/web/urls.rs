@@ -1,0 +1,178 @@
+//! Every address of the pages, once: the constants are the router's patterns, the functions make links.
+//!
+//! `{…}` parts are ids in their prefixed text or slugs; both need no escaping.
+
+use std::fmt::Display;
+
+/// Home.
+pub const HOME: &str = "/";
+/// Sign-in: local form, demo people, identity provider.
+pub const SIGN_IN: &str = "/sign-in";
+/// Starts the sign-in at the identity provider.
+pub const SIGN_IN_OIDC: &str = "/sign-in/oidc";
+/// Where the identity provider sends people back.
+pub const SIGN_IN_OIDC_CALLBACK: &str = "/sign-in/oidc/callback";
+/// One-click sign-in, with `--demo` only.
+pub const SIGN_IN_DEMO: &str = "/sign-in/demo";
+/// Ends the session.
+pub const SIGN_OUT: &str = "/sign-out";
+/// First visit: one-time code and the first admin.
+pub const SET_UP: &str = "/set-up";
+/// Theme, density, rail.
+pub const PREFERENCES: &str = "/preferences";
+/// Templates.
+pub const CATALOG: &str = "/catalog";
+/// One template.
+pub const TEMPLATE: &str = "/catalog/{template}";
+/// Request form of a template.
+pub const TEMPLATE_REQUEST: &str = "/catalog/{template}/request";
+/// Requests.
+pub const REQUESTS: &str = "/requests";
+/// One request.
+pub const REQUEST: &str = "/requests/{request}";
+/// Takes a request back.
+pub const REQUEST_WITHDRAW: &str = "/requests/{request}/withdraw";
+/// Requests that wait for the viewer.
+pub const APPROVALS: &str = "/approvals";
+/// One request with everything an approver needs; post: the review.
+pub const APPROVAL: &str = "/approvals/{request}";
+/// Environments.
+pub const ENVIRONMENTS: &str = "/environments";
+/// One environment.
+pub const ENVIRONMENT: &str = "/environments/{environment}";
+/// New inputs.
+pub const ENVIRONMENT_UPDATE: &str = "/environments/{environment}/update";
+/// Longer life.
+pub const ENVIRONMENT_EXTEND: &str = "/environments/{environment}/extend";
+/// The end.
+pub const ENVIRONMENT_DELETE: &str = "/environments/{environment}/delete";
+/// Shows one secret output; post only, audited.
+pub const ENVIRONMENT_REVEAL: &str = "/environments/{environment}/reveal";
+/// One run.
+pub const RUN: &str = "/runs/{run}";
+/// What happens in a run, as server-sent events with ready markup.
+pub const RUN_EVENTS: &str = "/runs/{run}/events";
+/// The whole log as text.
+pub const RUN_LOG: &str = "/runs/{run}/log.txt";
+/// Stops a run.
+pub const RUN_CANCEL: &str = "/runs/{run}/cancel";
+/// Tries a failed run again.
+pub const RUN_RETRY: &str = "/runs/{run}/retry";
+/// The audit log.
+pub const AUDIT: &str = "/audit";
+/// One audit record.
+pub const AUDIT_RECORD: &str = "/audit/{record}";
+/// Catalog sources.
+pub const ADMIN_CATALOG: &str = "/admin/catalog";
+/// Adds a catalog source.
+pub const ADMIN_CATALOG_ADD: &str = "/admin/catalog/sources";
+/// Reads one source again.
+pub const ADMIN_CATALOG_SYNC: &str = "/admin/catalog/{source}/sync";
+/// Content-hashed assets.
+pub const STATIC: &str = "/static/{file}";
+
+/// A template's page.
+pub fn template(template: impl Display) -> String {
+    format!("/catalog/{template}")
+}
+/// A template's request form.
+pub fn template_request(template: impl Display) -> String {
+    format!("/catalog/{template}/request")
+}
+/// A request's page.
+pub fn request(request: impl Display) -> String {
+    format!("/requests/{request}")
+}
+/// Takes a request back.
+pub fn request_withdraw(request: impl Display) -> String {
+    format!("/requests/{request}/withdraw")
+}
+/// A request as its approver sees it.
+pub fn approval(request: impl Display) -> String {
+    format!("/approvals/{request}")
+}
+/// An environment's page.
+pub fn environment(environment: impl Display) -> String {
+    format!("/environments/{environment}")
+}
+/// New inputs for an environment.
+pub fn environment_update(environment: impl Display) -> String {
+    format!("/environments/{environment}/update")
+}
+/// Longer life for an environment.
+pub fn environment_extend(environment: impl Display) -> String {
+    format!("/environments/{environment}/extend")
+}
+/// The end of an environment.
+pub fn environment_delete(environment: impl Display) -> String {
+    format!("/environments/{environment}/delete")
+}
+/// Shows one secret output.
+pub fn environment_reveal(environment: impl Display) -> String {
+    format!("/environments/{environment}/reveal")
+}
+/// A run's page.
+pub fn run(run: impl Display) -> String {
+    format!("/runs/{run}")
+}
+/// A run's events after this log line.
+pub fn run_events(run: impl Display, after: impl Display) -> String {
+    format!("/runs/{run}/events?after={after}")
+}
+/// A run's whole log.
+pub fn run_log(run: impl Display) -> String {
+    format!("/runs/{run}/log.txt")
+}
+/// Stops a run.
+pub fn run_cancel(run: impl Display) -> String {
+    format!("/runs/{run}/cancel")
+}
+/// Tries a failed run again.
+pub fn run_retry(run: impl Display) -> String {
+    format!("/runs/{run}/retry")
+}
+/// An audit record's page.
+pub fn audit_record(record: impl Display) -> String {
+    format!("/audit/{record}")
+}
+/// Audit records about one thing.
+pub fn audit_of(object: impl Display) -> String {
+    format!("/audit?object={object}")
+}
+/// Reads one catalog source again.
+pub fn admin_catalog_sync(source: impl Display) -> String {
+    format!("/admin/catalog/{source}/sync")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_fit_the_patterns_of_the_router() {
+        let pairs = [
+            (template("x"), TEMPLATE),
+            (template_request("x"), TEMPLATE_REQUEST),
+            (request("x"), REQUEST),
+            (request_withdraw("x"), REQUEST_WITHDRAW),
+            (approval("x"), APPROVAL),
+            (environment("x"), ENVIRONMENT),
+            (environment_update("x"), ENVIRONMENT_UPDATE),
+            (environment_extend("x"), ENVIRONMENT_EXTEND),
+            (environment_delete("x"), ENVIRONMENT_DELETE),
+            (environment_reveal("x"), ENVIRONMENT_REVEAL),
+            (run("x"), RUN),
+            (run_log("x"), RUN_LOG),
+            (run_cancel("x"), RUN_CANCEL),
+            (run_retry("x"), RUN_RETRY),
+            (audit_record("x"), AUDIT_RECORD),
+            (admin_catalog_sync("x"), ADMIN_CATALOG_SYNC),
+        ];
+        for (link, pattern) in pairs {
+            let open = pattern.find('{').unwrap();
+            let close = pattern.find('}').unwrap();
+            assert_eq!(link, format!("{}x{}", &pattern[..open], &pattern[close + 1..]));
+        }
+        assert_eq!(run_events("x", 7), "/runs/x/events?after=7");
+    }
+}

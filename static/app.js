@@ -1,0 +1,152 @@
+// Paddock's own script. Every page works without it; it only saves a click or a reload.
+(() => {
+  "use strict";
+  const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const on = (type, handler, options) => document.addEventListener(type, handler, options);
+
+  // ---- toasts: what went wrong in the background, in words, with the operation id ----
+  function toast(text, look = "bad") {
+    const region = document.getElementById("toasts");
+    const model = document.getElementById("toast-model");
+    if (!region || !model) return;
+    const node = model.content.firstElementChild.cloneNode(true);
+    node.dataset.look = look;
+    node.querySelector("[data-text]").textContent = text;
+    node.querySelector("button").addEventListener("click", () => node.remove());
+    region.append(node);
+    if (look !== "bad") setTimeout(() => node.remove(), 6000);
+  }
+  on("htmx:response:error", (event) => {
+    const answer = event.detail?.ctx?.response;
+    const operation = answer?.headers?.get("x-operation-id");
+    toast(`That did not work (${answer?.status ?? "no answer"}). Reload the page and try again.` + (operation ? ` Operation ${operation}.` : ""));
+  });
+  on("htmx:error", (event) => {
+    if (event.detail?.error?.name === "AbortError") return;
+    toast("Paddock could not be reached. What you typed is still here.");
+  });
+
+  // ---- menus: <details class="menu"> closes on Escape and on a click outside ----
+  on("click", (event) => {
+    for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  });
+  on("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of all("details.menu[open]")) {
+      menu.open = false;
+      menu.querySelector("summary")?.focus();
+    }
+  });
+
+  // ---- copy ----
+  on("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      button.dataset.done = "";
+      const status = document.getElementById("said");
+      if (status) status.textContent = "Copied";
+      setTimeout(() => { delete button.dataset.done; if (status) status.textContent = ""; }, 1500);
+    } catch {
+      toast("The browser did not allow copying. Select the text and copy it by hand.");
+    }
+  });
+
+  // ---- theme, density and rail change at once; the post only remembers them ----
+  on("submit", (event) => {
+    const form = event.target;
+    const button = event.submitter;
+    if (!form.matches("form[data-preferences]") || !button?.name) return;
+    event.preventDefault();
+    const root = document.documentElement;
+    if (button.value === "default") delete root.dataset[button.name];
+    else root.dataset[button.name] = button.value;
+    for (const other of all(`button[name="${button.name}"][aria-pressed]`, form)) other.setAttribute("aria-pressed", String(other === button));
+    const body = new URLSearchParams(new FormData(form, button));
+    fetch(form.action, { method: "POST", body, redirect: "manual" }).catch(() => toast("Your choice could not be saved."));
+    if (button.name === "rail") {
+      for (const toggle of all("[data-rail-toggle]")) toggle.hidden = toggle === button;
+      all("[data-rail-toggle]").find((toggle) => !toggle.hidden)?.focus();
+    }
+  });
+
+  // ---- filter forms send themselves when a control changes ----
+  on("change", (event) => {
+    const form = event.target.form;
+    if (form?.matches("form[data-auto]")) form.requestSubmit();
+  });
+
+  // ---- a form is sent once: the second click waits for the answer of the first ----
+  on("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post" || form.matches("[data-preferences]")) return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "1";
+    event.submitter?.setAttribute("aria-busy", "true");
+    const words = event.submitter?.dataset.busy;
+    if (words) event.submitter.textContent = words;
+  });
+  addEventListener("pageshow", (event) => { // back button: the page comes from memory with its old state
+    if (event.persisted) for (const form of all("form[data-sent]")) delete form.dataset.sent;
+  });
+
+  // ---- slider and number are one value ----
+  on("input", (event) => {
+    const pair = event.target.closest("[data-range]");
+    if (pair) for (const other of all("input", pair)) if (other !== event.target) other.value = event.target.value;
+  });
+
+  // ---- the button that destroys wakes up when the name is typed; the server checks it again ----
+  function checkName(field) {
+    const button = document.getElementById(field.dataset.unlocks);
+    if (button) button.disabled = field.value.trim() !== field.dataset.name;
+  }
+  on("input", (event) => { if (event.target.matches("[data-unlocks]")) checkName(event.target); });
+  for (const field of all("[data-unlocks]")) checkName(field);
+
+  // ---- log: search, wrap, follow, first error ----
+  const log = document.getElementById("log");
+  if (log) {
+    const follow = document.querySelector("[data-log-follow]");
+    const wrap = document.querySelector("[data-log-wrap]");
+    const search = document.querySelector("[data-log-search]");
+    const pressed = (button) => button?.getAttribute("aria-pressed") === "true";
+    const toEnd = () => { log.scrollTop = log.scrollHeight; };
+    const setFollow = (yes) => { follow?.setAttribute("aria-pressed", String(yes)); if (yes) toEnd(); };
+    const filter = () => {
+      const words = search?.value.trim().toLowerCase() ?? "";
+      for (const line of all(".log-line", log)) line.hidden = words !== "" && !line.textContent.toLowerCase().includes(words);
+    };
+    const last = sessionStorage.getItem("log-wrap");
+    if (last === "1") { log.dataset.wrap = ""; wrap?.setAttribute("aria-pressed", "true"); }
+    wrap?.addEventListener("click", () => {
+      const yes = !pressed(wrap);
+      wrap.setAttribute("aria-pressed", String(yes));
+      if (yes) log.dataset.wrap = ""; else delete log.dataset.wrap;
+      sessionStorage.setItem("log-wrap", yes ? "1" : "0");
+    });
+    follow?.addEventListener("click", () => setFollow(!pressed(follow)));
+    log.addEventListener("scroll", () => {
+      const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 32;
+      if (pressed(follow) && !atEnd) follow.setAttribute("aria-pressed", "false");
+    }, { passive: true });
+    search?.addEventListener("input", filter);
+    new MutationObserver(() => {
+      if (search?.value) filter();
+      if (pressed(follow)) toEnd();
+    }).observe(log, { childList: true, subtree: true });
+    if (pressed(follow) && !location.hash) toEnd();
+  }
+
+  // ---- approvals: j and k move, a and r go to approve and reject ----
+  on("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select, [contenteditable]")) return;
+    if (event.key === "a" || event.key === "r") document.querySelector(`[data-key="${event.key}"]`)?.focus();
+    if (event.key !== "j" && event.key !== "k") return;
+    const links = all("[data-rows] .row-link");
+    if (links.length === 0) return;
+    const at = links.indexOf(document.activeElement);
+    links[Math.max(0, Math.min(links.length - 1, at + (event.key === "j" ? 1 : -1)))].focus();
+  });
+})();
