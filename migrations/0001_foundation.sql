@@ -55,15 +55,25 @@ CREATE TABLE session (
 CREATE INDEX ON session (person_id);
 CREATE INDEX ON session (absolute_until);
 
--- One sign-in under way at the OpenID provider; consumed once.
+-- One sign-in under way at the OpenID provider; consumed once. Nonce and PKCE verifier follow
+-- from the browser's cookie and the state, so that nothing secret is stored.
 CREATE TABLE sign_in_flow (
     state_hash     bytea PRIMARY KEY,
     browser_hash   bytea NOT NULL,
-    nonce          text NOT NULL,
-    pkce_verifier  text NOT NULL,
     return_to      text NOT NULL,
     expires_at     timestamptz NOT NULL
 );
+CREATE INDEX ON sign_in_flow (expires_at);
+
+-- Attempts at a password or the set-up code, per login and per address; a success gives its own
+-- attempt back. Here and not in memory, so that the limit is one for all replicas.
+CREATE TABLE sign_in_throttle (
+    subject        bytea PRIMARY KEY CHECK (octet_length(subject) = 32),
+    attempts       integer NOT NULL CHECK (attempts >= 0),
+    last_at        timestamptz NOT NULL,
+    blocked_until  timestamptz NOT NULL
+);
+CREATE INDEX ON sign_in_throttle (last_at);
 
 CREATE TABLE api_token (
     id            uuid PRIMARY KEY,

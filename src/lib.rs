@@ -15,6 +15,7 @@ pub mod audit;
 pub mod base;
 pub mod catalog;
 pub mod db;
+pub mod identity;
 pub mod orchestrator;
 pub mod projects;
 pub mod providers;

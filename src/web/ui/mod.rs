@@ -13,7 +13,7 @@ mod timeline;
 mod verdict;
 
 pub use field::{FieldView, FormError, FormSection};
-pub use list::{Chip, Crumb, Empty, Fact, Facet, FacetChoice, LinkRow, Pager, Tab};
+pub use list::{Chip, Crumb, Empty, Facet, FacetChoice, Fact, LinkRow, Pager, Tab};
 pub use person::Person;
 pub use pill::{Look, Pill};
 pub use plan::{Plan, PlanRow, PlanSign};

@@ -1,0 +1,6 @@
+//! All SQL of identity.
+
+pub(super) mod people;
+pub(super) mod roles;
+pub(super) mod sessions;
+pub(super) mod tokens;

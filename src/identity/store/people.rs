@@ -1,0 +1,155 @@
+//! People and teams.
+
+use jiff_sqlx::ToSqlx as _;
+use sqlx::PgConnection;
+
+use crate::base::cursor::{Cursor, MAX_PAGE};
+use crate::base::id::{PersonId, TeamId};
+use crate::db::Result;
+use crate::identity::{NewPerson, Person, Source, Team};
+
+pub(in crate::identity) struct PersonRow {
+    pub id: PersonId,
+    pub login: String,
+    pub display_name: String,
+    pub email: Option<String>,
+    pub active: bool,
+    pub demo: bool,
+    pub service: bool,
+    pub created_at: jiff_sqlx::Timestamp,
+}
+
+impl From<PersonRow> for Person {
+    fn from(row: PersonRow) -> Self {
+        Self {
+            id: row.id,
+            login: row.login,
+            display_name: row.display_name,
+            email: row.email,
+            active: row.active,
+            demo: row.demo,
+            service: row.service,
+            created_at: row.created_at.to_jiff(),
+        }
+    }
+}
+
+/// `None` when the login is taken.
+pub(in crate::identity) async fn insert(
+    connection: &mut PgConnection,
+    id: PersonId,
+    new: &NewPerson,
+) -> Result<Option<Person>> {
+    let row = sqlx::query_as!(
+        PersonRow,
+        r#"INSERT INTO person (id, login, display_name, email, demo, service) VALUES ($1, $2, $3, $4, $5, $6)
+           ON CONFLICT (login) DO NOTHING
+           RETURNING id AS "id: _", login, display_name, email, active, demo, service, created_at"#,
+        id.0,
+        new.login,
+        new.display_name,
+        new.email,
+        new.demo,
+        new.service,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(Into::into))
+}
+
+pub(in crate::identity) async fn find(connection: &mut PgConnection, id: PersonId) -> Result<Option<Person>> {
+    let row = sqlx::query_as!(
+        PersonRow,
+        r#"SELECT id AS "id: _", login, display_name, email, active, demo, service, created_at
+           FROM person WHERE id = $1"#,
+        id.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(Into::into))
+}
+
+pub(in crate::identity) async fn find_by_login(connection: &mut PgConnection, login: &str) -> Result<Option<Person>> {
+    let row = sqlx::query_as!(
+        PersonRow,
+        r#"SELECT id AS "id: _", login, display_name, email, active, demo, service, created_at
+           FROM person WHERE login = $1"#,
+        login
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(Into::into))
+}
+
+pub(in crate::identity) async fn list(
+    connection: &mut PgConnection,
+    after: Option<Cursor>,
+    limit: i64,
+) -> Result<Vec<Person>> {
+    let rows = sqlx::query_as!(
+        PersonRow,
+        r#"SELECT id AS "id: _", login, display_name, email, active, demo, service, created_at
+           FROM person
+           WHERE $1::timestamptz IS NULL OR (created_at, id) < ($1, $2)
+           ORDER BY created_at DESC, id DESC
+           LIMIT $3"#,
+        after.map(|cursor| cursor.at.to_sqlx()) as Option<jiff_sqlx::Timestamp>,
+        after.map(|cursor| cursor.id),
+        limit.clamp(1, MAX_PAGE) + 1,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// True when that changed something.
+pub(in crate::identity) async fn set_active(connection: &mut PgConnection, id: PersonId, active: bool) -> Result<bool> {
+    let done = sqlx::query!("UPDATE person SET active = $2 WHERE id = $1 AND active <> $2", id.0, active)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(in crate::identity) async fn insert_team(
+    connection: &mut PgConnection,
+    id: TeamId,
+    slug: &str,
+    name: &str,
+) -> Result<Option<Team>> {
+    let row = sqlx::query_as!(
+        Team,
+        r#"INSERT INTO team (id, slug, name) VALUES ($1, $2, $3) ON CONFLICT (slug) DO NOTHING
+           RETURNING id AS "id: _", slug, name"#,
+        id.0,
+        slug,
+        name
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row)
+}
+
+pub(in crate::identity) async fn find_team(connection: &mut PgConnection, slug: &str) -> Result<Option<Team>> {
+    let row = sqlx::query_as!(Team, r#"SELECT id AS "id: _", slug, name FROM team WHERE slug = $1"#, slug)
+        .fetch_optional(connection)
+        .await?;
+    Ok(row)
+}
+
+/// True when the person was not a member from this source before.
+pub(in crate::identity) async fn insert_member(
+    connection: &mut PgConnection,
+    team: TeamId,
+    person: PersonId,
+    source: Source,
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "INSERT INTO team_member (team_id, person_id, source) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        team.0,
+        person.0,
+        source as Source
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}

@@ -1,0 +1,123 @@
+//! Role bindings, and what a person holds by them.
+
+use sqlx::PgConnection;
+
+use super::people::PersonRow;
+use crate::base::id::{PersonId, ProjectId, RoleBindingId, TeamId};
+use crate::db::Result;
+use crate::identity::role::Role;
+use crate::identity::{Holder, Person, Source};
+
+impl Holder {
+    fn columns(self) -> (Option<PersonId>, Option<TeamId>) {
+        match self {
+            Self::Person(id) => (Some(id), None),
+            Self::Team(id) => (None, Some(id)),
+        }
+    }
+}
+
+/// True when the holder did not have the role from this source before.
+pub(in crate::identity) async fn insert(
+    connection: &mut PgConnection,
+    id: RoleBindingId,
+    role: Role,
+    holder: Holder,
+    project: Option<ProjectId>,
+    source: Source,
+) -> Result<bool> {
+    let (person, team) = holder.columns();
+    let done = sqlx::query!(
+        "INSERT INTO role_binding (id, role, person_id, team_id, project_id, source) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT DO NOTHING",
+        id.0,
+        role as Role,
+        person.map(|id| id.0),
+        team.map(|id| id.0),
+        project.map(|id| id.0),
+        source as Source,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// True when the holder had the role from this source.
+pub(in crate::identity) async fn delete(
+    connection: &mut PgConnection,
+    role: Role,
+    holder: Holder,
+    project: Option<ProjectId>,
+    source: Source,
+) -> Result<bool> {
+    let (person, team) = holder.columns();
+    let done = sqlx::query!(
+        "DELETE FROM role_binding WHERE role = $1 AND source = $2 AND project_id IS NOT DISTINCT FROM $3
+             AND person_id IS NOT DISTINCT FROM $4 AND team_id IS NOT DISTINCT FROM $5",
+        role as Role,
+        source as Source,
+        project.map(|id| id.0),
+        person.map(|id| id.0),
+        team.map(|id| id.0),
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// One team of the person, or one role: either the first three or the last two are set.
+pub(in crate::identity) struct HeldRow {
+    pub team: Option<TeamId>,
+    pub slug: Option<String>,
+    pub name: Option<String>,
+    pub role: Option<Role>,
+    pub project: Option<ProjectId>,
+}
+
+pub(in crate::identity) async fn held(connection: &mut PgConnection, person: PersonId) -> Result<Vec<HeldRow>> {
+    let rows = sqlx::query_as!(
+        HeldRow,
+        r#"WITH mine AS (
+               SELECT DISTINCT team.id, team.slug, team.name
+               FROM team_member JOIN team ON team.id = team_member.team_id
+               WHERE team_member.person_id = $1
+           )
+           SELECT id AS "team?: _", slug AS "slug?", name AS "name?", NULL::text AS "role?: _",
+               NULL::uuid AS "project?: _"
+           FROM mine
+           UNION ALL
+           SELECT NULL, NULL, NULL, role, project_id
+           FROM role_binding
+           WHERE person_id = $1 OR team_id IN (SELECT id FROM mine)
+           ORDER BY 2"#,
+        person.0
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}
+
+pub(in crate::identity) async fn people_with_role(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    role: Role,
+) -> Result<Vec<Person>> {
+    let rows = sqlx::query_as!(
+        PersonRow,
+        r#"WITH holder AS (
+               SELECT person_id, team_id FROM role_binding
+               WHERE role = $2 AND (project_id = $1 OR project_id IS NULL)
+           )
+           SELECT id AS "id: _", login, display_name, email, active, demo, service, created_at
+           FROM person
+           WHERE active AND (
+               id IN (SELECT person_id FROM holder)
+               OR id IN (SELECT member.person_id FROM team_member member JOIN holder USING (team_id)))
+           ORDER BY display_name, id"#,
+        project.0,
+        role as Role,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}

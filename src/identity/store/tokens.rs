@@ -1,0 +1,168 @@
+//! API tokens. All times are the database's.
+
+use jiff::SignedDuration;
+use sqlx::PgConnection;
+
+use super::people::PersonRow;
+use crate::base::Digest;
+use crate::base::id::{PersonId, TokenId};
+use crate::db::{Error, Result};
+use crate::identity::{ApiToken, Person, TokenScopes};
+
+pub(in crate::identity) struct NewToken<'a> {
+    pub id: TokenId,
+    pub person: PersonId,
+    pub name: &'a str,
+    pub token: Digest,
+    pub last4: &'a str,
+    pub scopes: &'a TokenScopes,
+    pub ttl: SignedDuration,
+}
+
+/// When the token stops working; `None` when the person is not active.
+pub(in crate::identity) async fn insert(
+    connection: &mut PgConnection,
+    new: &NewToken<'_>,
+) -> Result<Option<jiff::Timestamp>> {
+    // FOR SHARE: a disabling that is under way either sees this token or is seen here.
+    let until = sqlx::query_scalar!(
+        "INSERT INTO api_token (id, person_id, name, token_hash, last4, scopes, expires_at)
+         SELECT $1, active.id, $3, $4, $5, $6, now() + make_interval(secs => $7)
+         FROM (SELECT id FROM person WHERE id = $2 AND active FOR SHARE) active
+         RETURNING expires_at",
+        new.id.0,
+        new.person.0,
+        new.name,
+        new.token.0.as_slice(),
+        new.last4,
+        &new.scopes.words(),
+        new.ttl.as_secs_f64(),
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(until.map(jiff_sqlx::Timestamp::to_jiff))
+}
+
+/// Scopes as they are stored. A word that this version does not know grants nothing.
+fn scopes(words: &[String]) -> Result<TokenScopes> {
+    let known: Vec<_> = words.iter().filter_map(|word| word.parse().ok()).collect();
+    if known.is_empty() { Err(Error::Corrupt("token scope")) } else { Ok(TokenScopes::new(known)) }
+}
+
+pub(in crate::identity) struct Found {
+    pub token: TokenId,
+    pub scopes: TokenScopes,
+    pub stale: bool,
+    pub person: Person,
+}
+
+struct FoundRow {
+    token: TokenId,
+    scopes: Vec<String>,
+    stale: bool,
+    id: PersonId,
+    login: String,
+    display_name: String,
+    email: Option<String>,
+    demo: bool,
+    service: bool,
+    created_at: jiff_sqlx::Timestamp,
+}
+
+/// The valid token with this digest, if its person is active. `stale` when it was last used more
+/// than a minute ago.
+pub(in crate::identity) async fn find_live(connection: &mut PgConnection, token: Digest) -> Result<Option<Found>> {
+    let row = sqlx::query_as!(
+        FoundRow,
+        r#"SELECT api_token.id AS "token: _", scopes,
+               (last_used_at IS NULL OR last_used_at < now() - interval '1 minute') AS "stale!",
+               person.id AS "id: _", login, display_name, email, demo, service, person.created_at
+           FROM api_token JOIN person ON person.id = api_token.person_id
+           WHERE token_hash = $1 AND person.active AND revoked_at IS NULL AND expires_at > now()"#,
+        token.0.as_slice()
+    )
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Found {
+        token: row.token,
+        scopes: scopes(&row.scopes)?,
+        stale: row.stale,
+        person: PersonRow {
+            id: row.id,
+            login: row.login,
+            display_name: row.display_name,
+            email: row.email,
+            active: true,
+            demo: row.demo,
+            service: row.service,
+            created_at: row.created_at,
+        }
+        .into(),
+    }))
+}
+
+pub(in crate::identity) async fn touch(connection: &mut PgConnection, id: TokenId) -> Result<()> {
+    sqlx::query!("UPDATE api_token SET last_used_at = now() WHERE id = $1", id.0).execute(connection).await?;
+    Ok(())
+}
+
+struct TokenRow {
+    id: TokenId,
+    name: String,
+    last4: String,
+    scopes: Vec<String>,
+    created_at: jiff_sqlx::Timestamp,
+    expires_at: jiff_sqlx::Timestamp,
+    last_used_at: Option<jiff_sqlx::Timestamp>,
+    revoked_at: Option<jiff_sqlx::Timestamp>,
+}
+
+pub(in crate::identity) async fn list(connection: &mut PgConnection, person: PersonId) -> Result<Vec<ApiToken>> {
+    let rows = sqlx::query_as!(
+        TokenRow,
+        r#"SELECT id AS "id: _", name, last4, scopes, created_at, expires_at, last_used_at, revoked_at
+           FROM api_token WHERE person_id = $1 ORDER BY created_at DESC, id DESC LIMIT 100"#,
+        person.0
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(ApiToken {
+                id: row.id,
+                name: row.name,
+                last4: row.last4,
+                scopes: scopes(&row.scopes)?,
+                created_at: row.created_at.to_jiff(),
+                expires_at: row.expires_at.to_jiff(),
+                last_used_at: row.last_used_at.map(jiff_sqlx::Timestamp::to_jiff),
+                revoked_at: row.revoked_at.map(jiff_sqlx::Timestamp::to_jiff),
+            })
+        })
+        .collect()
+}
+
+/// The token's name, when it was a token of this person that was not revoked.
+pub(in crate::identity) async fn revoke(
+    connection: &mut PgConnection,
+    person: PersonId,
+    id: TokenId,
+) -> Result<Option<String>> {
+    let name = sqlx::query_scalar!(
+        "UPDATE api_token SET revoked_at = now() WHERE id = $1 AND person_id = $2 AND revoked_at IS NULL RETURNING name",
+        id.0,
+        person.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(name)
+}
+
+pub(in crate::identity) async fn revoke_all(connection: &mut PgConnection, person: PersonId) -> Result<u64> {
+    let done =
+        sqlx::query!("UPDATE api_token SET revoked_at = now() WHERE person_id = $1 AND revoked_at IS NULL", person.0)
+            .execute(connection)
+            .await?;
+    Ok(done.rows_affected())
+}
