@@ -278,6 +278,7 @@ CREATE TABLE environment (
     generation                   bigint NOT NULL DEFAULT 1,
     inputs                       jsonb NOT NULL DEFAULT '{}',
     secret_inputs                bytea,
+    seed                         bytea NOT NULL,
     provider_state               bytea,
     lifetime_seconds             bigint NOT NULL CHECK (lifetime_seconds > 0),
     expires_at                   timestamptz,
