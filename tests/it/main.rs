@@ -1,0 +1,3 @@
+//! The integration tests: one binary, a database of its own for every test.
+
+mod identity;
