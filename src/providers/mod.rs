@@ -9,10 +9,14 @@
 
 mod error;
 mod model;
+mod postgres;
+mod registry;
 
 use async_trait::async_trait;
 pub use error::ProviderError;
 pub use model::{Job, Output, Plan, PlanAction, PlanChange, Resource, Stream, Target, TemplateFile};
+pub use postgres::PostgresProvider;
+pub use registry::Registry;
 
 /// What a provider may ask of the worker that runs it.
 #[async_trait]

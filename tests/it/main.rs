@@ -1,3 +1,13 @@
 //! The integration tests: one binary, a database of its own for every test.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::large_futures,
+    reason = "tests may panic, and set up their own clocks, tasks and environment"
+)]
 
 mod identity;
+mod providers;

@@ -1,0 +1,192 @@
+//! `postgres`: a database with a role of its own on a shared server.
+//!
+//! Target. Its secret is the connection URL of a superuser, or of a role with CREATEDB and
+//! CREATEROLE (a Unix socket as `postgres:///postgres?host=/directory`); its settings `host`,
+//! `port` and `sslmode` are the address that users connect to.
+//! Config: `connection_limit`, `statement_timeout_seconds`, and `sizes`, which gives the same two
+//! per value of the input `size`. Inputs `connection_limit` and `statement_timeout_seconds` win.
+//! Outputs: host, port, database, user, password, url.
+//!
+//! Repeat safety. Names and password follow from the job. The role is made together with its
+//! marker comment in one transaction, the database belongs to it from its first moment and is
+//! closed until it is complete; so every half-done state is recognized and finished by the next
+//! attempt. What has our name and not our marker is never touched. See [`session`] for the fence.
+//!
+//! This is the client of the *target* server: it knows nothing of Paddock's own store.
+
+mod inspect;
+mod names;
+mod plan;
+mod session;
+mod settings;
+mod sql;
+mod words;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use self::inspect::{Database, Found};
+use self::session::Session;
+use self::settings::Wish;
+use self::sql::Statement;
+use super::{Host, Job, Output, Plan, Provider, ProviderError, Resource, Stream};
+
+/// The provider of databases.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PostgresProvider;
+
+#[async_trait]
+impl Provider for PostgresProvider {
+    fn name(&self) -> &'static str {
+        "postgres"
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn plan(&self, job: &Job, _host: &dyn Host) -> Result<Plan, ProviderError> {
+        let (wish, found) = look(job).await?;
+        Ok(if job.operation == "delete" { plan::away(&found) } else { plan::toward(&wish, &found) })
+    }
+
+    async fn apply(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
+        let (options, wish) = settings::read(job)?;
+        let mut session = Session::open(&options, &job.cancel).await?;
+        session.fence(job).await?;
+        let found = inspect::find(&mut session, &wish).await?;
+        make_role(&mut session, &wish, &found, host).await?;
+        make_database(&mut session, &wish, &found, host).await?;
+        session.close().await;
+        Ok(())
+    }
+
+    async fn collect(&self, job: &Job, _host: &dyn Host) -> Result<(Vec<Output>, Vec<Resource>), ProviderError> {
+        let (wish, found) = look(job).await?;
+        if found.role.is_none() || !found.database(&wish).is_some_and(|database| database.open) {
+            return Err(ProviderError::failed(format!("the database {} is not on the server", wish.name)));
+        }
+        Ok((outputs(&wish), found.resources()))
+    }
+
+    async fn destroy(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
+        let (options, wish) = settings::read(job)?;
+        let mut session = Session::open(&options, &job.cancel).await?;
+        session.fence(job).await?;
+        let found = inspect::find(&mut session, &wish).await?;
+        for database in &found.databases {
+            drop_database(&mut session, database, host).await?;
+        }
+        if let Some(role) = &found.role {
+            say(host, &format!("Removing role {}", role.name)).await?;
+            session.write(Statement::new("DROP ROLE IF EXISTS ").identifier(&role.name)).await?;
+        }
+        session.close().await;
+        Ok(())
+    }
+
+    async fn read_back(&self, job: &Job, _host: &dyn Host) -> Result<Vec<Resource>, ProviderError> {
+        Ok(look(job).await?.1.resources())
+    }
+}
+
+async fn look(job: &Job) -> Result<(Wish, Found), ProviderError> {
+    let (options, wish) = settings::read(job)?;
+    let mut session = Session::open(&options, &job.cancel).await?;
+    let found = inspect::find(&mut session, &wish).await?;
+    session.close().await;
+    Ok((wish, found))
+}
+
+async fn make_role(session: &mut Session, wish: &Wish, found: &Found, host: &dyn Host) -> Result<(), ProviderError> {
+    let name = &wish.name;
+    let mut statements = Vec::new();
+    if found.role.is_none() {
+        say(host, &format!("Creating role {name}")).await?;
+        statements.push(Statement::new("CREATE ROLE ").identifier(name));
+        statements.push(Statement::new("COMMENT ON ROLE ").identifier(name).text(" IS ").literal(&wish.marker));
+        let superuser: bool = session
+            .read(async |c| {
+                sqlx::query_scalar("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetch_one(c).await
+            })
+            .await?;
+        if !superuser {
+            // Only a member may give a database to a role.
+            statements.push(Statement::new("GRANT ").identifier(name).text(" TO CURRENT_USER"));
+        }
+    } else {
+        say(host, &format!("Setting role {name}")).await?;
+    }
+    statements.push(
+        Statement::new("ALTER ROLE ")
+            .identifier(name)
+            .text(" LOGIN NOCREATEDB NOCREATEROLE CONNECTION LIMIT ")
+            .number(wish.connection_limit.into())
+            .text(" PASSWORD ")
+            .literal(&wish.verifier),
+    );
+    statements.push(match plan::timeout_setting(wish) {
+        Some(timeout) => {
+            Statement::new("ALTER ROLE ").identifier(name).text(" SET statement_timeout = ").literal(&timeout)
+        }
+        None => Statement::new("ALTER ROLE ").identifier(name).text(" RESET statement_timeout"),
+    });
+    session.transaction(statements).await
+}
+
+async fn make_database(
+    session: &mut Session,
+    wish: &Wish,
+    found: &Found,
+    host: &dyn Host,
+) -> Result<(), ProviderError> {
+    let name = &wish.name;
+    let mut there = found.database(wish);
+    if let Some(broken) = there.filter(|database| database.broken) {
+        drop_database(session, broken, host).await?;
+        there = None;
+    }
+    match there {
+        Some(database) if database.open && database.comment.as_deref() == Some(wish.marker.as_str()) => {
+            return say(host, &format!("Database {name} is there")).await;
+        }
+        Some(_) => say(host, &format!("Database {name} was begun by an earlier attempt: finishing it")).await?,
+        None => {
+            say(host, &format!("Creating database {name}")).await?;
+            // Closed until nobody but its owner may connect.
+            let create = Statement::new("CREATE DATABASE ").identifier(name).text(" OWNER ").identifier(name);
+            session.write(create.text(" ALLOW_CONNECTIONS false")).await?;
+        }
+    }
+    session
+        .transaction(vec![
+            Statement::new("COMMENT ON DATABASE ").identifier(name).text(" IS ").literal(&wish.marker),
+            Statement::new("REVOKE ALL ON DATABASE ").identifier(name).text(" FROM PUBLIC"),
+            Statement::new("ALTER DATABASE ").identifier(name).text(" ALLOW_CONNECTIONS true"),
+        ])
+        .await?;
+    say(host, &format!("Database {name} is ready for connections")).await
+}
+
+async fn drop_database(session: &mut Session, database: &Database, host: &dyn Host) -> Result<(), ProviderError> {
+    say(host, &format!("Removing database {}", database.name)).await?;
+    // FORCE ends the connections of its users.
+    session.write(Statement::new("DROP DATABASE IF EXISTS ").identifier(&database.name).text(" WITH (FORCE)")).await
+}
+
+fn outputs(wish: &Wish) -> Vec<Output> {
+    let output = |name: &str, sensitive, value| Output { name: name.to_owned(), sensitive, value };
+    vec![
+        output("host", false, Value::from(wish.host.as_str())),
+        output("port", false, Value::from(wish.port)),
+        output("database", false, Value::from(wish.name.as_str())),
+        output("user", false, Value::from(wish.name.as_str())),
+        output("password", true, Value::from(wish.password.as_str())),
+        output("url", true, Value::from(wish.url())),
+    ]
+}
+
+/// Also asks whether this attempt still holds the run: a worker that lost its lease stops here.
+async fn say(host: &dyn Host, line: &str) -> Result<(), ProviderError> {
+    host.log(Stream::Paddock, line).await
+}

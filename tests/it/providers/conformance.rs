@@ -1,0 +1,123 @@
+//! What every provider must do, whatever its target.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use paddock::base::id::{EnvironmentId, RunId};
+use paddock::base::{ManualClock, SeededEntropy};
+use paddock::providers::{Job, Plan, PlanAction, Provider, ProviderError, TemplateFile};
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::host::RecordingHost;
+
+static SEED: AtomicU64 = AtomicU64::new(0);
+
+/// A job with ids of its own and nothing else in it.
+pub fn job() -> Job {
+    let clock = ManualClock::new(jiff::Timestamp::now());
+    let seed = u64::from(std::process::id()) << 32 | SEED.fetch_add(1, Ordering::Relaxed);
+    let entropy = SeededEntropy::new(seed);
+    Job {
+        environment: EnvironmentId::new(&clock, &entropy),
+        environment_name: "conformance".to_owned(),
+        environment_type: "dev".to_owned(),
+        project: "test".to_owned(),
+        run: RunId::new(&clock, &entropy),
+        attempt: 1,
+        generation: 1,
+        operation: "create",
+        inputs: Map::new(),
+        secret_inputs: Vec::new(),
+        config: Value::Null,
+        files: Arc::default(),
+        target: None,
+        seed: [7; 32],
+        cancel: CancellationToken::new(),
+    }
+}
+
+pub fn inputs(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        other => panic!("inputs are an object, not {other}"),
+    }
+}
+
+/// The files below `folder`, as the catalog would give them.
+pub fn files(folder: &Path) -> Arc<Vec<TemplateFile>> {
+    fn walk(root: &Path, folder: &Path, files: &mut Vec<TemplateFile>) {
+        use std::os::unix::fs::PermissionsExt as _;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(root, &path, files);
+            } else {
+                files.push(TemplateFile {
+                    path: path.strip_prefix(root).unwrap().to_str().unwrap().to_owned(),
+                    executable: path.metadata().unwrap().permissions().mode() & 0o100 != 0,
+                    content: std::fs::read(&path).unwrap(),
+                });
+            }
+        }
+    }
+    let mut files = Vec::new();
+    walk(folder, folder, &mut files);
+    Arc::new(files)
+}
+
+/// The job for another run on the same environment.
+pub fn next_run(job: &Job, operation: &'static str) -> Job {
+    let run = RunId(uuid::Uuid::from_u128(job.run.0.as_u128() + 1));
+    Job { run, attempt: 1, operation, generation: job.generation + 1, cancel: CancellationToken::new(), ..job.clone() }
+}
+
+pub fn next_attempt(job: &Job) -> Job {
+    Job { attempt: job.attempt + 1, cancel: CancellationToken::new(), ..job.clone() }
+}
+
+/// The whole life, with every step done twice.
+pub async fn lives_and_ends(provider: &dyn Provider, job: &Job, host: &RecordingHost) {
+    provider.check().await.unwrap();
+    assert_eq!(provider.read_back(job, host).await.unwrap(), [], "nothing is there before");
+
+    let plan = provider.plan(job, host).await.unwrap();
+    assert!(plan.changes.iter().all(|change| change.action == PlanAction::Create), "{plan:?}");
+    assert_eq!(provider.read_back(job, host).await.unwrap(), [], "a plan makes nothing");
+
+    provider.apply(job, host).await.unwrap();
+    let (first_outputs, first_resources) = provider.collect(job, host).await.unwrap();
+    provider.apply(&next_attempt(job), host).await.unwrap();
+    let (outputs, resources) = provider.collect(job, host).await.unwrap();
+    assert_eq!(values(&first_outputs), values(&outputs), "a second apply changes no output");
+    assert_eq!(first_resources, resources, "a second apply makes nothing twice");
+    assert!(!resources.is_empty());
+    assert!(!provider.read_back(job, host).await.unwrap().is_empty());
+
+    let away = next_run(job, "delete");
+    provider.destroy(&away, host).await.unwrap();
+    assert_eq!(provider.read_back(&away, host).await.unwrap(), [], "really gone");
+    provider.destroy(&next_attempt(&away), host).await.unwrap();
+    assert_eq!(provider.read_back(&away, host).await.unwrap(), []);
+
+    let canceled = next_run(&away, "create");
+    canceled.cancel.cancel();
+    assert!(matches!(provider.apply(&canceled, host).await, Err(ProviderError::Canceled)));
+    assert_eq!(provider.read_back(&away, host).await.unwrap(), [], "a canceled apply begins nothing");
+}
+
+fn values(outputs: &[paddock::providers::Output]) -> Value {
+    outputs.iter().map(|output| (output.name.clone(), json!([output.sensitive, output.value]))).collect()
+}
+
+/// A worker that lost its lease makes nothing.
+pub async fn stops_without_lease(provider: &dyn Provider, job: &Job, host: &RecordingHost) {
+    host.take_lease_away();
+    let result = provider.apply(job, host).await;
+    assert!(matches!(result, Err(ProviderError::LeaseLost)), "{result:?}");
+}
+
+pub fn actions(plan: &Plan) -> Vec<(&str, PlanAction)> {
+    plan.changes.iter().map(|change| (change.address.as_str(), change.action)).collect()
+}

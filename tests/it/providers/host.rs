@@ -1,0 +1,90 @@
+//! A host that keeps what a provider tells it: log lines in memory, state in a file, so that the
+//! state outlives a killed process like Paddock's own store does.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use paddock::providers::{Host, ProviderError, Stream};
+use tokio::sync::Notify;
+
+pub struct RecordingHost {
+    state: PathBuf,
+    lines: Mutex<Vec<(Stream, String)>>,
+    changed: Notify,
+    saves: AtomicUsize,
+    fenced: AtomicBool,
+}
+
+impl RecordingHost {
+    pub fn new(folder: &Path) -> Self {
+        Self {
+            state: folder.join("state"),
+            lines: Mutex::default(),
+            changed: Notify::new(),
+            saves: AtomicUsize::new(0),
+            fenced: AtomicBool::new(false),
+        }
+    }
+
+    pub fn text(&self) -> String {
+        let lines = self.lines.lock().unwrap();
+        lines.iter().map(|(_, line)| format!("{line}\n")).collect()
+    }
+
+    pub fn saves(&self) -> usize {
+        self.saves.load(Ordering::SeqCst)
+    }
+
+    /// From now on another worker holds the run.
+    pub fn take_lease_away(&self) {
+        self.fenced.store(true, Ordering::SeqCst);
+    }
+
+    pub async fn wait_for_line(&self, part: &str) {
+        let wait = async {
+            loop {
+                let changed = self.changed.notified();
+                if self.text().contains(part) {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), wait)
+            .await
+            .unwrap_or_else(|_| panic!("no line with “{part}” in:\n{}", self.text()));
+    }
+
+    fn guard(&self) -> Result<(), ProviderError> {
+        if self.fenced.load(Ordering::SeqCst) { Err(ProviderError::LeaseLost) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Host for RecordingHost {
+    async fn log(&self, stream: Stream, line: &str) -> Result<(), ProviderError> {
+        self.guard()?;
+        self.lines.lock().unwrap().push((stream, line.to_owned()));
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    async fn load_state(&self) -> Result<Option<Vec<u8>>, ProviderError> {
+        match std::fs::read(&self.state) {
+            Ok(state) => Ok(Some(state)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(ProviderError::internal(error)),
+        }
+    }
+
+    async fn save_state(&self, state: &[u8]) -> Result<(), ProviderError> {
+        self.guard()?;
+        let beside = self.state.with_extension("new");
+        std::fs::write(&beside, state).unwrap();
+        std::fs::rename(beside, &self.state).unwrap();
+        self.saves.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
