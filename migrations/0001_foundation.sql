@@ -334,13 +334,16 @@ CREATE TABLE policy_set (
 
 -- What policy said, with everything that it was said about: enough to decide again.
 CREATE TABLE decision (
-    id             uuid PRIMARY KEY,
-    outcome        text NOT NULL CHECK (outcome IN ('allowed', 'denied', 'needs_approval')),
-    input          jsonb NOT NULL,
-    policy_digest  bytea NOT NULL REFERENCES policy_set,
-    rules          jsonb NOT NULL,
-    requirements   jsonb NOT NULL,
-    created_at     timestamptz NOT NULL DEFAULT now()
+    id                uuid PRIMARY KEY,
+    outcome           text NOT NULL CHECK (outcome IN ('allowed', 'denied', 'needs_approval')),
+    input             jsonb NOT NULL,
+    policy_digest     bytea NOT NULL REFERENCES policy_set,
+    rules             jsonb NOT NULL,
+    requirements      jsonb NOT NULL,
+    -- The words that people saw: a later version may choose others.
+    sentence          text NOT NULL,
+    would_be_allowed  text[] NOT NULL,
+    created_at        timestamptz NOT NULL DEFAULT now()
 );
 
 CREATE TABLE request (

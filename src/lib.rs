@@ -17,6 +17,7 @@ pub mod catalog;
 pub mod db;
 pub mod identity;
 pub mod orchestrator;
+pub mod policy;
 pub mod projects;
 pub mod providers;
 pub mod web;

@@ -1,0 +1,113 @@
+//! What the annotations of a rule say. A wrong one is refused: a mistyped `@approval` must not
+//! turn into a permit that needs no approval.
+
+use cedar_policy::{Effect as CedarEffect, Policy};
+
+use super::engine::{Approval, RuleText};
+use super::model::{Action, DEFAULT_DENY, ENGINE_ERROR, Effect, Role, Rule};
+
+/// Something that is wrong with the annotations, and what would be right.
+pub(super) struct Wrong {
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+const KNOWN: [&str; 6] = ["id", "reason", "approval", "approval_count", "approval_who", "owner"];
+
+/// More people than this never agree: a larger number is a mistake.
+const MAX_APPROVERS: u32 = 20;
+
+/// Reads the annotations of a policy whose scope matches `actions`.
+pub(super) fn read(policy: &Policy, actions: &[Action]) -> Result<RuleText, Vec<Wrong>> {
+    let mut wrongs = unknown(policy);
+    let id = or_note(&mut wrongs, id(policy));
+    let reason = or_note(&mut wrongs, reason(policy));
+    let approval = or_note(&mut wrongs, approval(policy, actions));
+    let effect = match policy.effect() {
+        CedarEffect::Permit => Effect::Permit,
+        CedarEffect::Forbid => Effect::Forbid,
+    };
+    match (id, reason, approval) {
+        (Some(id), Some(reason), Some(approval)) if wrongs.is_empty() => {
+            Ok(RuleText { rule: Rule { id, effect, reason }, approval })
+        }
+        _ => Err(wrongs),
+    }
+}
+
+fn or_note<T>(wrongs: &mut Vec<Wrong>, result: Result<T, Wrong>) -> Option<T> {
+    result.map_err(|wrong| wrongs.push(wrong)).ok()
+}
+
+fn wrong(message: impl Into<String>, hint: &str) -> Wrong {
+    Wrong { message: message.into(), hint: Some(hint.to_owned()) }
+}
+
+fn unknown(policy: &Policy) -> Vec<Wrong> {
+    let mut names: Vec<&str> =
+        policy.annotations().map(|(name, _)| name).filter(|name| !KNOWN.contains(name)).collect();
+    names.sort_unstable();
+    let hint = "known are @id, @reason, @owner, @approval, @approval_count and @approval_who";
+    names.into_iter().map(|name| wrong(format!("the annotation @{name} is not known"), hint)).collect()
+}
+
+fn id(policy: &Policy) -> Result<String, Wrong> {
+    let hint = "an id is 1 to 80 lower-case letters, digits and dashes: @id(\"no-large-databases\")";
+    let id = policy.annotation("id").unwrap_or_default();
+    if id.is_empty() {
+        return Err(wrong("the rule has no @id", hint));
+    }
+    let fits = id.len() <= 80 && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if !fits {
+        return Err(wrong(format!("“{id}” is not an @id"), hint));
+    }
+    if [DEFAULT_DENY, ENGINE_ERROR].contains(&id) {
+        return Err(wrong(format!("the @id “{id}” is Paddock's own"), "choose another"));
+    }
+    Ok(id.to_owned())
+}
+
+fn reason(policy: &Policy) -> Result<String, Wrong> {
+    let reason = policy.annotation("reason").unwrap_or_default().trim();
+    if reason.is_empty() {
+        let hint = "say why, in a sentence for the people who meet the rule: @reason(\"…\")";
+        return Err(wrong("the rule has no @reason", hint));
+    }
+    Ok(reason.to_owned())
+}
+
+fn approval(policy: &Policy, actions: &[Action]) -> Result<Option<Approval>, Wrong> {
+    let Some(role) = policy.annotation("approval") else {
+        let rest = ["approval_count", "approval_who"].into_iter().find(|name| policy.annotation(name).is_some());
+        return match rest {
+            Some(name) => Err(wrong(format!("@{name} without @approval"), "say whose: @approval(\"lead\")")),
+            None => Ok(None),
+        };
+    };
+    if policy.effect() == CedarEffect::Forbid {
+        return Err(wrong("a forbid with @approval", "what is forbidden cannot be approved: annotate a permit"));
+    }
+    if let Some(action) = actions.iter().find(|action| !can_wait(**action)) {
+        let message = format!("an approval for {}, which does not wait for anybody", action.cedar_name());
+        return Err(wrong(message, "only actions of the group Request become requests"));
+    }
+    let role = Role::parse(role)
+        .ok_or_else(|| wrong(format!("“{role}” is not a role"), "@approval takes developer, lead, admin or auditor"))?;
+    let count =
+        match policy.annotation("approval_count") {
+            None => 1,
+            Some(text) => text.parse().ok().filter(|count| (1..=MAX_APPROVERS).contains(count)).ok_or_else(|| {
+                wrong(format!("“{text}” is not a number of approvers"), "@approval_count takes 1 to 20")
+            })?,
+        };
+    let who = policy.annotation("approval_who").map(str::trim).filter(|who| !who.is_empty()).map(str::to_owned);
+    Ok(Some(Approval { role, count, who }))
+}
+
+/// Actions that become requests.
+fn can_wait(action: Action) -> bool {
+    matches!(
+        action,
+        Action::CreateEnvironment | Action::UpdateEnvironment | Action::ExtendEnvironment | Action::DeleteEnvironment
+    )
+}

@@ -1,0 +1,274 @@
+//! From texts to a compiled policy set. Everything that is wrong is listed, with its place.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cedar_policy::ffi::DetailedError;
+use cedar_policy::{
+    ActionConstraint, Entities, Policy, PolicyId, PolicySet, Schema, ValidationMode, ValidationResult,
+    ValidationWarning, Validator,
+};
+
+use super::annotations;
+use super::engine::{Compiled, RuleText};
+use super::entities::Types;
+use super::model::{Action, Context, PolicySetText, Principal, Question, Resource, ResourceKind, Role};
+use super::{Error, Problem};
+use crate::base::Digest;
+
+/// A named text.
+pub(super) struct File {
+    pub(super) name: String,
+    pub(super) text: String,
+}
+
+pub(super) fn compile(schema_file: &File, mut files: Vec<File>) -> Result<Compiled, Error> {
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    let (schema, warnings) = Schema::from_cedarschema_str(&schema_file.text)
+        .map_err(|error| Error::Invalid(schema_file.problems(None, &DetailedError::from(&error))))?;
+    for warning in warnings {
+        tracing::warn!(policy.file = schema_file.name, %warning, "policy schema");
+    }
+    let types = Types::new().map_err(|error| Error::SchemaMismatch(error.to_string()))?;
+    let actions = schema.action_entities().map_err(|error| Error::SchemaMismatch(error.to_string()))?;
+    let mut set = Set {
+        types: &types,
+        actions,
+        validator: Validator::new(schema.clone()),
+        rules: HashMap::new(),
+        slices: Action::ALL.iter().map(|action| (*action, PolicySet::new())).collect(),
+        problems: Vec::new(),
+    };
+    for file in &files {
+        set.add_file(file);
+    }
+    let Set { rules, slices, problems, .. } = set;
+    if !problems.is_empty() {
+        return Err(Error::Invalid(problems));
+    }
+    if rules.is_empty() {
+        return Err(Error::Empty("the policy set".to_owned()));
+    }
+    let source = joined(&files);
+    let digest = digest(&schema_file.text, &source);
+    let text = Arc::new(PolicySetText { digest, schema: schema_file.text.clone(), source });
+    let compiled = Compiled { schema, types, slices, rules, text };
+    probe(&compiled)?;
+    Ok(compiled)
+}
+
+/// A policy set while it is put together.
+struct Set<'a> {
+    types: &'a Types,
+    actions: Entities,
+    validator: Validator,
+    rules: HashMap<PolicyId, RuleText>,
+    slices: HashMap<Action, PolicySet>,
+    problems: Vec<Problem>,
+}
+
+impl Set<'_> {
+    fn add_file(&mut self, file: &File) {
+        let parsed: PolicySet = match file.text.parse() {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                let error: cedar_policy::ParseErrors = error;
+                self.problems.extend(file.problems(None, &DetailedError::from(&error)));
+                return;
+            }
+        };
+        for template in parsed.templates() {
+            let message = "a policy with ?principal or ?resource is a template: only whole policies are read";
+            self.problems.push(file.problem_at(&template.to_cedar(), template.annotation("id"), message, None));
+        }
+        for policy in parsed.policies() {
+            self.add_policy(file, policy);
+        }
+        let result = self.validator.validate(&parsed, ValidationMode::Strict);
+        self.read_validation(file, &parsed, &result);
+    }
+
+    fn read_validation(&mut self, file: &File, parsed: &PolicySet, result: &ValidationResult) {
+        for error in result.validation_errors() {
+            let id = parsed.annotation(error.policy_id(), "id");
+            self.problems.extend(file.problems(id, &DetailedError::from(error)));
+        }
+        for warning in result.validation_warnings() {
+            // A rule that can never apply is a mistake, and as a forbid a dangerous one.
+            if let ValidationWarning::ImpossiblePolicy(impossible) = warning {
+                let id = parsed.annotation(impossible.policy_id(), "id");
+                self.problems.extend(file.problems(id, &DetailedError::from(warning)));
+            } else {
+                tracing::warn!(policy.file = file.name, %warning, "policy");
+            }
+        }
+    }
+
+    fn add_policy(&mut self, file: &File, policy: &Policy) {
+        let source = policy.to_cedar().unwrap_or_default();
+        let actions = self.actions_of(policy);
+        let text = match annotations::read(policy, &actions) {
+            Ok(text) => text,
+            Err(wrongs) => {
+                for wrong in wrongs {
+                    let id = policy.annotation("id");
+                    self.problems.push(file.problem_at(&source, id, &wrong.message, wrong.hint));
+                }
+                return;
+            }
+        };
+        let id = PolicyId::new(&text.rule.id);
+        if self.rules.contains_key(&id) {
+            let message = "there is another rule with this @id";
+            self.problems.push(file.problem_at(&source, Some(&text.rule.id), message, None));
+            return;
+        }
+        self.rules.insert(id.clone(), text);
+        for action in actions {
+            let added = self.slices.entry(action).or_default().add(policy.new_id(id.clone()));
+            if let Err(error) = added {
+                self.problems.push(file.problem_at(&source, policy.annotation("id"), &error.to_string(), None));
+            }
+        }
+    }
+
+    /// The actions that the policy's scope can match.
+    fn actions_of(&self, policy: &Policy) -> Vec<Action> {
+        let constraint = policy.action_constraint();
+        let matches = |action: &&Action| {
+            let uid = self.types.action(**action);
+            match &constraint {
+                ActionConstraint::Any => true,
+                ActionConstraint::Eq(one) => *one == uid,
+                ActionConstraint::In(groups) => {
+                    groups.iter().any(|group| *group == uid || self.actions.is_ancestor_of(group, &uid))
+                }
+            }
+        };
+        Action::ALL.iter().filter(matches).copied().collect()
+    }
+}
+
+impl File {
+    /// What Cedar found, flattened: an error that only holds others is left out.
+    fn problems(&self, rule: Option<&str>, error: &DetailedError) -> Vec<Problem> {
+        let label = error.source_locations.first();
+        let mut message = error.message.clone();
+        if let Some(text) = label.and_then(|label| label.label.as_deref()) {
+            message = format!("{message}: {text}");
+        }
+        let own = Problem {
+            file: self.name.clone(),
+            place: label.map(|label| place(&self.text, label.loc.start)),
+            rule: rule.filter(|id| !id.is_empty()).map(str::to_owned),
+            message: without_policy_number(&message),
+            hint: error.help.clone(),
+        };
+        let related = error.related.iter().flat_map(|error| self.problems(rule, error));
+        std::iter::once(own).chain(related).collect()
+    }
+
+    /// A problem at the start of the policy with this source text.
+    fn problem_at(&self, source: &str, rule: Option<&str>, message: &str, hint: Option<String>) -> Problem {
+        let at = self.text.find(source.trim()).filter(|_| !source.trim().is_empty());
+        Problem {
+            file: self.name.clone(),
+            place: at.map(|at| place(&self.text, at)),
+            rule: rule.filter(|id| !id.is_empty()).map(str::to_owned),
+            message: message.to_owned(),
+            hint,
+        }
+    }
+}
+
+/// Cedar begins with “for policy `policy3`, ”, a number that nobody wrote.
+fn without_policy_number(message: &str) -> String {
+    let rest = message.strip_prefix("for policy `policy").and_then(|rest| rest.split_once("`, "));
+    rest.map_or_else(|| message.to_owned(), |(_, rest)| rest.to_owned())
+}
+
+/// Line and column of a byte offset, both from 1, the column in characters.
+fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+    (line, column)
+}
+
+/// The texts as they are stored: one text that parses to the same policies.
+fn joined(files: &[File]) -> String {
+    match files {
+        [one] => one.text.clone(),
+        several => several.iter().map(|file| format!("// file: {}\n{}\n", file.name, file.text)).collect(),
+    }
+}
+
+/// Covers the schema, too: the same rules mean something else under another one.
+fn digest(schema: &str, source: &str) -> Digest {
+    Digest::of_json(&serde_json::json!({ "schema": schema, "policies": source }))
+}
+
+/// Asks one question per action, with every attribute set: a schema from a folder may lack what
+/// this version of Paddock tells, and then every question would be denied.
+fn probe(compiled: &Compiled) -> Result<(), Error> {
+    for action in Action::ALL {
+        for kind in kinds_of(*action) {
+            let question = full_question(*action, *kind);
+            if let Err(error) = compiled.types.ask(&compiled.schema, &question) {
+                return Err(Error::SchemaMismatch(format!("{}: {error}", action.cedar_name())));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What each action is asked about.
+pub(super) fn kinds_of(action: Action) -> &'static [ResourceKind] {
+    match action {
+        Action::CreateEnvironment
+        | Action::UpdateEnvironment
+        | Action::ExtendEnvironment
+        | Action::DeleteEnvironment
+        | Action::RetryRun
+        | Action::CancelRun
+        | Action::ReadEnvironment
+        | Action::RevealOutput => &[ResourceKind::Environment],
+        Action::ReadRequest | Action::ReviewRequest | Action::WithdrawRequest => &[ResourceKind::Request],
+        Action::ReadCatalog => &[ResourceKind::Platform, ResourceKind::Template],
+        Action::ReadProject => &[ResourceKind::Project],
+        Action::ReadAudit => &[ResourceKind::AuditLog],
+        Action::ManageCatalog => &[ResourceKind::Platform, ResourceKind::CatalogSource, ResourceKind::Template],
+        Action::ReadAdmin | Action::ManageTokens => &[ResourceKind::Platform],
+    }
+}
+
+fn full_question(action: Action, kind: ResourceKind) -> Question {
+    let text = || Some("probe".to_owned());
+    let inputs = serde_json::json!({ "text": "a", "number": 1, "fraction": 0.5, "flag": true, "list": ["a"] });
+    Question {
+        action,
+        principal: Principal {
+            id: "probe".to_owned(),
+            login: "probe".to_owned(),
+            teams: vec!["probe".to_owned()],
+            platform_roles: Role::ALL.into(),
+            project_roles: Role::ALL.into(),
+        },
+        resource: Resource {
+            kind,
+            id: "probe".to_owned(),
+            project: text(),
+            environment_type: text(),
+            template: text(),
+            provider: text(),
+            owner: text(),
+            requester: text(),
+        },
+        context: Context {
+            inputs: inputs.as_object().cloned().unwrap_or_default(),
+            lifetime_seconds: Some(1),
+            maximum_lifetime_seconds: Some(1),
+            channel: "web".to_owned(),
+        },
+    }
+}

@@ -1,0 +1,160 @@
+//! The engine: a validated policy set that answers questions.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use cedar_policy::{Authorizer, Decision as CedarDecision, PolicyId, PolicySet, Response, Schema};
+
+use super::entities::Types;
+use super::model::{
+    Action, DEFAULT_DENY, Decision, ENGINE_ERROR, Effect, MadeBy, Outcome, PolicySetText, Question, Requirement, Role,
+    Rule,
+};
+use super::permit::{Ability, Denied, Permit};
+use super::{Error, load, words};
+use crate::base::Digest;
+
+/// A policy set, compiled and ready. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct PolicyEngine(Arc<Compiled>);
+
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(super) schema: Schema,
+    pub(super) types: Types,
+    /// The policies that can speak to each action. Evaluation is linear in their number.
+    pub(super) slices: HashMap<Action, PolicySet>,
+    pub(super) rules: HashMap<PolicyId, RuleText>,
+    pub(super) text: Arc<PolicySetText>,
+}
+
+/// What the annotations of a rule say.
+#[derive(Debug, Clone)]
+pub(super) struct RuleText {
+    pub(super) rule: Rule,
+    pub(super) approval: Option<Approval>,
+}
+
+/// Whose approval a permit asks for.
+#[derive(Debug, Clone)]
+pub(super) struct Approval {
+    pub(super) role: Role,
+    pub(super) count: u32,
+    pub(super) who: Option<String>,
+}
+
+impl PolicyEngine {
+    /// The default policy set, which is a part of the binary.
+    pub fn embedded() -> Result<Self, Error> {
+        load::embedded().map(Self::from)
+    }
+
+    /// The policy set of a folder: every `*.cedar` in it, and its `schema.cedarschema` or, where
+    /// there is none, the default one.
+    pub fn from_folder(folder: &Path) -> Result<Self, Error> {
+        load::folder(folder).map(Self::from)
+    }
+
+    /// A policy set from texts, for example as [`super::find_policy_set`] gives them.
+    pub fn from_text(schema: &str, policies: &str) -> Result<Self, Error> {
+        load::text(schema, policies).map(Self::from)
+    }
+
+    /// The digest of schema and policies: two engines with the same digest decide the same.
+    pub fn digest(&self) -> Digest {
+        self.0.text.digest
+    }
+
+    /// The text of all policies, as it is stored with decisions.
+    pub fn source(&self) -> &str {
+        &self.0.text.source
+    }
+
+    /// The text of the schema.
+    pub fn schema(&self) -> &str {
+        &self.0.text.schema
+    }
+
+    /// Decides. What no rule permits is denied, and so is everything when the engine fails.
+    pub fn decide(&self, question: &Question) -> Decision {
+        let (outcome, rules, requirements) = self.0.answer(question);
+        let sentence = words::sentence(question, outcome, &rules, &requirements);
+        let (policy_digest, made_by) = (self.0.text.digest, MadeBy::new(&self.0.text));
+        Decision { outcome, rules, requirements, policy_digest, sentence, would_be_allowed: Vec::new(), made_by }
+    }
+
+    /// Decides, and hands out the proof for functions that need it. What needs an approval is not
+    /// permitted yet.
+    pub fn permit<A: Ability>(&self, question: &Question) -> Result<Permit<A>, Denied> {
+        Permit::decide(self, question)
+    }
+}
+
+impl From<Compiled> for PolicyEngine {
+    fn from(compiled: Compiled) -> Self {
+        Self(Arc::new(compiled))
+    }
+}
+
+type Answer = (Outcome, Vec<Rule>, Vec<Requirement>);
+
+impl Compiled {
+    fn answer(&self, question: &Question) -> Answer {
+        match self.respond(question) {
+            Ok(response) => self.read(question, &response),
+            Err(error) => {
+                tracing::error!(policy.action = %question.action, policy.digest = %self.text.digest, error, "policy failed");
+                failed()
+            }
+        }
+    }
+
+    fn respond(&self, question: &Question) -> Result<Response, String> {
+        let slice = self.slices.get(&question.action).ok_or("no policies for this action")?;
+        let (request, entities) = self.types.ask(&self.schema, question).map_err(|error| error.to_string())?;
+        let response = Authorizer::new().is_authorized(&request, slice, &entities);
+        // Cedar skips a policy that fails. A forbid must not be skipped, so none may fail.
+        let error = response.diagnostics().errors().next().map(ToString::to_string);
+        error.map_or(Ok(response), Err)
+    }
+
+    fn read(&self, question: &Question, response: &Response) -> Answer {
+        let mut texts: Vec<&RuleText> = Vec::new();
+        for id in response.diagnostics().reason() {
+            let Some(text) = self.rules.get(id) else { return failed() };
+            texts.push(text);
+        }
+        texts.sort_by(|a, b| a.rule.id.cmp(&b.rule.id));
+        let rules: Vec<Rule> = texts.iter().map(|text| text.rule.clone()).collect();
+        if response.decision() == CedarDecision::Deny {
+            if rules.is_empty() {
+                return (Outcome::Denied, vec![default_deny(question)], Vec::new());
+            }
+            return (Outcome::Denied, rules, Vec::new());
+        }
+        // A person cannot escape an approval by matching another permit: they add up.
+        let requirements: Vec<Requirement> =
+            texts.iter().filter_map(|text| text.approval.as_ref().map(|it| requirement(question, text, it))).collect();
+        let outcome = if requirements.is_empty() { Outcome::Allowed } else { Outcome::NeedsApproval };
+        (outcome, rules, requirements)
+    }
+}
+
+fn requirement(question: &Question, text: &RuleText, approval: &Approval) -> Requirement {
+    Requirement {
+        rule_id: text.rule.id.clone(),
+        who: words::approver(approval.who.as_deref(), approval.role, approval.count, question),
+        role: approval.role,
+        count: approval.count,
+    }
+}
+
+fn default_deny(question: &Question) -> Rule {
+    Rule { id: DEFAULT_DENY.to_owned(), effect: Effect::Default, reason: words::nothing_permits(question) }
+}
+
+fn failed() -> Answer {
+    let reason = "The rules could not be applied to this, so it is denied. The server's log says why.".to_owned();
+    (Outcome::Denied, vec![Rule { id: ENGINE_ERROR.to_owned(), effect: Effect::Default, reason }], Vec::new())
+}

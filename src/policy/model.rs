@@ -1,0 +1,417 @@
+//! Questions to policy and its answers: plain data, stored whole with every decision.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::base::Digest;
+use crate::base::id::DecisionId;
+
+/// A role, held on the platform or in a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Role {
+    /// Requests environments.
+    Developer,
+    /// Leads a project: approves, and may do what its developers may.
+    Lead,
+    /// Curates the platform.
+    Admin,
+    /// Reads everything and changes nothing.
+    Auditor,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::Developer, Self::Lead, Self::Admin, Self::Auditor];
+
+    /// The role as SQL, the API and Cedar spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Developer => "developer",
+            Self::Lead => "lead",
+            Self::Admin => "admin",
+            Self::Auditor => "auditor",
+        }
+    }
+
+    /// The role called `text`.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $words:literal;)*) => {
+        /// Something that a person wants to do, as policy names it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Action { $($(#[$doc])* $name,)* }
+
+        impl Action {
+            /// Every action.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The name in Cedar: `Action::"CreateEnvironment"`.
+            pub fn cedar_name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+
+            /// The action as the API and stored decisions spell it.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// What it is, for sentences: “may not … ”.
+            pub fn words(self) -> &'static str {
+                match self { $(Self::$name => $words,)* }
+            }
+        }
+    };
+}
+
+actions! {
+    /// Make an environment.
+    CreateEnvironment = "create_environment", "create an environment";
+    /// Give an environment new inputs or a new template version.
+    UpdateEnvironment = "update_environment", "update an environment";
+    /// Give an environment a later end.
+    ExtendEnvironment = "extend_environment", "extend an environment";
+    /// End an environment.
+    DeleteEnvironment = "delete_environment", "delete an environment";
+    /// Run a failed operation again.
+    RetryRun = "retry_run", "retry a run";
+    /// Stop a run.
+    CancelRun = "cancel_run", "cancel a run";
+    /// See templates.
+    ReadCatalog = "read_catalog", "read the catalog";
+    /// See a project.
+    ReadProject = "read_project", "read the project";
+    /// See an environment, its runs and the outputs that are not sensitive.
+    ReadEnvironment = "read_environment", "read an environment";
+    /// See the value of a sensitive output.
+    RevealOutput = "reveal_output", "reveal a sensitive output";
+    /// See a request.
+    ReadRequest = "read_request", "read a request";
+    /// Approve or reject a request.
+    ReviewRequest = "review_request", "approve or reject a request";
+    /// Take a request back.
+    WithdrawRequest = "withdraw_request", "withdraw a request";
+    /// Read the audit log.
+    ReadAudit = "read_audit", "read the audit log";
+    /// Change catalog sources, templates and their versions.
+    ManageCatalog = "manage_catalog", "manage the catalog";
+    /// See how the platform is set up and how it does.
+    ReadAdmin = "read_admin", "read the administration pages";
+    /// Make and revoke tokens of one's own.
+    ManageTokens = "manage_tokens", "manage one's own tokens";
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Principal {
+    /// The prefixed id of a person, or `system:` and a part of Paddock.
+    pub id: String,
+    /// The login name.
+    pub login: String,
+    /// Slugs of the person's teams.
+    pub teams: Vec<String>,
+    /// Roles held on the whole platform: they count everywhere.
+    pub platform_roles: BTreeSet<Role>,
+    /// Roles held in the resource's project; ignored for a resource without a project.
+    pub project_roles: BTreeSet<Role>,
+}
+
+impl Principal {
+    /// A part of Paddock itself, for example `reconciler.expiry`. It has no role.
+    pub fn system(part: &str) -> Self {
+        Self {
+            id: format!("{SYSTEM}{part}"),
+            login: format!("paddock {part}"),
+            teams: Vec::new(),
+            platform_roles: BTreeSet::new(),
+            project_roles: BTreeSet::new(),
+        }
+    }
+
+    /// True for a part of Paddock itself.
+    pub fn is_system(&self) -> bool {
+        self.id.starts_with(SYSTEM)
+    }
+}
+
+const SYSTEM: &str = "system:";
+
+/// What kind of thing is acted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResourceKind {
+    /// The installation as a whole.
+    Platform,
+    /// A project; its id is its slug.
+    Project,
+    /// A template; its id is its slug.
+    Template,
+    /// An environment, also one that is to be made, and its runs and outputs.
+    Environment,
+    /// A request.
+    Request,
+    /// The audit log: of a project, or of everything.
+    AuditLog,
+    /// A catalog source.
+    CatalogSource,
+}
+
+/// What is acted on. `Default` is the platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resource {
+    /// What kind of thing.
+    pub kind: ResourceKind,
+    /// Its prefixed id or slug; empty for an environment that is to be made.
+    pub id: String,
+    /// The slug of its project.
+    pub project: Option<String>,
+    /// The slug of its environment type.
+    pub environment_type: Option<String>,
+    /// The slug of its template.
+    pub template: Option<String>,
+    /// The kind of its provider.
+    pub provider: Option<String>,
+    /// The principal id of its owner.
+    pub owner: Option<String>,
+    /// The principal id of who made the request.
+    pub requester: Option<String>,
+}
+
+impl Resource {
+    /// A resource of this kind and id, with nothing else known yet.
+    pub fn new(kind: ResourceKind, id: impl Into<String>) -> Self {
+        Self {
+            kind,
+            id: id.into(),
+            project: None,
+            environment_type: None,
+            template: None,
+            provider: None,
+            owner: None,
+            requester: None,
+        }
+    }
+
+    /// The installation as a whole.
+    pub fn platform() -> Self {
+        Self::new(ResourceKind::Platform, "paddock")
+    }
+
+    /// The project with this slug.
+    pub fn project(slug: &str) -> Self {
+        Self { project: Some(slug.to_owned()), ..Self::new(ResourceKind::Project, slug) }
+    }
+
+    /// The audit log of a project, or of everything.
+    pub fn audit_log(project: Option<&str>) -> Self {
+        Self { project: project.map(str::to_owned), ..Self::new(ResourceKind::AuditLog, "audit") }
+    }
+}
+
+impl Default for Resource {
+    fn default() -> Self {
+        Self::platform()
+    }
+}
+
+/// The circumstances of the question.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Context {
+    /// The inputs of the form, without secret ones (I20).
+    pub inputs: Map<String, Value>,
+    /// Seconds. Create and extend: how long it is to live from now on, the default filled in. Update:
+    /// the same when it changes. Delete: what is left, zero or less when it has expired.
+    pub lifetime_seconds: Option<i64>,
+    /// Seconds that the project's environment type allows.
+    pub maximum_lifetime_seconds: Option<i64>,
+    /// `web`, `api`, `cli`, `worker` or `reconciler`.
+    pub channel: String,
+}
+
+/// All that a decision is made from, but for the policy set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    /// What is to be done.
+    pub action: Action,
+    /// By whom.
+    pub principal: Principal,
+    /// To what.
+    pub resource: Resource,
+    /// Under which circumstances.
+    pub context: Context,
+}
+
+impl Question {
+    /// The roles that count: those on the platform, and those in the resource's project.
+    pub fn roles(&self) -> BTreeSet<Role> {
+        let mut roles = self.principal.platform_roles.clone();
+        if self.resource.project.is_some() {
+            roles.extend(&self.principal.project_roles);
+        }
+        roles
+    }
+
+    /// The scope of the question, for sentences: “project payments” or “the platform”.
+    pub fn scope(&self) -> String {
+        match &self.resource.project {
+            Some(slug) => format!("project {slug}"),
+            None => "the platform".to_owned(),
+        }
+    }
+}
+
+/// What policy says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Outcome {
+    /// Yes.
+    Allowed,
+    /// No.
+    Denied,
+    /// Yes, once the requirements are met.
+    NeedsApproval,
+}
+
+/// What a rule does when it applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// It permits.
+    Permit,
+    /// It forbids, whatever others permit.
+    Forbid,
+    /// It is not a rule of the set: nothing permits, or the engine failed.
+    Default,
+}
+
+/// A rule that took part in a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// The rule's `@id`, or [`DEFAULT_DENY`] or [`ENGINE_ERROR`].
+    pub id: String,
+    /// What it does.
+    pub effect: Effect,
+    /// The rule's `@reason`, for people.
+    pub reason: String,
+}
+
+/// The id that stands for “no rule permits it”.
+pub const DEFAULT_DENY: &str = "default-deny";
+/// The id that stands for “the question could not be decided”.
+pub const ENGINE_ERROR: &str = "engine-error";
+
+/// Whose approval a rule asks for. Requirements of several rules are each to be met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requirement {
+    /// The rule that asks.
+    pub rule_id: String,
+    /// Who, in words: “a lead of payments”.
+    pub who: String,
+    /// The role that the approvers need.
+    pub role: Role,
+    /// How many different people.
+    pub count: u32,
+}
+
+/// What policy said, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    /// Yes, no or not yet.
+    pub outcome: Outcome,
+    /// The rules that decided, by id.
+    pub rules: Vec<Rule>,
+    /// Whose approval is needed; empty unless the outcome is [`Outcome::NeedsApproval`].
+    pub requirements: Vec<Requirement>,
+    /// The policy set that decided.
+    pub policy_digest: Digest,
+    /// The decision in one sentence of plain words.
+    pub sentence: String,
+    /// For denials that were explained: what would be allowed instead, in words.
+    pub would_be_allowed: Vec<String>,
+    #[serde(skip)]
+    pub(super) made_by: MadeBy,
+}
+
+/// The texts of a policy set: what [`super::PolicyEngine::from_text`] reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicySetText {
+    /// Its digest.
+    pub digest: Digest,
+    /// The schema.
+    pub schema: String,
+    /// All policies.
+    pub source: String,
+}
+
+/// The policy set that made a decision, at hand to be stored with it. Private to this room, so that
+/// nobody else makes decisions. All are equal: the digest already tells the sets apart.
+#[derive(Clone, Default)]
+pub(super) struct MadeBy(Option<Arc<PolicySetText>>);
+
+impl MadeBy {
+    pub(super) fn new(set: &Arc<PolicySetText>) -> Self {
+        Self(Some(Arc::clone(set)))
+    }
+
+    pub(super) fn set(&self) -> Option<&PolicySetText> {
+        self.0.as_deref()
+    }
+}
+
+impl PartialEq for MadeBy {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for MadeBy {}
+
+impl fmt::Debug for MadeBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MadeBy")
+    }
+}
+
+impl Decision {
+    /// True when it is allowed at once.
+    pub fn is_allowed(&self) -> bool {
+        self.outcome == Outcome::Allowed
+    }
+}
+
+/// A decision as it was stored: with its question, enough to decide again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredDecision {
+    /// Its id.
+    pub id: DecisionId,
+    /// What was asked.
+    pub question: Question,
+    /// What was said.
+    pub decision: Decision,
+    /// When, by the database's clock.
+    pub at: Timestamp,
+}

@@ -1,0 +1,35 @@
+//! Store decisions and read them again.
+
+use sqlx::PgConnection;
+
+use super::model::{Decision, PolicySetText, Question, StoredDecision};
+use super::store;
+use crate::base::id::DecisionId;
+use crate::base::{Digest, Op};
+use crate::db::{Error, Result, Tx};
+
+/// Stores a decision with its question, and its policy set where that is new, inside the
+/// transaction of what was decided about.
+pub async fn record(tx: &mut Tx, op: &Op, question: &Question, decision: &Decision) -> Result<DecisionId> {
+    let id = DecisionId::new(op.clock(), op.entropy());
+    // The set is nearly always there: one statement, and the text travels only when it is not.
+    if store::insert_decision(tx, id, question, decision).await? {
+        return Ok(id);
+    }
+    let set = decision.made_by.set().ok_or(Error::Corrupt("decision without its policy set"))?;
+    store::insert_policy_set(tx, set).await?;
+    if store::insert_decision(tx, id, question, decision).await? {
+        return Ok(id);
+    }
+    Err(Error::Corrupt("decision without its policy set"))
+}
+
+/// The decision with this id, as it was made.
+pub async fn find_decision(connection: &mut PgConnection, id: DecisionId) -> Result<Option<StoredDecision>> {
+    store::find_decision(connection, id).await
+}
+
+/// The texts of a policy set that decided something: [`super::PolicyEngine::from_text`] reads them.
+pub async fn find_policy_set(connection: &mut PgConnection, digest: Digest) -> Result<Option<PolicySetText>> {
+    store::find_policy_set(connection, digest).await
+}

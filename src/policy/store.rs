@@ -1,0 +1,84 @@
+//! All SQL of policy sets and decisions.
+
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::model::{Decision, MadeBy, Outcome, PolicySetText, Question, StoredDecision};
+use crate::base::Digest;
+use crate::base::id::DecisionId;
+use crate::db::{Error, Result};
+
+pub(super) async fn insert_policy_set(connection: &mut PgConnection, set: &PolicySetText) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO policy_set (digest, source, schema) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING",
+        set.digest.0.as_slice(),
+        set.source,
+        set.schema,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn find_policy_set(connection: &mut PgConnection, digest: Digest) -> Result<Option<PolicySetText>> {
+    let row = sqlx::query!("SELECT source, schema FROM policy_set WHERE digest = $1", digest.0.as_slice())
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.map(|row| PolicySetText { digest, schema: row.schema, source: row.source }))
+}
+
+/// False when the policy set is not stored yet: then nothing was inserted.
+pub(super) async fn insert_decision(
+    connection: &mut PgConnection,
+    id: DecisionId,
+    question: &Question,
+    decision: &Decision,
+) -> Result<bool> {
+    let inserted = sqlx::query!(
+        "INSERT INTO decision (id, outcome, input, policy_digest, rules, requirements, sentence, would_be_allowed)
+         SELECT $1, $2, $3, digest, $5, $6, $7, $8 FROM policy_set WHERE digest = $4",
+        id.0,
+        decision.outcome as Outcome,
+        json(question)?,
+        decision.policy_digest.0.as_slice(),
+        json(&decision.rules)?,
+        json(&decision.requirements)?,
+        decision.sentence,
+        &decision.would_be_allowed,
+    )
+    .execute(connection)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+pub(super) async fn find_decision(connection: &mut PgConnection, id: DecisionId) -> Result<Option<StoredDecision>> {
+    let row = sqlx::query!(
+        r#"SELECT outcome AS "outcome: Outcome", input, policy_digest, rules, requirements, sentence, would_be_allowed,
+               created_at
+           FROM decision WHERE id = $1"#,
+        id.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let digest = row.policy_digest.try_into().map_err(|_| Error::Corrupt("policy digest"))?;
+    let decision = Decision {
+        outcome: row.outcome,
+        rules: read(row.rules, "list of rules")?,
+        requirements: read(row.requirements, "list of approval requirements")?,
+        policy_digest: Digest(digest),
+        sentence: row.sentence,
+        would_be_allowed: row.would_be_allowed,
+        made_by: MadeBy::default(),
+    };
+    let question = read(row.input, "question to policy")?;
+    Ok(Some(StoredDecision { id, question, decision, at: row.created_at.to_jiff() }))
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Value> {
+    serde_json::to_value(value).map_err(|_| Error::Corrupt("decision"))
+}
+
+fn read<T: serde::de::DeserializeOwned>(value: Value, what: &'static str) -> Result<T> {
+    serde_json::from_value(value).map_err(|_| Error::Corrupt(what))
+}
