@@ -14,10 +14,13 @@
 pub mod audit;
 pub mod base;
 pub mod catalog;
+pub mod cli;
+pub mod config;
 pub mod db;
 pub mod identity;
 pub mod orchestrator;
 pub mod policy;
 pub mod projects;
 pub mod providers;
+pub mod telemetry;
 pub mod web;

@@ -1,3 +1,5 @@
-//! The `paddock` binary: parse the arguments, start telemetry, run the verb.
+//! The `paddock` binary.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    paddock::cli::main()
+}

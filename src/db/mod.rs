@@ -4,6 +4,7 @@
 //! change audit records; a [`Tx`] is opened by a service and never lives across a call to a
 //! provider; a dropped [`Tx`] rolls back. It knows no table of any domain.
 
+pub mod embedded;
 mod error;
 mod migrate;
 mod tx;

@@ -1,0 +1,120 @@
+//! `paddock doctor`: checks the set-up, in words, with what to do about what is wrong.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::process::Command;
+use url::Url;
+
+use super::store::{Hold, Store};
+use super::terminal::out;
+use crate::config::{StoreArgs, StoreConfig};
+use crate::db::MigrationState;
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Only ask the server at this address whether it is ready: the health check of a container
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "http://127.0.0.1:8400")]
+    live: Option<Url>,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+pub(super) async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
+    if let Some(url) = args.live {
+        return live(&url).await;
+    }
+    let mut report = Report { problems: 0 };
+    report.check_store(&args.store.check()?).await;
+    report.check_tools().await;
+    out("");
+    out(match report.problems {
+        0 => "All is well.".to_owned(),
+        1 => "1 problem.".to_owned(),
+        count => format!("{count} problems."),
+    });
+    Ok(if report.problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+struct Report {
+    problems: usize,
+}
+
+impl Report {
+    fn good(text: impl std::fmt::Display) {
+        out(format!("ok       {text}"));
+    }
+
+    fn note(text: impl std::fmt::Display) {
+        out(format!("note     {text}"));
+    }
+
+    fn bad(&mut self, text: impl std::fmt::Display) {
+        self.problems += 1;
+        out(format!("problem  {text}"));
+    }
+
+    async fn check_store(&mut self, config: &StoreConfig) {
+        match config.sealer(&crate::base::OsEntropy, false) {
+            Ok(sealer) => Self::good(format!("encryption key: {sealer:?}")),
+            Err(error) => self.bad(error),
+        }
+        let store = match Store::open(config, Hold::Borrow).await {
+            Ok(store) => store,
+            Err(error) => return self.bad(format!("database: {error:#}")),
+        };
+        if let Some(embedded) = &store.embedded {
+            let who = if embedded.is_ours() { "started for this check" } else { "run by another Paddock" };
+            Self::good(format!("private Postgres in {}, {who}", config.data_dir.display()));
+        }
+        match store.db.ping().await {
+            Ok(()) => Self::good("the database answers"),
+            Err(error) => self.bad(format!("{:#}", anyhow::Error::from(error))),
+        }
+        match crate::db::migration_state(&store.db).await {
+            Ok(MigrationState::Current) => Self::good("the database's schema is up to date"),
+            Ok(MigrationState::Behind(count)) => {
+                self.bad(format!("the database's schema lacks {count} migrations: run `paddock migrate`"));
+            }
+            Err(error) => self.bad(format!("the database's schema: {:#}", anyhow::Error::from(error))),
+        }
+        if let Err(error) = store.close().await {
+            self.bad(format!("the private Postgres does not stop: {error:#}"));
+        }
+    }
+
+    async fn check_tools(&self) {
+        for (programs, argument, purpose) in [
+            (&["tofu", "terraform"][..], "version", "templates of the terraform provider"),
+            (&["git"][..], "--version", "templates that make Git repositories"),
+        ] {
+            match first_that_runs(programs, argument).await {
+                Some(version) => Self::good(version),
+                None => Self::note(format!("there is no {} here: {purpose} will not run", programs.join(" or "))),
+            }
+        }
+    }
+}
+
+async fn first_that_runs(programs: &[&str], argument: &str) -> Option<String> {
+    for program in programs {
+        let Ok(output) = Command::new(program).arg(argument).output().await else { continue };
+        if output.status.success() {
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            return Some(text.lines().next().unwrap_or(program).to_owned());
+        }
+    }
+    None
+}
+
+async fn live(url: &Url) -> anyhow::Result<ExitCode> {
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).no_proxy().build()?;
+    let problem = match client.get(url.join("/readyz")?).send().await {
+        Ok(answer) if answer.status().is_success() => return Ok(ExitCode::SUCCESS),
+        Ok(answer) => format!("{url} is not ready: {}", answer.status()),
+        Err(error) => format!("{url} does not answer: {:#}", anyhow::Error::from(error)),
+    };
+    out(problem);
+    Ok(ExitCode::FAILURE)
+}

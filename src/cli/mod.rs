@@ -1,0 +1,101 @@
+//! The verbs of the binary. Parses, checks, starts telemetry and the runtime, and calls one function
+//! per verb; what a verb does lies in the rooms below. Errors end here: one sentence, its causes,
+//! exit code 1. It reads no environment variable itself (config does).
+
+mod doctor;
+mod migrate;
+mod signals;
+mod store;
+mod terminal;
+mod up;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{LogArgs, LogFormat, ServerArgs, StoreArgs};
+use crate::db::embedded::keeper;
+use crate::telemetry;
+
+/// Self-hosted developer portal: environments by self-service, inside the limits of the platform team.
+#[derive(Debug, Parser)]
+#[command(name = "paddock", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run everything on this machine: pages, API, worker, and a private Postgres unless DATABASE_URL is set
+    Up(Box<UpArgs>),
+    /// Bring the database's schema up to this version
+    Migrate(StoreArgs),
+    /// Check the set-up and say what to do about what is wrong
+    Doctor(doctor::DoctorArgs),
+    /// The process that keeps the private Postgres; started by `up`
+    #[command(name = keeper::VERB, hide = true)]
+    PostgresKeeper(KeeperArgs),
+}
+
+#[derive(Debug, Args)]
+struct UpArgs {
+    /// Sample projects, people and templates, and sign-in by one click; on this machine only
+    #[arg(long)]
+    demo: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+struct KeeperArgs {
+    #[arg(long)]
+    folder: PathBuf,
+}
+
+/// Runs the verb that the arguments name.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            terminal::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Verb::PostgresKeeper(args) = &cli.verb {
+        // No threads to spare and no log: it talks to its parent only.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let done = runtime.block_on(keeper::run(&args.folder));
+        // The thread that reads the standard input may still be waiting.
+        runtime.shutdown_background();
+        return Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    let default_filter = match &cli.verb {
+        Verb::Up(_) => "info,sqlx=warn",
+        _ => "warn",
+    };
+    let log = cli.log.check(default_filter);
+    telemetry::init(&log.filter, log.format == LogFormat::Json)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let code = runtime.block_on(verb(cli.verb))?;
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    Ok(code)
+}
+
+async fn verb(verb: Verb) -> anyhow::Result<ExitCode> {
+    match verb {
+        Verb::Up(args) => up::run(args.server.check(args.demo)?).await?,
+        Verb::Migrate(args) => migrate::run(args.check()?).await?,
+        Verb::Doctor(args) => return doctor::run(args).await,
+        Verb::PostgresKeeper(_) => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
