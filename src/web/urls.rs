@@ -64,8 +64,6 @@ pub const AUDIT: &str = "/audit";
 pub const AUDIT_RECORD: &str = "/audit/{record}";
 /// Catalog sources.
 pub const ADMIN_CATALOG: &str = "/admin/catalog";
-/// Adds a catalog source.
-pub const ADMIN_CATALOG_ADD: &str = "/admin/catalog/sources";
 /// Reads one source again.
 pub const ADMIN_CATALOG_SYNC: &str = "/admin/catalog/{source}/sync";
 /// Content-hashed assets.

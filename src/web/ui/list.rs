@@ -25,6 +25,66 @@ pub struct Chip {
     pub remove_href: String,
 }
 
+/// A select of a filter bar; it sends the form when it changes.
+#[derive(Debug, Clone)]
+pub struct FilterSelect {
+    pub label: String,
+    /// Name of the query parameter.
+    pub name: String,
+    /// Value and words; the first one stands for "any" and has an empty value.
+    pub choices: Vec<(String, String)>,
+    /// The chosen value; empty for "any".
+    pub value: String,
+}
+
+/// The filter bar of a list. Its state is the URL; it works by a plain GET.
+#[derive(Debug, Clone)]
+pub struct FilterBar {
+    /// Path of the list.
+    pub action: String,
+    /// What was searched for; `q`.
+    pub q: String,
+    pub placeholder: String,
+    pub selects: Vec<FilterSelect>,
+    /// Query parameters that stay as they are (the saved view).
+    pub keep: Vec<(String, String)>,
+    pub chips: Vec<Chip>,
+}
+
+/// The next automatic event: "Deletes 3 Oct, 18:00 UTC+2".
+#[derive(Debug, Clone)]
+pub struct NextEvent {
+    pub first: String,
+    /// The rest of the sentence, may be empty.
+    pub then: String,
+    /// What stands right, may be empty.
+    pub aside: String,
+    /// It is near: amber.
+    pub soon: bool,
+}
+
+/// A button of a page head.
+#[derive(Debug, Clone)]
+pub struct Action {
+    pub label: String,
+    pub href: String,
+    pub icon: &'static str,
+    /// `primary`, `outline`, `ghost` or `danger`.
+    pub variant: &'static str,
+    /// Sends a post without fields instead of following a link.
+    pub post: bool,
+}
+
+/// The first real error, unwrapped.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// "Apply failed after 12 s"
+    pub title: String,
+    pub text: String,
+    /// What to do next.
+    pub advice: String,
+}
+
 /// A saved view of a list.
 #[derive(Debug, Clone)]
 pub struct Tab {

@@ -3,6 +3,7 @@
 //! They hold finished words, never rows, and know no service. Their markup is in
 //! `templates/components/`, one macro file for each.
 
+mod decision;
 mod field;
 mod list;
 mod person;
@@ -12,8 +13,12 @@ mod time;
 mod timeline;
 mod verdict;
 
+pub use decision::{DecisionView, Requirement, Review};
 pub use field::{FieldView, FormError, FormSection};
-pub use list::{Chip, Crumb, Empty, Facet, FacetChoice, Fact, LinkRow, Pager, Tab};
+pub use list::{
+    Action, Chip, Crumb, Empty, Facet, FacetChoice, Fact, Failure, FilterBar, FilterSelect, LinkRow, NextEvent, Pager,
+    Tab,
+};
 pub use person::Person;
 pub use pill::{Look, Pill};
 pub use plan::{Plan, PlanRow, PlanSign};

@@ -1,0 +1,3 @@
+//! Administration: the catalog's sources.
+
+pub mod view;

@@ -1,0 +1,3 @@
+//! Approvals: the inbox, and one request with everything that an approver needs.
+
+pub mod view;

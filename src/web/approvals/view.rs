@@ -1,0 +1,54 @@
+//! What the approvals inbox and a review show.
+#![allow(missing_docs, reason = "display values, named as the page shows them")]
+
+use askama::Template;
+
+use crate::web::{
+    requests::view::RequestRow,
+    shell::Shell,
+    ui::{Crumb, DecisionView, Empty, Fact, FormError, LinkRow, Pager, Person, Pill, Plan, QuotaBar, Tab, When},
+};
+
+/// `GET /approvals?view=`
+#[derive(Debug, Template)]
+#[template(path = "approvals/list.html")]
+pub struct ApprovalsPage {
+    pub shell: Shell,
+    pub lede: String,
+    pub tabs: Vec<Tab>,
+    pub rows: Vec<RequestRow>,
+    pub pager: Pager,
+    pub empty: Option<Empty>,
+}
+
+/// `GET /approvals/{request}`; the form posts `verdict` (`approve`, `reject`) and `reason` to the same address.
+#[derive(Debug, Template)]
+#[template(path = "approvals/page.html")]
+pub struct ApprovalPage {
+    pub shell: Shell,
+    pub crumbs: Vec<Crumb>,
+    pub title: String,
+    pub pill: Pill,
+    pub lede: String,
+    pub action: String,
+    pub errors: Vec<FormError>,
+    /// What was typed as reason.
+    pub reason: String,
+    /// Why the viewer can't review it ("You asked for this yourself."); then there are no buttons.
+    pub cannot: Option<String>,
+    pub requester: Person,
+    /// "Developer in payments"
+    pub requester_role: String,
+    pub asked: When,
+    pub why: Option<String>,
+    pub inputs: Vec<Fact>,
+    pub plan: Option<Plan>,
+    pub decision: DecisionView,
+    pub quotas: Vec<QuotaBar>,
+    /// "Ends 17 Feb 2027 (90 days)"
+    pub facts: Vec<Fact>,
+    /// What the requester asked for before.
+    pub history: Vec<LinkRow>,
+    /// "4 requests in 90 days: 3 approved, 1 rejected"
+    pub history_summary: String,
+}

@@ -1,0 +1,3 @@
+//! The audit log: sentences by day, and one record in full.
+
+pub mod view;

@@ -1,0 +1,3 @@
+//! The catalog: cards with facets, and one template in full.
+
+pub mod view;

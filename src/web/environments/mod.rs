@@ -1,0 +1,3 @@
+//! Environments: the list, one environment, and its end.
+
+pub mod view;

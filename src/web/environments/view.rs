@@ -1,0 +1,154 @@
+//! What the pages of environments show.
+#![allow(missing_docs, reason = "display values, named as the page shows them")]
+
+use askama::Template;
+
+use crate::web::{
+    shell::Shell,
+    ui::{
+        Action, Crumb, Empty, Fact, Failure, FilterBar, FormError, NextEvent, Pager, Person, Pill, Tab, TimelineItem,
+        When,
+    },
+};
+
+/// An environment in the list.
+#[derive(Debug, Clone)]
+pub struct EnvironmentRow {
+    pub name: String,
+    pub href: String,
+    pub icon: &'static str,
+    /// "prod"
+    pub environment_type: String,
+    pub project: String,
+    pub pill: Pill,
+    /// Marks beside the state.
+    pub marks: Vec<Pill>,
+    pub template: String,
+    pub version: String,
+    /// A newer version of the template.
+    pub newer: Option<Pill>,
+    pub owner: Person,
+    /// "in 5 h"; none: it has no end.
+    pub ends: Option<When>,
+    /// "today 15:00" beside it.
+    pub ends_note: String,
+    /// Ends soon: amber.
+    pub soon: bool,
+    /// Overdue or not cleaned up: red words instead.
+    pub overdue: Option<String>,
+}
+
+/// `GET /environments?view=&q=&state=&project=&type=…`
+#[derive(Debug, Template)]
+#[template(path = "environments/list.html")]
+pub struct EnvironmentsPage {
+    pub shell: Shell,
+    pub lede: String,
+    pub tabs: Vec<Tab>,
+    pub filter: FilterBar,
+    pub rows: Vec<EnvironmentRow>,
+    pub pager: Pager,
+    pub empty: Option<Empty>,
+}
+
+/// An output; a secret one has no value until it is revealed.
+#[derive(Debug, Clone)]
+pub struct OutputRow {
+    pub name: String,
+    /// None: masked.
+    pub value: Option<String>,
+    pub sensitive: bool,
+}
+
+/// A thing that the runs made.
+#[derive(Debug, Clone)]
+pub struct ResourceRow {
+    /// As the provider names it.
+    pub name: String,
+    pub kind: String,
+    /// The provider's own id.
+    pub id: String,
+}
+
+/// A run in the table of runs.
+#[derive(Debug, Clone)]
+pub struct RunRow {
+    /// "Create", "Update"
+    pub operation: String,
+    pub href: String,
+    pub pill: Pill,
+    /// "attempt 2"
+    pub attempt: String,
+    /// "3 min 21 s"
+    pub took: String,
+    pub when: When,
+}
+
+/// `GET /environments/{environment}`
+#[derive(Debug, Template)]
+#[template(path = "environments/page.html")]
+pub struct EnvironmentPage {
+    pub shell: Shell,
+    pub crumbs: Vec<Crumb>,
+    pub name: String,
+    pub pill: Pill,
+    pub marks: Vec<Pill>,
+    pub lede: String,
+    pub next_event: Option<NextEvent>,
+    /// Update, extend, retry, delete: those that the state and the viewer allow.
+    pub actions: Vec<Action>,
+    /// While something works on it: the run to watch.
+    pub working: Option<(String, String)>,
+    pub failure: Option<Failure>,
+    pub outputs: Vec<OutputRow>,
+    /// Post address that reveals one output (field `name`); none: the viewer may not.
+    pub reveal_action: Option<String>,
+    pub resources: Vec<ResourceRow>,
+    pub inputs: Vec<Fact>,
+    pub facts: Vec<Fact>,
+    pub timeline: Vec<TimelineItem>,
+    /// The audit records about it, for those who may read them.
+    pub audit_href: Option<String>,
+    pub runs: Vec<RunRow>,
+    /// Asks for itself again every few seconds while something may still change.
+    pub live: bool,
+}
+
+impl EnvironmentPage {
+    fn has_secrets(&self) -> bool {
+        self.outputs.iter().any(|output| output.sensitive)
+    }
+}
+
+/// The outputs alone: what htmx puts in place after a reveal.
+#[derive(Debug, Template)]
+#[template(path = "environments/outputs.html")]
+pub struct OutputsFragment {
+    pub outputs: Vec<OutputRow>,
+    pub reveal_action: Option<String>,
+}
+
+/// `GET /environments/{environment}/delete`; posts `name` (when `typed`), `reason` and `_key` to the same address.
+#[derive(Debug, Template)]
+#[template(path = "environments/delete.html")]
+pub struct DeletePage {
+    pub shell: Shell,
+    pub crumbs: Vec<Crumb>,
+    pub name: String,
+    pub action: String,
+    pub back_href: String,
+    pub submission_key: String,
+    pub errors: Vec<FormError>,
+    /// Production or shared: the name must be typed.
+    pub typed: bool,
+    /// What was typed.
+    pub typed_name: String,
+    /// What will be lost, one line each.
+    pub lost: Vec<String>,
+    /// "A lead of payments must agree first.", or why it is denied.
+    pub terms: Option<String>,
+    /// "Delete", "Ask to delete"
+    pub button: String,
+    /// Denied: no button works.
+    pub denied: bool,
+}

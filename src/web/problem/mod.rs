@@ -1,0 +1,3 @@
+//! The page that says what went wrong.
+
+pub mod view;

@@ -1,0 +1,98 @@
+//! What the request form, the list of requests and a request's page show.
+#![allow(missing_docs, reason = "display values, named as the page shows them")]
+
+use askama::Template;
+
+use crate::web::{
+    shell::Shell,
+    ui::{
+        Crumb, DecisionView, Empty, Fact, FieldView, FilterBar, FormError, FormSection, Pager, Person, Pill, Tab,
+        TimelineItem, Verdict, When,
+    },
+};
+
+/// The form for create, update and extend: `GET` and `POST` of the same address.
+///
+/// A post with `_check`, `_add` or `_remove` answers 200 with the form again; htmx asks for the verdict
+/// alone with `_check` and `HX-Request-Type: partial` and gets a [`VerdictFragment`]. A plain post submits.
+#[derive(Debug, Template)]
+#[template(path = "requests/form.html")]
+pub struct RequestFormPage {
+    pub shell: Shell,
+    pub crumbs: Vec<Crumb>,
+    /// "Request a Postgres database", "Update orders-db"
+    pub title: String,
+    pub lede: String,
+    /// Where the form posts to.
+    pub action: String,
+    /// Makes submitting twice one request; posted as `_key`.
+    pub submission_key: String,
+    pub errors: Vec<FormError>,
+    pub sections: Vec<FormSection>,
+    pub verdict: Verdict,
+}
+
+/// The verdict alone, for htmx.
+#[derive(Debug, Template)]
+#[template(path = "requests/verdict.html")]
+pub struct VerdictFragment {
+    pub verdict: Verdict,
+}
+
+/// A request in the list.
+#[derive(Debug, Clone)]
+pub struct RequestRow {
+    /// "Create orders-db"
+    pub title: String,
+    pub href: String,
+    pub icon: &'static str,
+    /// "Postgres database"
+    pub template: String,
+    /// "payments, prod"
+    pub place: String,
+    pub pill: Pill,
+    pub requester: Person,
+    /// "Lena Lead", or empty.
+    pub waits_for: String,
+    pub when: When,
+}
+
+/// `GET /requests?view=&q=&status=…`
+#[derive(Debug, Template)]
+#[template(path = "requests/list.html")]
+pub struct RequestsPage {
+    pub shell: Shell,
+    pub lede: String,
+    pub tabs: Vec<Tab>,
+    pub filter: FilterBar,
+    pub rows: Vec<RequestRow>,
+    pub pager: Pager,
+    pub empty: Option<Empty>,
+}
+
+/// `GET /requests/{request}`
+#[derive(Debug, Template)]
+#[template(path = "requests/page.html")]
+pub struct RequestPage {
+    pub shell: Shell,
+    pub crumbs: Vec<Crumb>,
+    pub title: String,
+    pub pill: Pill,
+    pub lede: String,
+    /// "Waits for Lena Lead or Mette Holm." Shown on top while it waits.
+    pub waiting: Option<String>,
+    /// Post address, when the viewer may take it back.
+    pub withdraw_action: Option<String>,
+    /// Address of the approval page, when the viewer may review it.
+    pub review_href: Option<String>,
+    pub environment_href: Option<String>,
+    pub run_href: Option<String>,
+    /// What the requester wrote for the approvers.
+    pub why: Option<String>,
+    pub decision: DecisionView,
+    pub inputs: Vec<Fact>,
+    pub facts: Vec<Fact>,
+    pub timeline: Vec<TimelineItem>,
+    /// Asks for itself again every few seconds while something may still change.
+    pub live: bool,
+}
