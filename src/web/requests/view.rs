@@ -6,8 +6,8 @@ use askama::Template;
 use crate::web::{
     shell::Shell,
     ui::{
-        Crumb, DecisionView, Empty, Fact, FieldView, FilterBar, FormError, FormSection, Pager, Person, Pill, Tab,
-        TimelineItem, Verdict, When,
+        Crumb, DecisionView, Empty, Fact, FilterBar, FormError, FormSection, Pager, Person, Pill, Tab, TimelineItem,
+        Verdict, When,
     },
 };
 
