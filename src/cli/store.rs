@@ -36,7 +36,8 @@ impl Store {
                 let settings = Settings::new(config.data_dir.clone(), config.cache_dir.clone());
                 let embedded = match hold {
                     Hold::Own => {
-                        let step = Step::start(&Terminal, format!("Starting Postgres in {}", config.data_dir.display()));
+                        let step =
+                            Step::start(&Terminal, format!("Starting Postgres in {}", config.data_dir.display()));
                         let embedded = Embedded::start(settings, &Terminal).await?;
                         step.done();
                         embedded
@@ -52,7 +53,8 @@ impl Store {
     /// Brings the schema up to date, and says so when there was something to do.
     pub(super) async fn migrate(&self) -> anyhow::Result<usize> {
         let started = std::time::Instant::now();
-        let count = crate::db::migrate(&self.db).await.context("the database's schema could not be brought up to date")?;
+        let count =
+            crate::db::migrate(&self.db).await.context("the database's schema could not be brought up to date")?;
         if count > 0 {
             let took = started.elapsed().as_secs_f64();
             Terminal.line(&format!("Brought the database's schema up to date: {count} migrations in {took:.1} s"));

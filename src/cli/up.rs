@@ -17,6 +17,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
 async fn serve(config: &Config, store: &mut Store, signals: &mut StopSignals) -> anyhow::Result<()> {
     store.migrate().await?;
     let _sealer = config.store.sealer(&crate::base::OsEntropy, true)?;
+    Terminal.line("Paddock is ready");
     let lost = async {
         match &mut store.embedded {
             Some(embedded) => embedded.watch(&Terminal).await,

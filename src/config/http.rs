@@ -66,11 +66,7 @@ impl HttpArgs {
                 "must be at least one minute, at most 30 days, and idle no longer than max",
             ));
         }
-        Ok(HttpConfig {
-            listen: self.listen,
-            public_url: self.public_url,
-            sessions: SessionConfig { idle, absolute },
-        })
+        Ok(HttpConfig { listen: self.listen, public_url: self.public_url, sessions: SessionConfig { idle, absolute } })
     }
 }
 

@@ -97,9 +97,7 @@ fn create(file: &Path, entropy: &dyn Entropy) -> Result<SecretString> {
     std::fs::remove_file(&new).map_err(unwritable)?;
     match linked {
         Ok(()) => Ok(key),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            read_secret_file("the encryption key", file)
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => read_secret_file("the encryption key", file),
         Err(error) => Err(unwritable(error)),
     }
 }

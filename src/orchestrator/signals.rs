@@ -11,6 +11,7 @@ use sqlx::postgres::PgListener;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use super::store;
 use crate::base::id::RunId;
 use crate::db::Db;
 
@@ -89,14 +90,15 @@ async fn send_out(db: Db, mut incoming: mpsc::UnboundedReceiver<Event>, stop: Ca
             batch.insert(event);
         }
         let payloads: Vec<String> = batch.into_iter().map(Event::encode).collect();
-        let sent = sqlx::query!("SELECT count(pg_notify($1, p)) AS n FROM unnest($2::text[]) AS p", CHANNEL, &payloads)
-            .fetch_one(db.pool())
-            .await;
-        if let Err(error) = sent {
+        if let Err(error) = notify(&db, &payloads).await {
             tracing::debug!(%error, "a wake-up hint was not sent; polling will find the work");
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+async fn notify(db: &Db, payloads: &[String]) -> crate::db::Result<()> {
+    store::notify(&mut *db.acquire().await?, CHANNEL, payloads).await
 }
 
 async fn listen(db: Db, local: broadcast::Sender<Event>, stop: CancellationToken) {

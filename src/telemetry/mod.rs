@@ -25,8 +25,8 @@ pub enum TelemetryError {
 
 /// Starts logging for this process: `filter` as in `info,paddock=debug`.
 pub fn init(filter: &str, json: bool) -> Result<(), TelemetryError> {
-    let env_filter = EnvFilter::try_new(filter)
-        .map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
+    let env_filter =
+        EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
     let layer = fmt::layer().with_writer(std::io::stderr).with_target(false);
     let registry = tracing_subscriber::registry().with(env_filter);
     if json {

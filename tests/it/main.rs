@@ -9,5 +9,8 @@
     reason = "tests may panic, and set up their own clocks, tasks and environment"
 )]
 
+mod architecture;
+mod embedded;
 mod identity;
 mod providers;
+mod support;

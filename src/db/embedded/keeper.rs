@@ -28,8 +28,7 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(90);
 const DEATHS: usize = 5;
 const WINDOW: Duration = Duration::from_secs(600);
 /// How long a fast, then an immediate stop may take; then the server is killed.
-const STOP: [(Signal, Duration); 2] =
-    [(Signal::INT, Duration::from_secs(60)), (Signal::QUIT, Duration::from_secs(10))];
+const STOP: [(Signal, Duration); 2] = [(Signal::INT, Duration::from_secs(60)), (Signal::QUIT, Duration::from_secs(10))];
 
 /// What the keeper is told.
 #[derive(Debug, Serialize, Deserialize)]

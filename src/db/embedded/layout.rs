@@ -49,7 +49,8 @@ impl Layout {
     pub(super) fn prepare(data_dir: &Path) -> Result<Self> {
         let missing = !data_dir.exists();
         std::fs::create_dir_all(data_dir).map_err(|source| EmbeddedError::io("make", data_dir.display(), source))?;
-        let data_dir = data_dir.canonicalize().map_err(|source| EmbeddedError::io("open", data_dir.display(), source))?;
+        let data_dir =
+            data_dir.canonicalize().map_err(|source| EmbeddedError::io("open", data_dir.display(), source))?;
         let root = data_dir.join("postgres");
         let owner = Owner::choose(&root)?;
         if owner.change {

@@ -116,12 +116,7 @@ impl Embedded {
         }
     }
 
-    async fn start_locked(
-        settings: Settings,
-        layout: Layout,
-        lock: File,
-        reporter: &dyn Reporter,
-    ) -> Result<Self> {
+    async fn start_locked(settings: Settings, layout: Layout, lock: File, reporter: &dyn Reporter) -> Result<Self> {
         let bin = binaries::find(&settings.cache_dir, &layout, reporter).await?;
         let mut keeper = Keeper::spawn(&settings, &layout, &bin).await?;
         let port = keeper.until_ready(reporter).await?;
@@ -172,7 +167,7 @@ impl Embedded {
     pub fn superuser_url(&self) -> String {
         let socket: String =
             url::form_urlencoded::byte_serialize(self.layout.socket_dir().as_os_str().as_encoded_bytes()).collect();
-        format!("postgres://{NAME}@localhost:{}/postgres?host={socket}&sslmode=disable", self.port)
+        format!("postgres://{NAME}@127.0.0.1:{}/postgres?host={socket}&sslmode=disable", self.port)
     }
 
     /// Where people reach their databases with a password. It stays the same over restarts, unless
@@ -225,9 +220,10 @@ impl Embedded {
 
     async fn ensure_database(&self) -> Result<()> {
         let mut connection = PgConnection::connect_with(&self.options_for("postgres")).await?;
-        let there = sqlx::query_scalar!("SELECT EXISTS (SELECT FROM pg_database WHERE datname = 'paddock') AS \"there!\"")
-            .fetch_one(&mut connection)
-            .await?;
+        let there =
+            sqlx::query_scalar!("SELECT EXISTS (SELECT FROM pg_database WHERE datname = 'paddock') AS \"there!\"")
+                .fetch_one(&mut connection)
+                .await?;
         if !there {
             sqlx::raw_sql("CREATE DATABASE paddock").execute(&mut connection).await?;
         }
@@ -262,7 +258,8 @@ impl Keeper {
             // Ctrl-C at the terminal is for us: the worker drains before Postgres stops.
             .process_group(0);
         layout.owner().apply_to(&mut command);
-        let mut child = command.spawn().map_err(|source| EmbeddedError::io("start", "the keeper of Postgres", source))?;
+        let mut child =
+            command.spawn().map_err(|source| EmbeddedError::io("start", "the keeper of Postgres", source))?;
         let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(EmbeddedError::Keeper { message: "its keeper has no pipes".to_owned() });
         };

@@ -78,7 +78,8 @@ pub(super) async fn start(root: &Path, order: &Order, reporter: &dyn Reporter) -
     check_private(&order.socket_dir)?;
     let port = choose_port(root, reporter)?;
     let log_path = root.join("postgres.log");
-    let (log, log_start) = open_log(&log_path).map_err(|error| format!("cannot open {}: {error}", log_path.display()))?;
+    let (log, log_start) =
+        open_log(&log_path).map_err(|error| format!("cannot open {}: {error}", log_path.display()))?;
     let mut child = Command::new(order.bin.join("postgres"))
         .arg("-D")
         .arg(cluster(root))
@@ -134,7 +135,8 @@ fn arguments(order: &Order, hba_file: &Path, port: u16) -> Vec<OsString> {
 /// The socket's folder must be ours alone: in `/tmp` another user could have made it first.
 fn check_private(folder: &Path) -> Result<(), String> {
     use std::os::unix::fs::MetadataExt as _;
-    let metadata = folder.symlink_metadata().map_err(|error| format!("cannot look at {}: {error}", folder.display()))?;
+    let metadata =
+        folder.symlink_metadata().map_err(|error| format!("cannot look at {}: {error}", folder.display()))?;
     let ours = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
     if ours && metadata.mode() & 0o077 == 0 {
         return Ok(());

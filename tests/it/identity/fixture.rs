@@ -4,13 +4,10 @@ use std::sync::Arc;
 
 use paddock::base::id::ProjectId;
 use paddock::base::{Actor, ManualClock, Op, Origin, SeededEntropy};
-use paddock::db::{Db, migrate};
+use paddock::db::Db;
 use paddock::identity::{self, NewPerson, Person, Settings, SignedIn};
-use sqlx::{Connection as _, Executor as _, PgConnection};
-use tokio::sync::OnceCell;
 
-static TEMPLATE: OnceCell<String> = OnceCell::const_new();
-static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+use crate::support::TestDatabase;
 
 pub const DEMO: Settings = Settings {
     session_idle: jiff::SignedDuration::from_mins(30),
@@ -22,48 +19,20 @@ pub const DEMO: Settings = Settings {
 pub struct Fixture {
     pub db: Db,
     pub settings: Settings,
-    name: String,
     clock: Arc<ManualClock>,
     entropy: Arc<SeededEntropy>,
-}
-
-fn server() -> String {
-    #[allow(clippy::disallowed_methods, reason = "where the test server is")]
-    std::env::var("DATABASE_URL").expect("DATABASE_URL names a server where databases can be made")
-}
-
-fn url_of(database: &str) -> String {
-    let mut url = url::Url::parse(&server()).unwrap();
-    url.set_path(database);
-    url.into()
-}
-
-async fn admin(statement: &str) {
-    let mut connection = PgConnection::connect(&url_of("postgres")).await.unwrap();
-    connection.execute(sqlx::AssertSqlSafe(statement.to_owned())).await.unwrap();
-    connection.close().await.unwrap();
+    // Dropped last: its drop removes the database.
+    _database: TestDatabase,
 }
 
 impl Fixture {
     pub async fn new() -> Self {
-        let template = TEMPLATE
-            .get_or_init(|| async {
-                let name = format!("paddock_it_{}", std::process::id());
-                admin(&format!("CREATE DATABASE {name}")).await;
-                let db = Db::connect(&url_of(&name), 1).unwrap();
-                migrate(&db).await.unwrap();
-                db.close().await;
-                name
-            })
-            .await;
-        let name = format!("{template}_{}", NEXT.fetch_add(1, std::sync::atomic::Ordering::SeqCst));
-        admin(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
-        let db = Db::connect(&url_of(&name), 8).unwrap();
+        let database = TestDatabase::new().await;
         let start = jiff::Timestamp::from_second(1_800_000_000).unwrap();
         Self {
-            db,
+            db: database.db.clone(),
             settings: Settings::default(),
-            name,
+            _database: database,
             clock: Arc::new(ManualClock::new(start)),
             entropy: Arc::new(SeededEntropy::new(7)),
         }
@@ -139,17 +108,5 @@ impl Fixture {
         .fetch_all(self.db.pool())
         .await
         .unwrap()
-    }
-}
-
-impl Drop for Fixture {
-    fn drop(&mut self) {
-        let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        let work = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(admin(&statement));
-        };
-        // A failed clean-up must not hide why the test failed.
-        drop(std::thread::spawn(work).join());
     }
 }

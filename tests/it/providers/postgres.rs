@@ -10,9 +10,10 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 use super::conformance::{self, actions, inputs, next_attempt, next_run};
 use super::host::RecordingHost;
 use super::victim;
+use crate::support::server::Server;
 
 fn server() -> String {
-    std::env::var("DATABASE_URL").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5499/postgres".to_owned())
+    Server::get().url("postgres")
 }
 
 async fn admin() -> PgConnection {

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use paddock::providers::{Job, Provider};
 
 use super::host::RecordingHost;
+use crate::support::server::Server;
 
 const VARIABLE: &str = "PADDOCK_TEST_VICTIM";
 
@@ -15,6 +16,8 @@ pub fn start(case: &str, folder: &Path) -> Victim {
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "providers::victim::victim", "--nocapture"])
         .env(VARIABLE, format!("{case} {}", folder.display()))
+        // Our server, not another one of its own.
+        .env("DATABASE_URL", Server::get().url("postgres"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()

@@ -1,0 +1,8 @@
+//! What tests share: one Postgres for the whole binary, one database per test, the real program.
+
+pub mod database;
+pub mod program;
+pub mod server;
+pub mod wait;
+
+pub use database::TestDatabase;
