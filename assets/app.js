@@ -94,8 +94,17 @@
   // ---- slider and number are one value ----
   on("input", (event) => {
     const pair = event.target.closest("[data-range]");
-    if (pair) for (const other of all("input", pair)) if (other !== event.target) other.value = event.target.value;
+    if (!pair) return;
+    for (const other of all("input", pair)) if (other !== event.target) other.value = event.target.value;
+    fill(pair);
   });
+  function fill(pair) {
+    const range = pair.querySelector("input[type=range]");
+    range.style.setProperty("--fill", `${(100 * (range.value - range.min)) / (range.max - range.min || 1)}%`);
+  }
+  const fillAll = () => all("[data-range]").forEach(fill);
+  fillAll();
+  on("htmx:after:swap", fillAll);
 
   // ---- the button that destroys wakes up when the name is typed; the server checks it again ----
   function checkName(field) {
@@ -106,8 +115,10 @@
   for (const field of all("[data-unlocks]")) checkName(field);
 
   // ---- log: search, wrap, follow, first error ----
-  const log = document.getElementById("log");
-  if (log) {
+  function setUpLog() {
+    const log = document.getElementById("log");
+    if (!log || log.dataset.ready) return;
+    log.dataset.ready = "1";
     const follow = document.querySelector("[data-log-follow]");
     const wrap = document.querySelector("[data-log-wrap]");
     const search = document.querySelector("[data-log-search]");
@@ -138,6 +149,8 @@
     }).observe(log, { childList: true, subtree: true });
     if (pressed(follow) && !location.hash) toEnd();
   }
+  setUpLog();
+  on("htmx:after:swap", setUpLog); // the last event of a run replaces the page's content
 
   // ---- approvals: j and k move, a and r go to approve and reject ----
   on("keydown", (event) => {
