@@ -3,8 +3,9 @@
 
 use cedar_policy::{Effect as CedarEffect, Policy};
 
+use super::decision::{DEFAULT_DENY, ENGINE_ERROR, Effect, Rule};
 use super::engine::{Approval, RuleText};
-use super::model::{Action, DEFAULT_DENY, ENGINE_ERROR, Effect, Role, Rule};
+use super::question::{Action, Role};
 
 /// Something that is wrong with the annotations, and what would be right.
 pub(super) struct Wrong {

@@ -1,6 +1,6 @@
 //! From texts to a compiled policy set. Everything that is wrong is listed, with its place.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use cedar_policy::ffi::DetailedError;
@@ -10,10 +10,11 @@ use cedar_policy::{
 };
 
 use super::annotations;
+use super::decision::PolicySetText;
 use super::engine::{Compiled, RuleText};
 use super::entities::Types;
-use super::model::{Action, Context, PolicySetText, Principal, Question, Resource, ResourceKind, Role};
-use super::{Error, Problem};
+use super::question::{Action, Context, Principal, Question, Resource, ResourceKind, Role};
+use super::{Error, Problem, names};
 use crate::base::Digest;
 
 /// A named text.
@@ -34,6 +35,7 @@ pub(super) fn compile(schema_file: &File, mut files: Vec<File>) -> Result<Compil
     let mut set = Set {
         types: &types,
         actions,
+        attributes: names::declared(&schema_file.text),
         validator: Validator::new(schema.clone()),
         rules: HashMap::new(),
         slices: Action::ALL.iter().map(|action| (*action, PolicySet::new())).collect(),
@@ -61,6 +63,7 @@ pub(super) fn compile(schema_file: &File, mut files: Vec<File>) -> Result<Compil
 struct Set<'a> {
     types: &'a Types,
     actions: Entities,
+    attributes: BTreeSet<String>,
     validator: Validator,
     rules: HashMap<PolicyId, RuleText>,
     slices: HashMap<Action, PolicySet>,
@@ -91,22 +94,45 @@ impl Set<'_> {
     fn read_validation(&mut self, file: &File, parsed: &PolicySet, result: &ValidationResult) {
         for error in result.validation_errors() {
             let id = parsed.annotation(error.policy_id(), "id");
-            self.problems.extend(file.problems(id, &DetailedError::from(error)));
+            for problem in file.problems(id, &DetailedError::from(error)) {
+                // Cedar reports a mistake once for every action that the rule is about.
+                if !self.problems.iter().any(|other| other.file == problem.file && other.place == problem.place) {
+                    self.problems.push(problem);
+                }
+            }
         }
         for warning in result.validation_warnings() {
-            // A rule that can never apply is a mistake, and as a forbid a dangerous one.
             if let ValidationWarning::ImpossiblePolicy(impossible) = warning {
-                let id = parsed.annotation(impossible.policy_id(), "id");
-                self.problems.extend(file.problems(id, &DetailedError::from(warning)));
+                self.note_impossible(file, parsed.policy(impossible.policy_id()));
             } else {
                 tracing::warn!(policy.file = file.name, %warning, "policy");
             }
         }
     }
 
+    /// A rule that can never apply is a mistake, and as a forbid a dangerous one. Often it follows
+    /// from one that is already listed.
+    fn note_impossible(&mut self, file: &File, policy: Option<&Policy>) {
+        let id = policy.and_then(|policy| policy.annotation("id"));
+        if self.problems.iter().any(|other| other.file == file.name && other.rule.as_deref() == id) {
+            return;
+        }
+        let source = policy.and_then(Policy::to_cedar).unwrap_or_default();
+        let hint = "it may read a thing, an action or an attribute that does not exist".to_owned();
+        self.problems.push(file.problem_at(&source, id, "the rule can never apply", Some(hint)));
+    }
+
     fn add_policy(&mut self, file: &File, policy: &Policy) {
         let source = policy.to_cedar().unwrap_or_default();
         let actions = self.actions_of(policy);
+        for name in names::unknown(policy, &self.attributes) {
+            let at =
+                source.find(&format!("has {name}")).map_or(source.as_str(), |at| source.get(at..).unwrap_or_default());
+            let message = format!("attribute `{name}` is not declared by any type");
+            let known: Vec<&str> = self.attributes.iter().map(String::as_str).collect();
+            let hint = format!("declared are {}", known.join(", "));
+            self.problems.push(file.problem_at(at, policy.annotation("id"), &message, Some(hint)));
+        }
         let text = match annotations::read(policy, &actions) {
             Ok(text) => text,
             Err(wrongs) => {
@@ -181,10 +207,10 @@ impl File {
     }
 }
 
-/// Cedar begins with “for policy `policy3`, ”, a number that nobody wrote.
+/// Cedar begins with “for policy `policy3`, ” or “…: ”, a number that nobody wrote.
 fn without_policy_number(message: &str) -> String {
-    let rest = message.strip_prefix("for policy `policy").and_then(|rest| rest.split_once("`, "));
-    rest.map_or_else(|| message.to_owned(), |(_, rest)| rest.to_owned())
+    let rest = message.strip_prefix("for policy `policy").and_then(|rest| rest.split_once('`'));
+    rest.map_or(message, |(_, rest)| rest.trim_start_matches([',', ':', ' '])).to_owned()
 }
 
 /// Line and column of a byte offset, both from 1, the column in characters.
@@ -199,7 +225,10 @@ fn place(text: &str, offset: usize) -> (usize, usize) {
 fn joined(files: &[File]) -> String {
     match files {
         [one] => one.text.clone(),
-        several => several.iter().map(|file| format!("// file: {}\n{}\n", file.name, file.text)).collect(),
+        several => {
+            let named = |file: &File| ["// file: ", &file.name, "\n", &file.text, "\n"].concat();
+            several.iter().map(named).collect::<Vec<_>>().concat()
+        }
     }
 }
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use cedar_policy::{Authorizer, Decision as CedarDecision, PolicyId, PolicySet, Response, Schema};
 
-use super::entities::Types;
-use super::model::{
-    Action, DEFAULT_DENY, Decision, ENGINE_ERROR, Effect, MadeBy, Outcome, PolicySetText, Question, Requirement, Role,
-    Rule,
+use super::decision::{
+    DEFAULT_DENY, Decision, ENGINE_ERROR, Effect, MadeBy, Outcome, PolicySetText, Requirement, Rule,
 };
+use super::entities::Types;
 use super::permit::{Ability, Denied, Permit};
+use super::question::{Action, Question, Role};
 use super::{Error, load, words};
 use crate::base::Digest;
 
@@ -82,6 +82,11 @@ impl PolicyEngine {
         let sentence = words::sentence(question, outcome, &rules, &requirements);
         let (policy_digest, made_by) = (self.0.text.digest, MadeBy::new(&self.0.text));
         Decision { outcome, rules, requirements, policy_digest, sentence, would_be_allowed: Vec::new(), made_by }
+    }
+
+    #[cfg(test)]
+    pub(super) fn ask(&self, question: &Question) -> Option<(cedar_policy::Request, cedar_policy::Entities)> {
+        self.0.types.ask(&self.0.schema, question).ok()
     }
 
     /// Decides, and hands out the proof for functions that need it. What needs an approval is not

@@ -7,7 +7,7 @@ use cedar_policy::{
     Schema,
 };
 
-use super::model::{Action, Question, Resource, ResourceKind, Role};
+use super::question::{Action, Question, Resource, ResourceKind, Role};
 use crate::policy::inputs::{Inputs, Tagged};
 
 /// Why a question cannot be put to the engine. The text is for operators.
@@ -45,24 +45,25 @@ pub(super) struct Types {
 }
 
 impl Types {
-    pub(super) fn new() -> Result<Self, cedar_policy::ParseErrors> {
+    pub(super) fn new() -> Result<Self, Unaskable> {
+        let named = |name: &str| name.parse::<EntityTypeName>().map_err(|error| Unaskable::new(&error));
         Ok(Self {
-            action: "Action".parse()?,
-            user: "User".parse()?,
-            team: "Team".parse()?,
-            role: "Role".parse()?,
-            platform: "Platform".parse()?,
-            project: "Project".parse()?,
-            template: "Template".parse()?,
-            environment: "Environment".parse()?,
-            request: "Request".parse()?,
-            audit_log: "AuditLog".parse()?,
-            catalog_source: "CatalogSource".parse()?,
-            texts: "Texts".parse()?,
-            numbers: "Numbers".parse()?,
-            decimals: "Decimals".parse()?,
-            flags: "Flags".parse()?,
-            lists: "Lists".parse()?,
+            action: named("Action")?,
+            user: named("User")?,
+            team: named("Team")?,
+            role: named("Role")?,
+            platform: named("Platform")?,
+            project: named("Project")?,
+            template: named("Template")?,
+            environment: named("Environment")?,
+            request: named("Request")?,
+            audit_log: named("AuditLog")?,
+            catalog_source: named("CatalogSource")?,
+            texts: named("Texts")?,
+            numbers: named("Numbers")?,
+            decimals: named("Decimals")?,
+            flags: named("Flags")?,
+            lists: named("Lists")?,
         })
     }
 

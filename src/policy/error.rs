@@ -61,7 +61,7 @@ pub enum Error {
 }
 
 fn listed(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("\n  {problem}")).collect()
+    problems.iter().map(|problem| ["\n  ", &problem.to_string()].concat()).collect::<Vec<_>>().concat()
 }
 
 impl Kinded for Error {

@@ -1,6 +1,7 @@
 //! What would be allowed instead: the engine is asked again with one thing changed.
 
-use super::model::{Decision, Outcome, Question, Role};
+use super::decision::{Decision, Outcome};
+use super::question::{Question, Role};
 use super::{PolicyEngine, words};
 
 impl PolicyEngine {

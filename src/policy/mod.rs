@@ -14,25 +14,27 @@
 
 mod annotations;
 mod compile;
+mod decision;
 mod engine;
 mod entities;
 mod error;
 mod explain;
 mod inputs;
 mod load;
-mod model;
+mod names;
 mod permit;
+mod question;
 mod service;
 mod store;
 mod words;
 
+pub use decision::{
+    DEFAULT_DENY, Decision, ENGINE_ERROR, Effect, Outcome, PolicySetText, Requirement, Rule, StoredDecision,
+};
 pub use engine::PolicyEngine;
 pub use error::{Error, Problem};
-pub use model::{
-    Action, Context, DEFAULT_DENY, Decision, ENGINE_ERROR, Effect, Outcome, PolicySetText, Principal, Question,
-    Requirement, Resource, ResourceKind, Role, Rule, StoredDecision,
-};
 pub use permit::{Ability, Denied, Permit, ability};
+pub use question::{Action, Context, Principal, Question, Resource, ResourceKind, Role};
 pub use service::{find_decision, find_policy_set, record};
 
 #[cfg(test)]

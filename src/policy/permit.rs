@@ -2,7 +2,8 @@
 
 use std::marker::PhantomData;
 
-use super::model::{Action, Decision, ENGINE_ERROR, Effect, Question, Role, Rule};
+use super::decision::{Decision, ENGINE_ERROR, Effect, Rule};
+use super::question::{Action, Question, Role};
 use super::{PolicyEngine, explain, words};
 use crate::base::{Digest, ErrorKind, Kinded};
 

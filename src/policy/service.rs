@@ -2,7 +2,8 @@
 
 use sqlx::PgConnection;
 
-use super::model::{Decision, PolicySetText, Question, StoredDecision};
+use super::decision::{Decision, PolicySetText, StoredDecision};
+use super::question::Question;
 use super::store;
 use crate::base::id::DecisionId;
 use crate::base::{Digest, Op};

@@ -3,7 +3,8 @@
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::model::{Decision, MadeBy, Outcome, PolicySetText, Question, StoredDecision};
+use super::decision::{Decision, MadeBy, Outcome, PolicySetText, StoredDecision};
+use super::question::Question;
 use crate::base::Digest;
 use crate::base::id::DecisionId;
 use crate::db::{Error, Result};

@@ -1,6 +1,7 @@
 //! Decisions in plain words. Pure functions of the question and of what decided.
 
-use super::model::{Action, Effect, Outcome, Question, Requirement, Role, Rule};
+use super::decision::{Effect, Outcome, Requirement, Rule};
+use super::question::{Action, Question, Role};
 
 /// “a lead of payments”, “2 leads of payments”, “an admin of the platform”.
 pub(super) fn approver(template: Option<&str>, role: Role, count: u32, question: &Question) -> String {

@@ -1,15 +1,33 @@
 //! Tests of the room, on the default policy set and on small ones of their own.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use serde_json::json;
 
 use super::*;
 
+mod approvals;
 mod decide;
+mod matrix;
+mod properties;
+mod refused;
+mod replay;
 
-/// A question of `roles` in project payments, about an environment of the type `environment_type`.
-pub(super) fn question(action: Action, roles: &[Role], environment_type: &str) -> Question {
+static ENGINE: LazyLock<PolicyEngine> =
+    LazyLock::new(|| PolicyEngine::embedded().unwrap_or_else(|error| panic!("{error}")));
+
+fn engine() -> PolicyEngine {
+    ENGINE.clone()
+}
+
+/// An engine of the default schema and these policies.
+fn engine_of(policies: &str) -> PolicyEngine {
+    PolicyEngine::from_text(engine().schema(), policies).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Ada, with `roles` in project payments, asks about her environment of this type.
+fn question(action: Action, roles: &[Role], environment_type: &str) -> Question {
     Question {
         action,
         principal: Principal {
@@ -34,4 +52,17 @@ pub(super) fn question(action: Action, roles: &[Role], environment_type: &str) -
             channel: "web".into(),
         },
     }
+}
+
+/// Ada asks about a request in project payments that `requester` made.
+fn about_request(action: Action, roles: &[Role], requester: Option<&str>) -> Question {
+    let mut question = question(action, roles, "prod");
+    question.resource.kind = ResourceKind::Request;
+    question.resource.id = "req_1".into();
+    question.resource.requester = requester.map(str::to_owned);
+    question
+}
+
+fn ids(decision: &Decision) -> Vec<&str> {
+    decision.rules.iter().map(|rule| rule.id.as_str()).collect()
 }

@@ -1,15 +1,10 @@
-//! Questions to policy and its answers: plain data, stored whole with every decision.
+//! Questions to policy: plain data, stored whole with every decision.
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-
-use crate::base::Digest;
-use crate::base::id::DecisionId;
 
 /// A role, held on the platform or in a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type)]
@@ -281,137 +276,4 @@ impl Question {
             None => "the platform".to_owned(),
         }
     }
-}
-
-/// What policy says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum Outcome {
-    /// Yes.
-    Allowed,
-    /// No.
-    Denied,
-    /// Yes, once the requirements are met.
-    NeedsApproval,
-}
-
-/// What a rule does when it applies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Effect {
-    /// It permits.
-    Permit,
-    /// It forbids, whatever others permit.
-    Forbid,
-    /// It is not a rule of the set: nothing permits, or the engine failed.
-    Default,
-}
-
-/// A rule that took part in a decision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rule {
-    /// The rule's `@id`, or [`DEFAULT_DENY`] or [`ENGINE_ERROR`].
-    pub id: String,
-    /// What it does.
-    pub effect: Effect,
-    /// The rule's `@reason`, for people.
-    pub reason: String,
-}
-
-/// The id that stands for “no rule permits it”.
-pub const DEFAULT_DENY: &str = "default-deny";
-/// The id that stands for “the question could not be decided”.
-pub const ENGINE_ERROR: &str = "engine-error";
-
-/// Whose approval a rule asks for. Requirements of several rules are each to be met.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Requirement {
-    /// The rule that asks.
-    pub rule_id: String,
-    /// Who, in words: “a lead of payments”.
-    pub who: String,
-    /// The role that the approvers need.
-    pub role: Role,
-    /// How many different people.
-    pub count: u32,
-}
-
-/// What policy said, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Decision {
-    /// Yes, no or not yet.
-    pub outcome: Outcome,
-    /// The rules that decided, by id.
-    pub rules: Vec<Rule>,
-    /// Whose approval is needed; empty unless the outcome is [`Outcome::NeedsApproval`].
-    pub requirements: Vec<Requirement>,
-    /// The policy set that decided.
-    pub policy_digest: Digest,
-    /// The decision in one sentence of plain words.
-    pub sentence: String,
-    /// For denials that were explained: what would be allowed instead, in words.
-    pub would_be_allowed: Vec<String>,
-    #[serde(skip)]
-    pub(super) made_by: MadeBy,
-}
-
-/// The texts of a policy set: what [`super::PolicyEngine::from_text`] reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicySetText {
-    /// Its digest.
-    pub digest: Digest,
-    /// The schema.
-    pub schema: String,
-    /// All policies.
-    pub source: String,
-}
-
-/// The policy set that made a decision, at hand to be stored with it. Private to this room, so that
-/// nobody else makes decisions. All are equal: the digest already tells the sets apart.
-#[derive(Clone, Default)]
-pub(super) struct MadeBy(Option<Arc<PolicySetText>>);
-
-impl MadeBy {
-    pub(super) fn new(set: &Arc<PolicySetText>) -> Self {
-        Self(Some(Arc::clone(set)))
-    }
-
-    pub(super) fn set(&self) -> Option<&PolicySetText> {
-        self.0.as_deref()
-    }
-}
-
-impl PartialEq for MadeBy {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for MadeBy {}
-
-impl fmt::Debug for MadeBy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MadeBy")
-    }
-}
-
-impl Decision {
-    /// True when it is allowed at once.
-    pub fn is_allowed(&self) -> bool {
-        self.outcome == Outcome::Allowed
-    }
-}
-
-/// A decision as it was stored: with its question, enough to decide again.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StoredDecision {
-    /// Its id.
-    pub id: DecisionId,
-    /// What was asked.
-    pub question: Question,
-    /// What was said.
-    pub decision: Decision,
-    /// When, by the database's clock.
-    pub at: Timestamp,
 }

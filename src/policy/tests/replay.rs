@@ -1,0 +1,63 @@
+//! A decision is made again, bit for bit, from what is stored of it.
+
+use serde_json::Value;
+
+use super::*;
+
+/// What jsonb does to a value: other order of keys, other spelling of numbers.
+fn through_jsonb(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.into_iter().map(|(key, value)| (key, through_jsonb(value))).collect();
+            entries.sort_by(|a, b| a.0.len().cmp(&b.0.len()).then(a.0.cmp(&b.0)));
+            Value::Object(entries.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(through_jsonb).collect()),
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e15 => {
+                serde_json::from_str(&format!("{float:.0}")).unwrap()
+            }
+            _ => Value::Number(number),
+        },
+        other => other,
+    }
+}
+
+#[test]
+fn a_decision_follows_from_its_record() {
+    let engine = engine();
+    let stored_set = (engine.schema().to_owned(), engine.source().to_owned());
+    let inputs = json!({"z": 1e2, "a": {"y": [1, 2.5, "x"], "b": true}, "name": "orders"});
+    let questions = Action::ALL.iter().flat_map(|action| {
+        let kind = compile::kinds_of(*action)[0];
+        let inputs = inputs.as_object().unwrap();
+        ["dev", "prod"].into_iter().flat_map(move |environment_type| {
+            Role::ALL.into_iter().map(move |role| {
+                let mut question = question(*action, &[role], environment_type);
+                question.resource.kind = kind;
+                question.context.inputs.clone_from(inputs);
+                question
+            })
+        })
+    });
+    let again = PolicyEngine::from_text(&stored_set.0, &stored_set.1).unwrap();
+    assert_eq!(again.digest(), engine.digest());
+    for question in questions {
+        let decision = engine.decide(&question);
+        let record = through_jsonb(serde_json::to_value(&question).unwrap());
+        let read: Question = serde_json::from_value(record).unwrap();
+        let replayed = again.decide(&read);
+        assert_eq!(replayed, decision);
+        assert_eq!(serde_json::to_string(&replayed).unwrap(), serde_json::to_string(&decision).unwrap());
+    }
+}
+
+#[test]
+fn the_digest_covers_schema_and_policies() {
+    let engine = engine();
+    let other_schema = PolicyEngine::from_text(&format!("{}\n", engine.schema()), engine.source()).unwrap();
+    let other_policies = PolicyEngine::from_text(engine.schema(), &format!("{}\n", engine.source())).unwrap();
+    assert_ne!(other_schema.digest(), engine.digest());
+    assert_ne!(other_policies.digest(), engine.digest());
+    assert_ne!(other_policies.digest(), other_schema.digest());
+}
