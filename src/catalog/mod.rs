@@ -1,3 +1,33 @@
-//! The catalog: sources, manifests, templates, versions, and the form of their inputs.
+//! The catalog: sources, manifests, templates, immutable versions, and the form of their inputs.
+//!
+//! A source (folder, Git branch, or the sample catalog inside the binary) is read into
+//! [`loader::Loaded`] templates outside any transaction; [`service::sync`] then stores what is new
+//! in one. Invariants: a stored version never changes; a template has at most one published
+//! version; a problem in one template never hides another one, and a template whose new content
+//! is bad keeps its last good version; nothing outside the source's root is ever read, symbolic
+//! links included; inputs are checked by the one validator in [`schema`] for pages and API alike.
+//!
+//! It does not decide who may request what (policy), nor run anything (providers, orchestrator).
 
+mod error;
 pub mod form;
+pub mod loader;
+pub mod manifest;
+mod model;
+pub mod schema;
+pub mod service;
+pub mod source;
+mod store;
+mod sync;
+
+pub use error::CatalogError;
+pub use model::{
+    CatalogSource, Facet, Facets, Filter, Format, Kind, Listing, NewSource, OutputSpec, Problem, Severity,
+    SourceKind, SyncCounts, SyncState, Template, TemplateSummary, TemplateVersion, VersionState, VersionSummary,
+    PROVIDERS, requestable,
+};
+pub use service::{
+    add_source, current_version, get_template, get_version, get_version_number, list, list_sources, list_versions,
+    problems, template_files,
+};
+pub use sync::{lint, sync, sync_due};
