@@ -11,16 +11,19 @@
 //! Rooms of the same rank do not import one another and nothing reaches up: such a need goes
 //! through a trait that `app` wires. `docs/ARCHITECTURE.md` walks one request through them.
 
+pub mod app;
 pub mod audit;
 pub mod base;
 pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod db;
+pub mod environments;
 pub mod identity;
 pub mod orchestrator;
 pub mod policy;
 pub mod projects;
 pub mod providers;
+pub mod requests;
 pub mod telemetry;
 pub mod web;

@@ -115,7 +115,10 @@ fn find_roots(tree: &dyn Tree, entries: &[Entry], problems: &mut Vec<Problem>) -
                 candidates.entry(folder.to_owned()).or_default().push((rank, entry));
             }
         } else if name == "paddock.yml" {
-            problems.push(Problem::warning(&entry.path, "The manifest's name is “paddock.yaml”; this file is not read. Rename it."));
+            problems.push(Problem::warning(
+                &entry.path,
+                "The manifest's name is “paddock.yaml”; this file is not read. Rename it.",
+            ));
         }
     }
     let mut roots: BTreeMap<String, Root> = BTreeMap::new();
@@ -124,7 +127,9 @@ fn find_roots(tree: &dyn Tree, entries: &[Entry], problems: &mut Vec<Problem>) -
     folders.sort_by_key(|(folder, _)| (folder != ".", folder.len()));
     for (folder, mut found) in folders {
         if let Some(outer) = roots.keys().find(|outer| is_below(&folder, outer) && **outer != folder) {
-            let message = format!("This folder belongs to the template in “{outer}” and is not a template of its own. Move it beside that one if it should be.");
+            let message = format!(
+                "This folder belongs to the template in “{outer}” and is not a template of its own. Move it beside that one if it should be."
+            );
             problems.extend(found.iter().map(|(_, entry)| Problem::warning(&entry.path, message.clone())));
             continue;
         }
@@ -132,7 +137,12 @@ fn find_roots(tree: &dyn Tree, entries: &[Entry], problems: &mut Vec<Problem>) -
         let mut found = found.into_iter();
         let Some((rank, manifest)) = found.next() else { continue };
         let ignored = found
-            .map(|(_, other)| Problem::warning(&other.path, format!("“{}” beside it is used; this manifest is not read.", folder_of(&manifest.path).1)))
+            .map(|(_, other)| {
+                Problem::warning(
+                    &other.path,
+                    format!("“{}” beside it is used; this manifest is not read.", folder_of(&manifest.path).1),
+                )
+            })
             .collect();
         let format = FILE_NAMES.get(rank).map_or(Format::Paddock, |(_, format)| *format);
         roots.insert(folder, Root { manifest: manifest.path.clone(), format, problems: ignored });
@@ -168,7 +178,9 @@ fn load_template(
     for entry in inside {
         let EntryKind::File { executable, .. } = entry.kind else { continue };
         match tree.read(&entry.path, MAX_FILE) {
-            Ok(content) => files.push(TemplateFile { path: relative(&entry.path, folder).to_owned(), executable, content }),
+            Ok(content) => {
+                files.push(TemplateFile { path: relative(&entry.path, folder).to_owned(), executable, content })
+            }
             Err(reason) => problems.push(Problem::error(&entry.path, reason)),
         }
     }
@@ -213,7 +225,10 @@ fn check_entries(folder: &str, manifest: &str, inside: &[&Entry], problems: &mut
     if inside.len() > MAX_FILES {
         problems.push(Problem::error(
             folder,
-            format!("The template has {} files; at most {MAX_FILES} fit. Leave out what is generated or downloaded.", inside.len()),
+            format!(
+                "The template has {} files; at most {MAX_FILES} fit. Leave out what is generated or downloaded.",
+                inside.len()
+            ),
         ));
     }
     if total > MAX_TEMPLATE {
@@ -280,7 +295,10 @@ fn readme(folder: &str, files: &[TemplateFile], problems: &mut Vec<Problem>) -> 
         Ok(text) => Some(text.trim_start_matches('\u{feff}').replace('\0', "")),
         Err(_) => {
             let path = if folder == "." { file.path.clone() } else { format!("{folder}/{}", file.path) };
-            problems.push(Problem::warning(path, "The file is not UTF-8, so the template has no description. Save it as UTF-8."));
+            problems.push(Problem::warning(
+                path,
+                "The file is not UTF-8, so the template has no description. Save it as UTF-8.",
+            ));
             None
         }
     }
@@ -304,10 +322,8 @@ fn report_strays(entries: &[Entry], roots: &BTreeMap<String, Root>, problems: &m
 }
 
 fn digest(manifest: &Manifest, files: &[TemplateFile]) -> Digest {
-    let files: Vec<_> = files
-        .iter()
-        .map(|file| json!([file.path, file.executable, Digest::of(&file.content).to_string()]))
-        .collect();
+    let files: Vec<_> =
+        files.iter().map(|file| json!([file.path, file.executable, Digest::of(&file.content).to_string()])).collect();
     Digest::of_json(&json!({
         "format": manifest.format,
         "provider": manifest.provider,

@@ -22,9 +22,9 @@ mod sync;
 
 pub use error::CatalogError;
 pub use model::{
-    CatalogSource, Facet, Facets, Filter, Format, Kind, Listing, NewSource, OutputSpec, Problem, Severity,
+    CatalogSource, Facet, Facets, Filter, Format, Kind, Listing, NewSource, OutputSpec, PROVIDERS, Problem, Severity,
     SourceKind, SyncCounts, SyncState, Template, TemplateSummary, TemplateVersion, VersionState, VersionSummary,
-    PROVIDERS, requestable,
+    requestable,
 };
 pub use service::{
     add_source, current_version, get_template, get_version, get_version_number, list, list_sources, list_versions,

@@ -385,6 +385,8 @@ pub fn requestable(provider: &str) -> Result<(), String> {
         "container" => "This template is made by a container image. This version of Paddock imports it, but does \
                         not run container images yet."
             .to_owned(),
-        other => format!("This version of Paddock has no provider “{other}”, so nothing can be made from this template."),
+        other => {
+            format!("This version of Paddock has no provider “{other}”, so nothing can be made from this template.")
+        }
     })
 }

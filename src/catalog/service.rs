@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use sqlx::PgConnection;
 
 use super::error::CatalogError;
 use super::model::{
@@ -105,7 +106,8 @@ fn kind_word(kind: Kind) -> &'static str {
 
 /// Applies the facets. A catalog is small: counting here needs no second query.
 fn narrow(all: Vec<TemplateSummary>, filter: &Filter) -> Listing {
-    let provider = |one: &TemplateSummary| filter.provider.as_ref().is_none_or(|wanted| *wanted == one.template.provider);
+    let provider =
+        |one: &TemplateSummary| filter.provider.as_ref().is_none_or(|wanted| *wanted == one.template.provider);
     let kind = |one: &TemplateSummary| filter.kind.is_none_or(|wanted| wanted == one.template.kind);
     let tag = |one: &TemplateSummary| filter.tag.as_ref().is_none_or(|wanted| one.template.tags.contains(wanted));
     let mut providers: BTreeMap<String, usize> = BTreeMap::new();
@@ -137,21 +139,20 @@ fn sorted(counts: BTreeMap<String, usize>) -> Vec<Facet> {
 
 /// A template by its slug or id, with its current version: the published one, or the newest when
 /// it is retired (its state says so).
-pub async fn get_template(db: &Db, slug_or_id: &str) -> Result<(Template, TemplateVersion)> {
-    let mut connection = db.acquire().await?;
+pub async fn get_template(connection: &mut PgConnection, slug_or_id: &str) -> Result<(Template, TemplateVersion)> {
     let template = match slug_or_id.parse::<TemplateId>() {
-        Ok(id) => store::get_template(&mut connection, id).await?,
-        Err(_) => store::find_template(&mut connection, slug_or_id).await?,
+        Ok(id) => store::get_template(connection, id).await?,
+        Err(_) => store::find_template(connection, slug_or_id).await?,
     };
     let template = template.ok_or_else(|| CatalogError::TemplateNotFound(slug_or_id.to_owned()))?;
-    let version = store::find_version(&mut connection, Which::Current(template.id)).await?;
+    let version = store::find_version(connection, Which::Current(template.id)).await?;
     let version = version.ok_or_else(|| CatalogError::TemplateNotFound(slug_or_id.to_owned()))?;
     Ok((template, version))
 }
 
 /// The current version of a template: the published one, or the newest when it is retired.
-pub async fn current_version(db: &Db, template: TemplateId) -> Result<TemplateVersion> {
-    store::find_version(&mut *db.acquire().await?, Which::Current(template))
+pub async fn current_version(connection: &mut PgConnection, template: TemplateId) -> Result<TemplateVersion> {
+    store::find_version(connection, Which::Current(template))
         .await?
         .ok_or_else(|| CatalogError::TemplateNotFound(template.to_string()))
 }
@@ -163,20 +164,24 @@ pub async fn list_versions(db: &Db, template: TemplateId) -> Result<Vec<VersionS
 
 /// A version with its content, but for the files. Takes any connection, so that a transaction
 /// can read it.
-pub async fn get_version(connection: &mut sqlx::PgConnection, id: TemplateVersionId) -> Result<TemplateVersion> {
+pub async fn get_version(connection: &mut PgConnection, id: TemplateVersionId) -> Result<TemplateVersion> {
     store::find_version(connection, Which::Id(id)).await?.ok_or_else(|| CatalogError::VersionNotFound(id.to_string()))
 }
 
 /// A template's version by its number.
-pub async fn get_version_number(db: &Db, template: TemplateId, number: i32) -> Result<TemplateVersion> {
-    store::find_version(&mut *db.acquire().await?, Which::Number(template, number))
+pub async fn get_version_number(
+    connection: &mut PgConnection,
+    template: TemplateId,
+    number: i32,
+) -> Result<TemplateVersion> {
+    store::find_version(connection, Which::Number(template, number))
         .await?
         .ok_or_else(|| CatalogError::VersionNotFound(number.to_string()))
 }
 
 /// The files of a version, for a run.
-pub async fn template_files(db: &Db, version: TemplateVersionId) -> Result<Vec<TemplateFile>> {
-    Ok(store::files(&mut *db.acquire().await?, version).await?)
+pub async fn template_files(connection: &mut PgConnection, version: TemplateVersionId) -> Result<Vec<TemplateFile>> {
+    Ok(store::files(connection, version).await?)
 }
 
 #[cfg(test)]

@@ -45,7 +45,12 @@ impl From<SourceRow> for CatalogSource {
             sync_error: row.sync_error,
             synced_at: row.synced_at.map(jiff_sqlx::Timestamp::to_jiff),
             source_commit: row.source_commit,
-            counts: SyncCounts { added: row.added, updated: row.updated, unchanged: row.unchanged, removed: row.removed },
+            counts: SyncCounts {
+                added: row.added,
+                updated: row.updated,
+                unchanged: row.unchanged,
+                removed: row.removed,
+            },
         }
     }
 }
@@ -56,7 +61,11 @@ fn digest(bytes: Vec<u8>) -> Result<Digest> {
 
 // ---- sources
 
-pub(super) async fn insert_source(connection: &mut PgConnection, id: CatalogSourceId, source: &NewSource) -> Result<()> {
+pub(super) async fn insert_source(
+    connection: &mut PgConnection,
+    id: CatalogSourceId,
+    source: &NewSource,
+) -> Result<()> {
     sqlx::query!(
         "INSERT INTO catalog_source (id, slug, kind, location, branch, folder) VALUES ($1, $2, $3, $4, $5, $6)",
         id.0,
@@ -98,9 +107,10 @@ pub(super) async fn find_source(connection: &mut PgConnection, id: CatalogSource
 
 /// Locks the source's row until the transaction ends: one sync writes at a time.
 pub(super) async fn lock_source(connection: &mut PgConnection, id: CatalogSourceId) -> Result<bool> {
-    let row = sqlx::query_scalar!(r#"SELECT id AS "id: CatalogSourceId" FROM catalog_source WHERE id = $1 FOR UPDATE"#, id.0)
-        .fetch_optional(connection)
-        .await?;
+    let row =
+        sqlx::query_scalar!(r#"SELECT id AS "id: CatalogSourceId" FROM catalog_source WHERE id = $1 FOR UPDATE"#, id.0)
+            .fetch_optional(connection)
+            .await?;
     Ok(row.is_some())
 }
 
@@ -252,7 +262,11 @@ pub(super) async fn get_template(connection: &mut PgConnection, id: TemplateId) 
 }
 
 /// Templates with a published version whose name, slug, summary or tags match the `tsquery`.
-pub(super) async fn list(connection: &mut PgConnection, query: Option<&str>, limit: i64) -> Result<Vec<TemplateSummary>> {
+pub(super) async fn list(
+    connection: &mut PgConnection,
+    query: Option<&str>,
+    limit: i64,
+) -> Result<Vec<TemplateSummary>> {
     let rows = sqlx::query!(
         r#"SELECT t.id AS "id: TemplateId", t.source_id AS "source_id: CatalogSourceId", s.slug AS source_slug, t.path,
                t.slug, t.name, t.summary, t.provider, t.kind AS "kind: Kind", t.icon, t.tags, t.created_at,
@@ -393,7 +407,8 @@ impl TryFrom<VersionRow> for TemplateVersion {
             format: row.format,
             manifest: row.manifest,
             inputs_schema: row.inputs_schema,
-            outputs: serde_json::from_value::<Vec<OutputSpec>>(row.outputs).map_err(|_| Error::Corrupt("list of outputs"))?,
+            outputs: serde_json::from_value::<Vec<OutputSpec>>(row.outputs)
+                .map_err(|_| Error::Corrupt("list of outputs"))?,
             provider: row.provider,
             provider_config: row.provider_config,
             readme: row.readme,

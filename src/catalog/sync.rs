@@ -64,7 +64,10 @@ pub fn lint(path: &std::path::Path) -> Result<Vec<Problem>, CatalogError> {
     let content = content.map_err(|error| CatalogError::Unreadable(error.to_string()))?;
     let mut problems = content.problems;
     if content.templates.is_empty() && content.broken.is_empty() {
-        problems.push(Problem::warning(".", "There is no template here: no folder has a paddock.yaml or an environment.yaml."));
+        problems.push(Problem::warning(
+            ".",
+            "There is no template here: no folder has a paddock.yaml or an environment.yaml.",
+        ));
     }
     Ok(problems)
 }
@@ -81,7 +84,12 @@ async fn record_failure(db: &Db, op: &Op, source: &CatalogSource, error: &Source
     Ok(())
 }
 
-async fn store_content(db: &Db, op: &Op, source: &CatalogSource, mut content: Content) -> Result<SyncCounts, CatalogError> {
+async fn store_content(
+    db: &Db,
+    op: &Op,
+    source: &CatalogSource,
+    mut content: Content,
+) -> Result<SyncCounts, CatalogError> {
     let mut tx = db.begin().await?;
     if !store::lock_source(&mut tx, source.id).await? {
         return Err(CatalogError::SourceNotFound(source.id.to_string()));
@@ -161,7 +169,8 @@ fn place(
             };
             let manifest = loaded.manifest.format.file_name();
             let path = if loaded.path == "." { manifest.to_owned() } else { format!("{}/{manifest}", loaded.path) };
-            let message = format!("The slug “{}” belongs to {owner}. Set another “slug”, or rename the folder.", loaded.slug);
+            let message =
+                format!("The slug “{}” belongs to {owner}. Set another “slug”, or rename the folder.", loaded.slug);
             let problem = Problem { key: Some("slug".to_owned()), ..Problem::error(path, message) };
             Place::Taken(problem, here.map(|here| here.id))
         }
@@ -219,7 +228,8 @@ async fn store_template(
         "template": id, "slug": loaded.slug, "version": loaded.manifest.version, "digest": loaded.digest,
         "commit": commit, "replaces": replaced,
     });
-    let object = Object::new("template_version", version.0, format!("{} {}", loaded.slug, loaded.manifest.version).trim());
+    let object =
+        Object::new("template_version", version.0, format!("{} {}", loaded.slug, loaded.manifest.version).trim());
     audit::append(tx, op, Entry::new(action, object).detail(detail)).await?;
     Ok(Stored { id, change: if mine.is_some() { Change::Updated } else { Change::Added } })
 }

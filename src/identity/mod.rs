@@ -18,6 +18,7 @@ mod demo;
 mod error;
 mod model;
 mod people;
+mod principal;
 mod return_to;
 mod role;
 mod scope;

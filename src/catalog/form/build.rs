@@ -52,7 +52,12 @@ impl<'a> Builder<'a> {
             pointer: pointer.to_owned(),
             name: format!("{}{pointer}", super::PREFIX),
             label,
-            help: schema.get("description").and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned),
+            help: schema
+                .get("description")
+                .and_then(Value::as_str)
+                .map(str::trim)
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned),
             required,
             read_only,
             secret: flag(schema, "writeOnly"),
@@ -81,7 +86,9 @@ impl<'a> Builder<'a> {
     /// Errors about members of a group that it does not have.
     fn homeless_errors(&self, pointer: &str, members: &[Field]) -> Vec<String> {
         let below = format!("{pointer}/");
-        let has_home = |at: &str| members.iter().any(|member| at == member.pointer || at.starts_with(&format!("{}/", member.pointer)));
+        let has_home = |at: &str| {
+            members.iter().any(|member| at == member.pointer || at.starts_with(&format!("{}/", member.pointer)))
+        };
         self.errors
             .iter()
             .filter(|error| error.pointer.starts_with(&below) && !has_home(&error.pointer))
@@ -89,7 +96,14 @@ impl<'a> Builder<'a> {
             .collect()
     }
 
-    fn control(&self, shape: &Shape<'a>, schema: &'a Value, pointer: &str, required: bool, value: Option<&Value>) -> Control {
+    fn control(
+        &self,
+        shape: &Shape<'a>,
+        schema: &'a Value,
+        pointer: &str,
+        required: bool,
+        value: Option<&Value>,
+    ) -> Control {
         let text = || value.filter(|value| !value.is_null()).map(posted).unwrap_or_default();
         let count = |keyword: &str| schema.get(keyword).and_then(Value::as_u64);
         match shape {
@@ -118,7 +132,14 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn list(&self, schema: &'a Value, item: &'a Value, pointer: &str, required: bool, value: Option<&Value>) -> Control {
+    fn list(
+        &self,
+        schema: &'a Value,
+        item: &'a Value,
+        pointer: &str,
+        required: bool,
+        value: Option<&Value>,
+    ) -> Control {
         let given: Vec<Option<&Value>> = match value {
             Some(Value::Array(items)) => items.iter().map(Some).collect(),
             Some(other) => vec![Some(other)],
@@ -147,8 +168,8 @@ fn label(schema: &Value, name: &str) -> String {
 
 /// Words that are written in capitals.
 const ACRONYMS: [&str; 20] = [
-    "api", "aws", "cidr", "cpu", "db", "dns", "gpu", "http", "https", "id", "ip", "os", "sku", "sql", "ssh", "ssl", "tls",
-    "ttl", "url", "vm",
+    "api", "aws", "cidr", "cpu", "db", "dns", "gpu", "http", "https", "id", "ip", "os", "sku", "sql", "ssh", "ssl",
+    "tls", "ttl", "url", "vm",
 ];
 
 /// `runtimeType` and `runtime_type` become “Runtime type”; capitals in a row stay (`repoURL`).
@@ -265,7 +286,12 @@ fn choices(options: &[Pick<'_>], chosen: &[&Value]) -> Vec<Choice> {
     for other in chosen {
         let value = posted(other);
         if !value.is_empty() && !choices.iter().any(|choice| choice.value == value) {
-            choices.push(Choice { label: format!("{value} (not a choice any more)"), value, help: None, selected: true });
+            choices.push(Choice {
+                label: format!("{value} (not a choice any more)"),
+                value,
+                help: None,
+                selected: true,
+            });
         }
     }
     choices

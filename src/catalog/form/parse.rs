@@ -106,7 +106,8 @@ impl<'a> Posted<'a> {
             Shape::One(options) => pick(&options, self.last(name)?),
             Shape::Many(options) => {
                 let posted = self.values.get(name);
-                let chosen: Vec<Value> = posted.into_iter().flatten().filter_map(|value| pick(&options, value)).collect();
+                let chosen: Vec<Value> =
+                    posted.into_iter().flatten().filter_map(|value| pick(&options, value)).collect();
                 self.collection(chosen, schema, required, posted.is_some())
             }
             Shape::List { item } => {
@@ -136,11 +137,8 @@ impl<'a> Posted<'a> {
     /// The numbers of the items that were posted, in order; holes are closed.
     fn indexes(&self, name: &str) -> Vec<usize> {
         let below = format!("{name}/");
-        let mut indexes: Vec<usize> = self
-            .values
-            .keys()
-            .filter_map(|key| key.strip_prefix(&below)?.split('/').next()?.parse().ok())
-            .collect();
+        let mut indexes: Vec<usize> =
+            self.values.keys().filter_map(|key| key.strip_prefix(&below)?.split('/').next()?.parse().ok()).collect();
         indexes.sort_unstable();
         indexes.dedup();
         indexes.truncate(MAX_ITEMS * 10);
@@ -175,7 +173,8 @@ impl<'a> Posted<'a> {
             return Some(Value::Object(members));
         }
         let untouched = members.iter().all(|(key, value)| {
-            let default = schema.get("properties").and_then(|all| all.get(key)).map(|property| resolve(self.root, property));
+            let default =
+                schema.get("properties").and_then(|all| all.get(key)).map(|property| resolve(self.root, property));
             *value == Value::Bool(false) || default.and_then(|property| property.get("default")) == Some(value)
         });
         let incomplete = properties(schema).any(|(key, _)| is_required(schema, key) && !members.contains_key(key));
@@ -196,7 +195,9 @@ fn empty_item(root: &Value, item: &Value) -> Value {
         Shape::Group => Value::Object(defaults(item)),
         Shape::Switch => Value::Bool(false),
         Shape::List { .. } | Shape::Many(_) => Value::Array(Vec::new()),
-        Shape::Text | Shape::LongText | Shape::Number { .. } | Shape::One(_) | Shape::Json => Value::String(String::new()),
+        Shape::Text | Shape::LongText | Shape::Number { .. } | Shape::One(_) | Shape::Json => {
+            Value::String(String::new())
+        }
     }
 }
 

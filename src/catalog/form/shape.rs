@@ -97,7 +97,9 @@ fn array<'s>(root: &'s Value, schema: &'s Value) -> Shape<'s> {
     }
     let item = resolve(root, item);
     match shape(root, item) {
-        Shape::One(options) if hint(schema) != Some("list") && (flag(schema, "uniqueItems") || hint(schema) == Some("checks")) => {
+        Shape::One(options)
+            if hint(schema) != Some("list") && (flag(schema, "uniqueItems") || hint(schema) == Some("checks")) =>
+        {
             Shape::Many(options)
         }
         Shape::Json => Shape::Json,
@@ -108,9 +110,10 @@ fn array<'s>(root: &'s Value, schema: &'s Value) -> Shape<'s> {
 /// The choices of an enumeration: `enum`, `const`, `x-paddock-choices`, or `oneOf` of constants.
 fn options(schema: &Value) -> Option<Vec<Pick<'_>>> {
     let named = schema.get("x-paddock-choices").and_then(Value::as_array);
-    let titled = schema.get("oneOf").and_then(Value::as_array).filter(|all| {
-        !all.is_empty() && all.iter().all(|one| one.get("const").is_some_and(is_scalar))
-    });
+    let titled = schema
+        .get("oneOf")
+        .and_then(Value::as_array)
+        .filter(|all| !all.is_empty() && all.iter().all(|one| one.get("const").is_some_and(is_scalar)));
     let bare = schema.get("enum").and_then(Value::as_array).filter(|all| !all.is_empty() && all.iter().all(is_scalar));
     if let Some(values) = bare {
         let words = |value: &Value| named.into_iter().flatten().find(|choice| choice.get("value") == Some(value));
@@ -123,17 +126,24 @@ fn options(schema: &Value) -> Option<Vec<Pick<'_>>> {
         );
     }
     if let Some(choices) = named {
-        return choices.iter().map(|choice| Some(option(choice.get("value")?, Some(choice), "label", "help"))).collect();
+        return choices
+            .iter()
+            .map(|choice| Some(option(choice.get("value")?, Some(choice), "label", "help")))
+            .collect();
     }
     if let Some(choices) = titled {
-        return choices.iter().map(|choice| Some(option(choice.get("const")?, Some(choice), "title", "description"))).collect();
+        return choices
+            .iter()
+            .map(|choice| Some(option(choice.get("const")?, Some(choice), "title", "description")))
+            .collect();
     }
     let constant = schema.get("const").filter(|value| is_scalar(value))?;
     Some(vec![option(constant, None, "", "")])
 }
 
 fn option<'s>(value: &'s Value, words: Option<&'s Value>, label: &str, help: &str) -> Pick<'s> {
-    let text = |key: &str| words.and_then(|words| words.get(key)).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let text =
+        |key: &str| words.and_then(|words| words.get(key)).and_then(Value::as_str).filter(|text| !text.is_empty());
     Pick { value, label: text(label), help: text(help) }
 }
 

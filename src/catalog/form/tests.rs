@@ -68,7 +68,15 @@ fn every_type_has_its_control() {
         "rules": [{"cidr": "10.0.0.0/8"}],
     }));
     let all = fields(&everything(), &values, &[]);
-    let text: Vec<String> = all.iter().map(|f| format!("{} {:?} req={} ro={} secret={} {:?}", f.name, f.label, f.required, f.read_only, f.secret, f.control)).collect();
+    let text: Vec<String> = all
+        .iter()
+        .map(|f| {
+            format!(
+                "{} {:?} req={} ro={} secret={} {:?}",
+                f.name, f.label, f.required, f.read_only, f.secret, f.control
+            )
+        })
+        .collect();
     insta::assert_snapshot!(text.join("\n"), @r#"
     inputs/name "Name" req=true ro=false secret=false Text { value: "orders", pattern: Some("^[a-z\\-]+$"), min_length: Some(3), max_length: Some(20), placeholder: Some("orders") }
     inputs/notes "Notes" req=false ro=false secret=false LongText { value: "" }
@@ -117,7 +125,8 @@ fn nothing_typed_is_lost() {
             assert!(again.contains(&(name.clone(), value.clone())), "{name} is lost: {again:?}");
         }
     }
-    let text: Vec<String> = shown.iter().flat_map(|f| f.errors.iter().map(move |e| format!("{}: {e}", f.name))).collect();
+    let text: Vec<String> =
+        shown.iter().flat_map(|f| f.errors.iter().map(move |e| format!("{}: {e}", f.name))).collect();
     insta::assert_snapshot!(text.join("\n"), @r#"
     inputs/name: must match the pattern ^[a-z-]+$; “ Orders DB ” was given
     inputs/size: must be one of “s” or “m”; “xxl” was given
@@ -159,7 +168,11 @@ fn a_link_sets_only_what_it_names() {
     let values = prefill(&schema, &pairs(&[("inputs/name", "x")]));
     assert_eq!(Value::Object(values), json!({"backup": true, "size": "s", "name": "x"}));
     let values = parse(&schema, &pairs(&[("inputs/name", "x"), ("inputs/size", "")]));
-    assert_eq!(Value::Object(values), json!({"backup": false, "size": "", "name": "x"}), "emptying a default is a choice");
+    assert_eq!(
+        Value::Object(values),
+        json!({"backup": false, "size": "", "name": "x"}),
+        "emptying a default is a choice"
+    );
 }
 
 #[test]

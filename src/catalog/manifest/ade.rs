@@ -79,7 +79,11 @@ fn own_settings(reader: &mut Reader<'_>, node: &Node) -> Option<Node> {
         }
         Yaml::Null => None,
         _ => {
-            reader.error(own.at, "x-paddock", format!("“x-paddock” is a mapping of our own settings, not {}.", own.kind()));
+            reader.error(
+                own.at,
+                "x-paddock",
+                format!("“x-paddock” is a mapping of our own settings, not {}.", own.kind()),
+            );
             None
         }
     }
@@ -107,7 +111,8 @@ fn runner(reader: &mut Reader<'_>, node: &Node, engine: Option<&Node>, template:
             return text;
         }
     }
-    let ending = template.and_then(|template| template.path.rsplit_once('.')).map(|(_, ending)| ending.to_ascii_lowercase());
+    let ending =
+        template.and_then(|template| template.path.rsplit_once('.')).map(|(_, ending)| ending.to_ascii_lowercase());
     let guess = match ending.as_deref() {
         Some("bicep") => "Bicep",
         Some("json") => "ARM",

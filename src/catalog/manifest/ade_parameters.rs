@@ -22,7 +22,11 @@ pub(super) struct Parameter {
 
 pub(super) fn read(reader: &mut Reader<'_>, node: &Node, key: &str) -> Option<Parameter> {
     if !matches!(node.value, Yaml::Map(_)) {
-        reader.error(node.at, key, format!("A parameter is a mapping with “id”, not {}: write “- id: …”.", node.kind()));
+        reader.error(
+            node.at,
+            key,
+            format!("A parameter is a mapping with “id”, not {}: write “- id: …”.", node.kind()),
+        );
         return None;
     }
     let prefix = format!("{key}.");
@@ -91,8 +95,11 @@ fn kind(reader: &mut Reader<'_>, node: &Node, prefix: &str) -> String {
         other => match TYPES.into_iter().find(|kind| *kind == other) {
             Some(kind) => kind,
             None => {
-                let meant = closest(&lower, TYPES.into_iter()).map(|meant| format!(" Did you mean “{meant}”?")).unwrap_or_default();
-                let message = format!("“{written}” is not a type: array, boolean, integer, number, object or string.{meant}");
+                let meant = closest(&lower, TYPES.into_iter())
+                    .map(|meant| format!(" Did you mean “{meant}”?"))
+                    .unwrap_or_default();
+                let message =
+                    format!("“{written}” is not a type: array, boolean, integer, number, object or string.{meant}");
                 reader.error(node.place_of("/type"), &format!("{prefix}type"), message);
                 "string"
             }
@@ -144,13 +151,19 @@ fn default(reader: &mut Reader<'_>, node: &Node, prefix: &str, kind: &str, allow
         return Default::Expression(text.clone());
     }
     let Some(converted) = convert(reader, value, kind) else {
-        let message = format!("The default is {}, but the parameter is {}; it is left out of the form.", value.kind(), article(kind));
+        let message = format!(
+            "The default is {}, but the parameter is {}; it is left out of the form.",
+            value.kind(),
+            article(kind)
+        );
         reader.warn(value.at, &key, message);
         return Default::Refused(value.scalar(reader.source).map_or_else(|| value.to_json().to_string(), Into::into));
     };
     if allowed.is_some_and(|allowed| !allowed.contains(&converted)) {
         let text = value.scalar(reader.source).map_or_else(|| converted.to_string(), Into::into);
-        let message = format!("The default “{text}” is not one of the allowed values, so the form starts without a choice. Add it to “allowed”, or change it.");
+        let message = format!(
+            "The default “{text}” is not one of the allowed values, so the form starts without a choice. Add it to “allowed”, or change it."
+        );
         reader.warn(value.at, &key, message);
         return Default::Refused(text);
     }
@@ -181,9 +194,10 @@ fn convert(reader: &Reader<'_>, node: &Node, kind: &str) -> Option<Value> {
         "number" => {
             let text = text?;
             let text = text.trim();
-            text.parse::<i64>().ok().map(Value::from).or_else(|| {
-                text.parse::<f64>().ok().and_then(serde_json::Number::from_f64).map(Value::Number)
-            })
+            text.parse::<i64>()
+                .ok()
+                .map(Value::from)
+                .or_else(|| text.parse::<f64>().ok().and_then(serde_json::Number::from_f64).map(Value::Number))
         }
         "array" | "object" => {
             let value = match json {

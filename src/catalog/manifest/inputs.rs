@@ -15,14 +15,67 @@ const MAX_PROPERTIES: usize = 200;
 
 /// The keywords of JSON Schema 2020-12 and our hints, for “did you mean”.
 const KEYWORDS: [&str; 62] = [
-    "$schema", "$id", "$defs", "$ref", "$anchor", "$dynamicRef", "$dynamicAnchor", "$vocabulary", "$comment",
-    "definitions", "type", "enum", "const", "title", "description", "default", "examples", "deprecated", "readOnly",
-    "writeOnly", "format", "pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum",
-    "exclusiveMaximum", "multipleOf", "items", "prefixItems", "contains", "minContains", "maxContains", "minItems",
-    "maxItems", "uniqueItems", "unevaluatedItems", "properties", "patternProperties", "additionalProperties",
-    "propertyNames", "required", "minProperties", "maxProperties", "dependentRequired", "dependentSchemas",
-    "unevaluatedProperties", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "contentEncoding",
-    "contentMediaType", "contentSchema", "x-paddock-control", "x-paddock-unit", "x-paddock-choices",
+    "$schema",
+    "$id",
+    "$defs",
+    "$ref",
+    "$anchor",
+    "$dynamicRef",
+    "$dynamicAnchor",
+    "$vocabulary",
+    "$comment",
+    "definitions",
+    "type",
+    "enum",
+    "const",
+    "title",
+    "description",
+    "default",
+    "examples",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+    "format",
+    "pattern",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "items",
+    "prefixItems",
+    "contains",
+    "minContains",
+    "maxContains",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "unevaluatedItems",
+    "properties",
+    "patternProperties",
+    "additionalProperties",
+    "propertyNames",
+    "required",
+    "minProperties",
+    "maxProperties",
+    "dependentRequired",
+    "dependentSchemas",
+    "unevaluatedProperties",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "if",
+    "then",
+    "else",
+    "contentEncoding",
+    "contentMediaType",
+    "contentSchema",
+    "x-paddock-control",
+    "x-paddock-unit",
+    "x-paddock-choices",
     "x-paddock-placeholder",
 ];
 
@@ -116,7 +169,13 @@ pub(super) fn check(reader: &mut Reader<'_>, schema: &Value, origin: &Origin<'_>
         Ok(()) => {}
         Err(Unfollowable::Cycle(reference)) => {
             let at = (origin.place)("");
-            reader.error(at, &origin.key(""), format!("“{reference}” contains itself. A form cannot be made of endless inputs: write the levels out."));
+            reader.error(
+                at,
+                &origin.key(""),
+                format!(
+                    "“{reference}” contains itself. A form cannot be made of endless inputs: write the levels out."
+                ),
+            );
             return;
         }
         Err(Unfollowable::TooLarge) => {
@@ -157,7 +216,9 @@ fn check_root(reader: &mut Reader<'_>, schema: &Value, origin: &Origin<'_>) {
         let message = format!("The inputs together are an object: write “type: object”, not {}.", shown(kind));
         reader.error((origin.place)("/type"), &origin.key("/type"), message);
     }
-    if let Some(draft) = schema.get("$schema").and_then(Value::as_str).filter(|draft| draft.trim_end_matches('#') != DRAFT) {
+    if let Some(draft) =
+        schema.get("$schema").and_then(Value::as_str).filter(|draft| draft.trim_end_matches('#') != DRAFT)
+    {
         let message = format!("Inputs are JSON Schema 2020-12, not “{draft}”. Write “{DRAFT}” or leave “$schema” out.");
         reader.error((origin.place)("/$schema"), &origin.key("/$schema"), message);
     }
@@ -166,7 +227,10 @@ fn check_root(reader: &mut Reader<'_>, schema: &Value, origin: &Origin<'_>) {
         let message = format!("There are {count} inputs; at most {MAX_PROPERTIES} fit into a form.");
         reader.error((origin.place)("/properties"), &origin.key("/properties"), message);
     }
-    if schema.get("properties").is_none() && !schema.as_object().is_none_or(Map::is_empty) && schema.get("$ref").is_none() {
+    if schema.get("properties").is_none()
+        && !schema.as_object().is_none_or(Map::is_empty)
+        && schema.get("$ref").is_none()
+    {
         let named: Vec<&str> = schema
             .as_object()
             .into_iter()
@@ -175,7 +239,10 @@ fn check_root(reader: &mut Reader<'_>, schema: &Value, origin: &Origin<'_>) {
             .map(|(key, _)| key.as_str())
             .collect();
         if !named.is_empty() {
-            let message = format!("{} stand directly under “inputs”. Put them under “inputs”, “properties”.", list_words(named.into_iter(), "and"));
+            let message = format!(
+                "{} stand directly under “inputs”. Put them under “inputs”, “properties”.",
+                list_words(named.into_iter(), "and")
+            );
             reader.error((origin.place)(""), &origin.key(""), message);
         }
     }
@@ -186,7 +253,9 @@ fn check_keywords(reader: &mut Reader<'_>, origin: &Origin<'_>, pointer: &str, m
         let at = format!("{pointer}/{}", schema::escape(keyword));
         if !KEYWORDS.contains(&keyword.as_str()) && keyword != "x-paddock-expression" {
             let message = match closest(keyword, KEYWORDS.into_iter()) {
-                Some(meant) => format!("JSON Schema has no keyword “{keyword}”, so it does nothing. Did you mean “{meant}”?"),
+                Some(meant) => {
+                    format!("JSON Schema has no keyword “{keyword}”, so it does nothing. Did you mean “{meant}”?")
+                }
                 None => format!("JSON Schema has no keyword “{keyword}”, so it does nothing. Remove it."),
             };
             // Values directly under `inputs` are reported by `check_root`.
@@ -196,12 +265,14 @@ fn check_keywords(reader: &mut Reader<'_>, origin: &Origin<'_>, pointer: &str, m
         }
         match (keyword.as_str(), value) {
             ("required", Value::Bool(_)) => {
-                let message = "“required” is a list of names beside “properties”: “required: [name]”. Move it one level up.";
+                let message =
+                    "“required” is a list of names beside “properties”: “required: [name]”. Move it one level up.";
                 reader.error((origin.place)(&at), &origin.key(&at), message);
             }
             ("x-paddock-control", Value::String(control)) if CONTROLS.contains(&control.as_str()) => {}
             ("x-paddock-control", other) => {
-                let message = format!("The control is {}, not {}.", list_words(CONTROLS.into_iter(), "or"), shown(other));
+                let message =
+                    format!("The control is {}, not {}.", list_words(CONTROLS.into_iter(), "or"), shown(other));
                 reader.error((origin.place)(&at), &origin.key(&at), message);
             }
             ("x-paddock-choices", value) => check_choices(reader, origin, &at, value, map.get("enum")),
@@ -212,7 +283,8 @@ fn check_keywords(reader: &mut Reader<'_>, origin: &Origin<'_>, pointer: &str, m
 
 fn check_choices(reader: &mut Reader<'_>, origin: &Origin<'_>, at: &str, value: &Value, options: Option<&Value>) {
     let choices = value.as_array().filter(|choices| {
-        !choices.is_empty() && choices.iter().all(|choice| choice.get("value").is_some_and(|v| !v.is_array() && !v.is_object()))
+        !choices.is_empty()
+            && choices.iter().all(|choice| choice.get("value").is_some_and(|v| !v.is_array() && !v.is_object()))
     });
     let Some(choices) = choices else {
         let message = "Choices are a list of {value, label, help}; each needs a “value”.";
@@ -222,13 +294,20 @@ fn check_choices(reader: &mut Reader<'_>, origin: &Origin<'_>, at: &str, value: 
     let Some(options) = options.and_then(Value::as_array) else { return };
     for choice in choices {
         if choice.get("value").is_some_and(|value| !options.contains(value)) {
-            let message = format!("The choice {} is not in “enum”.", shown(choice.get("value").unwrap_or(&Value::Null)));
+            let message =
+                format!("The choice {} is not in “enum”.", shown(choice.get("value").unwrap_or(&Value::Null)));
             reader.error((origin.place)(at), &origin.key(at), message);
         }
     }
 }
 
-fn check_references(reader: &mut Reader<'_>, origin: &Origin<'_>, pointer: &str, map: &Map<String, Value>, root: &Value) {
+fn check_references(
+    reader: &mut Reader<'_>,
+    origin: &Origin<'_>,
+    pointer: &str,
+    map: &Map<String, Value>,
+    root: &Value,
+) {
     for keyword in ["$dynamicRef", "$dynamicAnchor", "$anchor", "$id"] {
         if map.contains_key(keyword) && !(keyword == "$id" && pointer.is_empty()) {
             let at = format!("{pointer}/{keyword}");
@@ -242,7 +321,9 @@ fn check_references(reader: &mut Reader<'_>, origin: &Origin<'_>, pointer: &str,
         Some(text) if text.starts_with("#/") && root.pointer(text.trim_start_matches('#')).is_some() => return,
         Some("#") => "The schema refers to itself as a whole. Write the levels out.".to_owned(),
         Some(text) if text.starts_with('#') => format!("There is nothing at “{text}”. Define it under “$defs”."),
-        Some(text) => format!("“{text}” lies outside this file. Remote references are not read: copy the definition under “$defs”."),
+        Some(text) => format!(
+            "“{text}” lies outside this file. Remote references are not read: copy the definition under “$defs”."
+        ),
         None => "“$ref” is text, such as “#/$defs/size”.".to_owned(),
     };
     reader.error((origin.place)(&at), &origin.key(&at), message);
@@ -260,7 +341,10 @@ fn check_members(reader: &mut Reader<'_>, origin: &Origin<'_>, pointer: &str, ma
             let message = format!("An input is a mapping, such as “{name}: {{type: string}}”.");
             reader.error((origin.place)(&at), &origin.key(&at), message);
         }
-        if schema::flag(property, "readOnly") && property.get("default").is_none() && property.get("x-paddock-expression").is_none() {
+        if schema::flag(property, "readOnly")
+            && property.get("default").is_none()
+            && property.get("x-paddock-expression").is_none()
+        {
             let message = "A read-only input always takes its default. Give it a “default”, or remove “readOnly”.";
             reader.problem(origin.bad_default, (origin.place)(&at), &origin.key(&at), message);
         }
@@ -269,11 +353,15 @@ fn check_members(reader: &mut Reader<'_>, origin: &Origin<'_>, pointer: &str, ma
             reader.problem(Severity::Warning, (origin.place)(&at), &origin.key(&at), message);
         }
     }
-    let (Some(properties), Some(required)) = (properties, map.get("required").and_then(Value::as_array)) else { return };
+    let (Some(properties), Some(required)) = (properties, map.get("required").and_then(Value::as_array)) else {
+        return;
+    };
     for (index, name) in required.iter().enumerate() {
         let Some(name) = name.as_str().filter(|name| !properties.contains_key(*name)) else { continue };
         let at = format!("{pointer}/required/{index}");
-        let meant = closest(name, properties.keys().map(String::as_str)).map(|meant| format!(" Did you mean “{meant}”?")).unwrap_or_default();
+        let meant = closest(name, properties.keys().map(String::as_str))
+            .map(|meant| format!(" Did you mean “{meant}”?"))
+            .unwrap_or_default();
         let message = format!("“{name}” is required, but there is no such input under “properties”.{meant}");
         reader.error((origin.place)(&at), &origin.key(&at), message);
     }

@@ -17,8 +17,8 @@ use serde_json::Value;
 
 use super::model::{Format, Kind, OutputSpec, Problem};
 use node::Node;
-use reader::Reader;
 pub(super) use paddock::is_slug;
+use reader::Reader;
 pub(super) use reader::{closest, inner_path, list_words};
 
 /// The largest manifest that is read: the largest real one seen has 20 KB.

@@ -132,9 +132,9 @@ impl Node {
             Yaml::Number(value) => Value::Number(value.clone()),
             Yaml::Text(value) => Value::String(value.clone()),
             Yaml::List(items) => Value::Array(items.iter().map(Self::to_json).collect()),
-            Yaml::Map(entries) => {
-                Value::Object(entries.iter().map(|(key, node)| (key.text.clone(), node.to_json())).collect::<Map<_, _>>())
-            }
+            Yaml::Map(entries) => Value::Object(
+                entries.iter().map(|(key, node)| (key.text.clone(), node.to_json())).collect::<Map<_, _>>(),
+            ),
         }
     }
 
@@ -196,7 +196,9 @@ fn explain(error: &serde_saphyr::Error) -> YamlError {
             if text.starts_with("YAML document too large or too complex") {
                 return YamlError { at, message: TOO_LARGE.to_owned() };
             }
-            format!("This is not valid YAML: {text}. Correct this place; often it is the indentation or a missing quote.")
+            format!(
+                "This is not valid YAML: {text}. Correct this place; often it is the indentation or a missing quote."
+            )
         }
     };
     YamlError { at, message }
@@ -206,9 +208,10 @@ impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Yaml>::deserialize(deserializer)?;
         let span = spanned.defined.span();
-        let raw = span.byte_offset().zip(span.byte_len()).and_then(|(start, length)| {
-            Some((usize::try_from(start).ok()?, usize::try_from(length).ok()?))
-        });
+        let raw = span
+            .byte_offset()
+            .zip(span.byte_len())
+            .and_then(|(start, length)| Some((usize::try_from(start).ok()?, usize::try_from(length).ok()?)));
         Ok(Self { at: place(&spanned.referenced), raw, value: spanned.value })
     }
 }

@@ -1,9 +1,9 @@
 //! `paddock.yaml`, our own format. `docs/TEMPLATES.md` is its reference.
 
+use super::Manifest;
 use super::inputs;
 use super::node::{Node, Yaml};
 use super::reader::{Reader, closest, list_words};
-use super::Manifest;
 use crate::catalog::model::{Format, Kind, OutputSpec, PROVIDERS, Severity};
 
 const KEYS: [&str; 12] = [
@@ -137,7 +137,11 @@ pub(super) fn tags(reader: &mut Reader<'_>, node: &Node, prefix: &str) -> Vec<St
         }
     }
     if tags.len() > 12 {
-        reader.error(node.place_of("/tags"), &format!("{prefix}tags"), "At most 12 tags fit; keep those that people search for.");
+        reader.error(
+            node.place_of("/tags"),
+            &format!("{prefix}tags"),
+            "At most 12 tags fit; keep those that people search for.",
+        );
     }
     tags
 }

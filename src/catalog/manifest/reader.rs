@@ -262,7 +262,9 @@ mod tests {
     fn paths_stay_inside() {
         assert_eq!(inner_path("./infra//main.tf"), Ok("infra/main.tf".into()));
         assert_eq!(inner_path("infra\\main.bicep"), Ok("infra/main.bicep".into()));
-        for bad in ["../x", "a/../../x", "/etc/passwd", "C:\\x", "~/x", "", ".", "https://x/y", "a\0b", "..\\x", "\\\\host\\x"] {
+        for bad in
+            ["../x", "a/../../x", "/etc/passwd", "C:\\x", "~/x", "", ".", "https://x/y", "a\0b", "..\\x", "\\\\host\\x"]
+        {
             assert!(inner_path(bad).is_err(), "{bad:?}");
         }
     }

@@ -8,7 +8,15 @@ const NAMED: [&str; 5] = ["properties", "patternProperties", "$defs", "definitio
 const LISTED: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
 /// Keywords whose value is a schema.
 const SINGLE: [&str; 10] = [
-    "items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames", "unevaluatedItems",
+    "items",
+    "additionalProperties",
+    "not",
+    "if",
+    "then",
+    "else",
+    "contains",
+    "propertyNames",
+    "unevaluatedItems",
     "unevaluatedProperties",
 ];
 
@@ -98,6 +106,11 @@ mod tests {
             defs.insert(format!("d{level}"), json!({"allOf": [next, next]}));
         }
         assert_eq!(unfold(&json!({"$defs": defs})), Err(Unfollowable::TooLarge));
-        assert_eq!(unfold(&json!({"$defs": {"a": {}}, "properties": {"x": {"$ref": "#/$defs/a"}, "y": {"$ref": "#/$defs/a"}}})), Ok(()));
+        assert_eq!(
+            unfold(
+                &json!({"$defs": {"a": {}}, "properties": {"x": {"$ref": "#/$defs/a"}, "y": {"$ref": "#/$defs/a"}}})
+            ),
+            Ok(())
+        );
     }
 }

@@ -146,7 +146,8 @@ pub(super) fn holds_secret(root: &Value, schema: &Value, depth: usize) -> bool {
     }
     match resolve(root, schema) {
         Value::Object(map) => {
-            map.get("writeOnly") == Some(&Value::Bool(true)) || map.values().any(|value| holds_secret(root, value, depth + 1))
+            map.get("writeOnly") == Some(&Value::Bool(true))
+                || map.values().any(|value| holds_secret(root, value, depth + 1))
         }
         Value::Array(items) => items.iter().any(|value| holds_secret(root, value, depth + 1)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,

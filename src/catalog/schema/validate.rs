@@ -95,7 +95,10 @@ mod tests {
             (json!({"type": "string", "format": "email"}), json!("nobody")),
             (json!({"type": "array", "items": {"type": "integer"}, "minItems": 2}), json!(["a"])),
             (json!({"type": "array", "maxItems": 1, "uniqueItems": true}), json!([1, 1])),
-            (json!({"type": "object", "required": ["port"], "additionalProperties": false, "properties": {"port": {}}}), json!({"prot": 1})),
+            (
+                json!({"type": "object", "required": ["port"], "additionalProperties": false, "properties": {"port": {}}}),
+                json!({"prot": 1}),
+            ),
             (json!({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 5}]}), json!(3)),
             (json!({"not": {"const": "root"}}), json!("root")),
         ];

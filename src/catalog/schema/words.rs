@@ -22,7 +22,8 @@ pub(in crate::catalog) fn explain(schema: &Value, error: &ValidationError<'_>) -
             unexpected
                 .iter()
                 .map(|name| {
-                    let meant = parent.and_then(|parent| closest(name, properties(parent).map(|(name, _)| name.as_str())));
+                    let meant =
+                        parent.and_then(|parent| closest(name, properties(parent).map(|(name, _)| name.as_str())));
                     let what = if at_top { "is not an input of this template" } else { "is not known here" };
                     let detail = match meant {
                         Some(meant) => format!("{what}; did you mean “{meant}”?"),
@@ -81,12 +82,16 @@ fn words(root: &Value, field: Option<&Value>, error: &ValidationError<'_>) -> St
         Kind::Enum { options } => given(format!("must be {}", choices(options))),
         Kind::Constant { expected_value } => given(format!("must be {}", shown(expected_value))),
         Kind::Pattern { pattern } => match field.and_then(|field| field.get("description")).and_then(Value::as_str) {
-            Some(description) => given(format!("does not have the right form ({})", description.trim().trim_end_matches('.'))),
+            Some(description) => {
+                given(format!("does not have the right form ({})", description.trim().trim_end_matches('.')))
+            }
             None => given(format!("must match the pattern {pattern}")),
         },
         Kind::Format { format } => given(format!("must be {}", format_words(format))),
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => either(root, field, context),
-        Kind::OneOfMultipleValid { .. } => "fits more than one of the forms that are allowed; it must fit one".to_owned(),
+        Kind::OneOfMultipleValid { .. } => {
+            "fits more than one of the forms that are allowed; it must fit one".to_owned()
+        }
         Kind::Not { .. } => given("is a value that is not allowed".to_owned()),
         Kind::FalseSchema => "must not be given".to_owned(),
         Kind::Contains => "lacks an item that must be in it".to_owned(),
@@ -141,7 +146,11 @@ fn plain(value: &Value) -> String {
 /// A value as a sentence shows it: text in quotes, cut where it is long.
 pub(in crate::catalog) fn shown(value: &Value) -> String {
     let cut = |text: &str| {
-        if text.chars().count() > 60 { format!("{}…", text.chars().take(59).collect::<String>()) } else { text.to_owned() }
+        if text.chars().count() > 60 {
+            format!("{}…", text.chars().take(59).collect::<String>())
+        } else {
+            text.to_owned()
+        }
     };
     match value {
         Value::String(text) => format!("“{}”", cut(text)),

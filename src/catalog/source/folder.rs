@@ -66,7 +66,9 @@ impl FolderTree {
             if found.len() > MAX_ENTRIES { Err(too_many()) } else { Ok(()) }
         };
         let Some(name) = std::str::from_utf8(bytes).ok().filter(|name| is_plain_name(name)) else {
-            return push(EntryKind::Unreadable("Its name has characters that no template file may have. Rename it.".into()));
+            return push(EntryKind::Unreadable(
+                "Its name has characters that no template file may have. Rename it.".into(),
+            ));
         };
         if path.len() > MAX_PATH {
             return push(EntryKind::Unreadable(format!("Its path is longer than {MAX_PATH} bytes. Shorten it.")));
@@ -82,9 +84,9 @@ impl FolderTree {
             }),
             FileType::Symlink => push(EntryKind::Symlink),
             FileType::Directory if SKIPPED.contains(&name) => Ok(()),
-            FileType::Directory if depth >= MAX_DEPTH => {
-                push(EntryKind::Unreadable(format!("Folders are read {MAX_DEPTH} deep; this one lies deeper. Move it up.")))
-            }
+            FileType::Directory if depth >= MAX_DEPTH => push(EntryKind::Unreadable(format!(
+                "Folders are read {MAX_DEPTH} deep; this one lies deeper. Move it up."
+            ))),
             FileType::Directory => match openat(folder, name, below(OFlags::DIRECTORY), Mode::empty()) {
                 Ok(inner) => self.list(&inner, &path, depth + 1, found),
                 Err(error) => push(EntryKind::Unreadable(cannot_read(error))),

@@ -103,13 +103,18 @@ pub fn open(source: &Location) -> Result<Box<dyn Tree>, SourceError> {
 /// No other transport (`ext::` runs commands), nothing that a Git client could take for an
 /// option, and no credential inside: addresses are shown on pages and in the audit log.
 pub fn check_url(text: &str) -> Result<(), &'static str> {
-    if text.is_empty() || text.starts_with('-') || text.contains("::") || text.chars().any(|c| c.is_control() || c == ' ') {
+    if text.is_empty()
+        || text.starts_with('-')
+        || text.contains("::")
+        || text.chars().any(|c| c.is_control() || c == ' ')
+    {
         return Err("is not the address of a Git repository");
     }
     if text.starts_with('/') {
         return Ok(());
     }
-    let url = url::Url::parse(text).map_err(|_| "must be an address such as https://git.example.com/team/catalog.git")?;
+    let url =
+        url::Url::parse(text).map_err(|_| "must be an address such as https://git.example.com/team/catalog.git")?;
     if url.password().is_some() || (url.scheme() != "ssh" && !url.username().is_empty()) {
         return Err("must not carry a password or token: addresses are shown to people");
     }
@@ -148,7 +153,11 @@ pub fn is_branch(text: &str) -> bool {
 
 /// Whether a name may stand in a path: no separators, no way up, nothing invisible.
 fn is_plain_name(name: &str) -> bool {
-    !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', '\0']) && !name.chars().any(char::is_control)
+    !name.is_empty()
+        && name != "."
+        && name != ".."
+        && !name.contains(['/', '\\', '\0'])
+        && !name.chars().any(char::is_control)
 }
 
 fn too_many() -> SourceError {

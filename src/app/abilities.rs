@@ -1,0 +1,99 @@
+//! What a person may see: the same policy for lists as for single things.
+
+use super::App;
+use crate::base::Op;
+use crate::base::id::ProjectId;
+use crate::environments::Environment;
+use crate::identity::Access;
+use crate::policy::{Ability, Action, Context, Denied, Permit, Question, Resource, ResourceKind};
+use crate::projects::Project;
+
+/// The projects that somebody may see things of.
+#[derive(Debug, Clone)]
+pub enum Visible {
+    /// Every project.
+    All,
+    /// Only these.
+    Only(Vec<ProjectId>),
+}
+
+impl Visible {
+    /// As the filters of lists take it: `None` is everything.
+    pub fn ids(&self) -> Option<Vec<ProjectId>> {
+        match self {
+            Self::All => None,
+            Self::Only(ids) => Some(ids.clone()),
+        }
+    }
+
+    /// Whether this project is among them.
+    pub fn contains(&self, id: ProjectId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(ids) => ids.contains(&id),
+        }
+    }
+}
+
+impl App {
+    /// The question whether somebody may do something to the platform as a whole or to its parts.
+    pub fn platform_question(&self, op: &Op, access: &Access, action: Action, resource: Resource) -> Question {
+        let context = Context { channel: op.origin.channel.to_owned(), ..Context::default() };
+        Question { action, principal: access.principal(None), resource, context }
+    }
+
+    /// The question whether somebody may do something in a project.
+    pub fn project_question(&self, op: &Op, access: &Access, action: Action, project: &Project) -> Question {
+        let context = Context { channel: op.origin.channel.to_owned(), ..Context::default() };
+        let resource = match action {
+            Action::ReadAudit => Resource::audit_log(Some(&project.slug)),
+            _ => Resource::project(&project.slug),
+        };
+        Question { action, principal: access.principal(Some(project.id)), resource, context }
+    }
+
+    /// The question whether somebody may do something with an environment.
+    pub fn environment_question(
+        &self,
+        op: &Op,
+        access: &Access,
+        action: Action,
+        environment: &Environment,
+    ) -> Question {
+        let resource = Resource {
+            project: Some(environment.project.slug.clone()),
+            environment_type: Some(environment.place.slug.clone()),
+            template: Some(environment.template.slug.clone()),
+            provider: Some(environment.template.provider.clone()),
+            owner: Some(environment.owner.id.to_string()),
+            ..Resource::new(ResourceKind::Environment, environment.id.to_string())
+        };
+        let context = Context {
+            channel: op.origin.channel.to_owned(),
+            lifetime_seconds: environment.remaining.map(|left| left.as_secs()),
+            maximum_lifetime_seconds: Some(environment.place.maximum_lifetime.as_secs()),
+            ..Context::default()
+        };
+        Question { action, principal: access.principal(Some(environment.project.id)), resource, context }
+    }
+
+    /// The permit to do `A` with an environment.
+    pub fn permit_on<A: Ability>(
+        &self,
+        op: &Op,
+        access: &Access,
+        environment: &Environment,
+    ) -> Result<Permit<A>, Denied> {
+        self.policy.permit(&self.environment_question(op, access, A::ACTION, environment))
+    }
+
+    /// Of `projects`, those in which `action` is allowed to this person.
+    pub fn visible(&self, op: &Op, access: &Access, action: Action, projects: &[Project]) -> Visible {
+        let allowed: Vec<ProjectId> = projects
+            .iter()
+            .filter(|project| self.policy.decide(&self.project_question(op, access, action, project)).is_allowed())
+            .map(|project| project.id)
+            .collect();
+        if allowed.len() == projects.len() { Visible::All } else { Visible::Only(allowed) }
+    }
+}

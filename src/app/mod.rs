@@ -1,0 +1,17 @@
+//! The composition root: one [`App`] that pages, API and verbs share, the worker, the reconcilers,
+//! the tasks and their shutdown. It wires the traits by which lower rooms reach upward.
+
+mod abilities;
+mod demo;
+pub mod http;
+mod reconcilers;
+mod state;
+mod tasks;
+mod worker;
+
+pub use abilities::Visible;
+pub use demo::{DemoServer, seed_demo};
+pub use reconcilers::start_reconcilers;
+pub use state::{App, Parts};
+pub use tasks::Tasks;
+pub use worker::start_worker;

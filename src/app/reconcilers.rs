@@ -1,0 +1,55 @@
+//! The reconcilers of this process: what is due by the clock, looked at again and again.
+//!
+//! Each is idempotent and level-triggered: it reads what is and does what is due, so it does not
+//! matter how often it runs, in how many processes, or whether a run was missed.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::App;
+use crate::base::{Actor, Op, Origin};
+use crate::{catalog, identity};
+
+/// How often what is due is looked for.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// How old a catalog source's last sync may be, as Azure Deployment Environments has it.
+const SYNC_EVERY: SignedDuration = SignedDuration::from_mins(30);
+
+/// Starts the reconcilers; they stop with the process.
+pub fn start_reconcilers(app: &App) {
+    let app = app.clone();
+    let stop = app.tasks.stopping();
+    app.tasks.clone().spawn(async move {
+        let mut ticks = tokio::time::interval(EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => look(&app).await,
+            }
+        }
+    });
+}
+
+/// One look at everything that may be due.
+async fn look(app: &App) {
+    let expiry = op(app, "reconciler.expiry");
+    report("ended environments", app.requests.delete_expired(&expiry).await);
+    report("warnings before the end", app.requests.warn_expiring(&expiry).await);
+    report("lapsed requests", app.requests.lapse(&op(app, "reconciler.approvals")).await);
+    report("catalog sources", catalog::sync_due(&app.db, &op(app, "reconciler.catalog"), SYNC_EVERY).await);
+    report("old sessions", identity::purge_expired(&app.db).await);
+}
+
+fn op(app: &App, part: &'static str) -> Op {
+    app.op(Actor::System { part }, Origin::internal("reconciler"))
+}
+
+fn report<T: std::fmt::Debug, E: std::error::Error>(what: &str, result: Result<T, E>) {
+    match result {
+        Ok(done) => tracing::debug!(what, ?done, "looked"),
+        Err(error) => tracing::warn!(what, %error, "could not be looked after; trying again"),
+    }
+}

@@ -1,0 +1,118 @@
+//! What pages, API and verbs share.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use super::Tasks;
+use crate::base::{Actor, Clock, Entropy, Op, Origin, Sealer};
+use crate::db::Db;
+use crate::environments::Workflows;
+use crate::identity;
+use crate::orchestrator::Signals;
+use crate::policy::PolicyEngine;
+use crate::providers::Registry;
+use crate::requests::{self, Requests, Sink};
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// The database, migrated.
+    pub db: Db,
+    /// The encryption keys.
+    pub sealer: Sealer,
+    /// Who may do what.
+    pub policy: PolicyEngine,
+    /// The providers of this process.
+    pub providers: Registry,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Sessions and demo sign-in.
+    pub identity: identity::Settings,
+    /// The address that people type.
+    pub public_url: Url,
+    /// Approval time.
+    pub requests: requests::Settings,
+}
+
+/// The shared state. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// See [`App`].
+pub struct Inner {
+    /// The database.
+    pub db: Db,
+    /// The encryption keys.
+    pub sealer: Sealer,
+    /// Who may do what.
+    pub policy: PolicyEngine,
+    /// The providers of this process.
+    pub providers: Registry,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Sessions and demo sign-in.
+    pub identity: identity::Settings,
+    /// The address that people type.
+    pub public_url: Url,
+    /// Wake-up hints.
+    pub signals: Signals,
+    /// Requests.
+    pub requests: Requests,
+    /// Background tasks.
+    pub tasks: Tasks,
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl App {
+    /// Puts the parts together and starts the exchange of wake-up hints.
+    pub fn new(parts: Parts) -> Self {
+        let tasks = Tasks::default();
+        let (signals, exchange) = Signals::new(parts.db.clone(), tasks.stopping());
+        tasks.spawn(exchange);
+        let requests = Requests {
+            db: parts.db.clone(),
+            policy: parts.policy.clone(),
+            sealer: parts.sealer.clone(),
+            signals: signals.clone(),
+            settings: parts.requests,
+        };
+        Self(Arc::new(Inner {
+            db: parts.db,
+            sealer: parts.sealer,
+            policy: parts.policy,
+            providers: parts.providers,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            identity: parts.identity,
+            public_url: parts.public_url,
+            signals,
+            requests,
+            tasks,
+        }))
+    }
+
+    /// A new piece of work.
+    pub fn op(&self, actor: Actor, origin: Origin) -> Op {
+        Op::new(actor, origin, Arc::clone(&self.clock), Arc::clone(&self.entropy))
+    }
+
+    /// Whether people reach us over TLS: cookies are `Secure` then.
+    pub fn is_https(&self) -> bool {
+        self.public_url.scheme() == "https"
+    }
+
+    /// The workflows of this process's providers.
+    pub fn workflows(&self) -> Workflows {
+        Workflows { providers: self.providers.clone(), sealer: self.sealer.clone(), requests: Arc::new(Sink) }
+    }
+}

@@ -1,0 +1,47 @@
+//! Errors of environments.
+
+use super::State;
+use crate::base::{ErrorKind, Kinded, SealError};
+use crate::{db, projects};
+
+/// What can go wrong with an environment.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such environment.
+    #[error("there is no such environment")]
+    NotFound,
+    /// An environment of this name lives in the project.
+    #[error("the name “{0}” is taken in this project")]
+    NameTaken(String),
+    /// The state does not allow it.
+    #[error("the environment is {}: {}", .0.words(), .1)]
+    WrongState(State, &'static str),
+    /// Somebody changed it in the meantime.
+    #[error("the environment has changed in the meantime; look at it again")]
+    Stale,
+    /// It has no such output.
+    #[error("the environment has no output “{0}”")]
+    NoOutput(String),
+    /// A stored secret does not open.
+    #[error("a stored secret does not open")]
+    Seal(#[from] SealError),
+    /// Projects and quotas.
+    #[error(transparent)]
+    Projects(#[from] projects::Error),
+    /// The store.
+    #[error(transparent)]
+    Db(#[from] db::Error),
+}
+
+impl Kinded for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotFound | Self::NoOutput(_) => ErrorKind::NotFound,
+            Self::NameTaken(_) | Self::WrongState(..) => ErrorKind::Conflict,
+            Self::Stale => ErrorKind::Stale,
+            Self::Seal(_) => ErrorKind::Internal,
+            Self::Projects(error) => error.kind(),
+            Self::Db(error) => error.kind(),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Environments: what developers own, from the first request to the last resource that is gone.
+//!
+//! Invariants. A state changes only along [`State::can_become`]; the table's trigger knows the same
+//! rule, and a test compares both (I5). Every change is an UPDATE filtered by the expected state
+//! and generation; losing the race is [`Error::Stale`]. Sensitive outputs, secret inputs and
+//! provider state are sealed, bound to their row (I20). The lifetime begins when the environment
+//! is ready. Who asked, and whether that was allowed, is the business of `requests`.
+
+mod error;
+mod host;
+mod model;
+mod outputs;
+mod service;
+mod store;
+mod workflow;
+
+pub use error::Error;
+pub use model::{
+    Environment, Expiring, Filter, NewEnvironment, Operation, Owner, PlaceRef, ProjectRef, State, StoredOutput,
+    TemplateRef,
+};
+pub use outputs::{OutputView, list as list_outputs, reveal};
+pub use service::{
+    Change, begin_create, begin_delete, begin_update, change_inputs, create, discard, expired, extend, find, list,
+    load, open_secret_inputs, resources, retry, seal_secret_inputs, secret_inputs, warn_expiring,
+};
+pub use workflow::{OPERATIONS, RequestSink, Workflows, kind_of};

@@ -1,0 +1,5 @@
+//! All SQL of environments.
+
+pub(super) mod contents;
+pub(super) mod rows;
+pub(super) mod transitions;

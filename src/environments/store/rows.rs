@@ -1,0 +1,220 @@
+//! Reading environments.
+
+use jiff::{SignedDuration, Timestamp};
+use jiff_sqlx::ToSqlx as _;
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::base::cursor::{Cursor, MAX_PAGE};
+use crate::base::id::{
+    EnvironmentId, PersonId, ProjectEnvironmentTypeId, ProjectId, TargetId, TemplateId, TemplateVersionId,
+};
+use crate::db::Result;
+use crate::environments::{Environment, Expiring, Filter, Owner, PlaceRef, ProjectRef, State, TemplateRef};
+
+struct Row {
+    id: EnvironmentId,
+    name: String,
+    project_id: ProjectId,
+    project_slug: String,
+    project_name: String,
+    place_id: ProjectEnvironmentTypeId,
+    place_slug: String,
+    maximum_lifetime_seconds: i64,
+    template_id: TemplateId,
+    template_slug: String,
+    template_name: String,
+    icon: String,
+    version_id: TemplateVersionId,
+    version: String,
+    provider: String,
+    target_id: Option<TargetId>,
+    owner_id: PersonId,
+    owner_login: String,
+    owner_name: String,
+    state: State,
+    generation: i64,
+    inputs: Value,
+    lifetime_seconds: i64,
+    expires_at: Option<jiff_sqlx::Timestamp>,
+    last_error: Option<String>,
+    created_at: jiff_sqlx::Timestamp,
+    ready_at: Option<jiff_sqlx::Timestamp>,
+    deleted_at: Option<jiff_sqlx::Timestamp>,
+    remaining_seconds: Option<i64>,
+}
+
+impl From<Row> for Environment {
+    fn from(row: Row) -> Self {
+        let inputs = match row.inputs {
+            Value::Object(map) => map,
+            _ => serde_json::Map::new(),
+        };
+        Self {
+            id: row.id,
+            name: row.name,
+            project: ProjectRef { id: row.project_id, slug: row.project_slug, name: row.project_name },
+            place: PlaceRef {
+                id: row.place_id,
+                slug: row.place_slug,
+                maximum_lifetime: SignedDuration::from_secs(row.maximum_lifetime_seconds),
+            },
+            template: TemplateRef {
+                id: row.template_id,
+                slug: row.template_slug,
+                name: row.template_name,
+                icon: row.icon,
+                version_id: row.version_id,
+                version: row.version,
+                provider: row.provider,
+            },
+            target: row.target_id,
+            owner: Owner { id: row.owner_id, login: row.owner_login, name: row.owner_name },
+            state: row.state,
+            generation: row.generation,
+            inputs,
+            lifetime: SignedDuration::from_secs(row.lifetime_seconds),
+            expires_at: row.expires_at.map(jiff_sqlx::Timestamp::to_jiff),
+            last_error: row.last_error,
+            created_at: row.created_at.to_jiff(),
+            ready_at: row.ready_at.map(jiff_sqlx::Timestamp::to_jiff),
+            deleted_at: row.deleted_at.map(jiff_sqlx::Timestamp::to_jiff),
+            remaining: row.remaining_seconds.map(SignedDuration::from_secs),
+        }
+    }
+}
+
+pub async fn find(connection: &mut PgConnection, id: EnvironmentId) -> Result<Option<Environment>> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"SELECT e.id AS "id: _", e.name, p.id AS "project_id: _", p.slug AS project_slug, p.name AS project_name,
+               w.id AS "place_id: _", et.slug AS place_slug, w.maximum_lifetime_seconds,
+               t.id AS "template_id: _", t.slug AS template_slug, t.name AS template_name, t.icon,
+               v.id AS "version_id: _", v.version, v.provider, e.target_id AS "target_id: _",
+               o.id AS "owner_id: _", o.login AS owner_login, o.display_name AS owner_name,
+               e.state AS "state: _", e.generation, e.inputs, e.lifetime_seconds, e.expires_at, e.last_error,
+               e.created_at, e.ready_at, e.deleted_at,
+               extract(epoch FROM e.expires_at - now())::bigint AS remaining_seconds
+           FROM environment e
+           JOIN project p ON p.id = e.project_id
+           JOIN project_environment_type w ON w.id = e.project_environment_type_id
+           JOIN environment_type et ON et.id = w.environment_type_id
+           JOIN template t ON t.id = e.template_id
+           JOIN template_version v ON v.id = e.template_version_id
+           JOIN person o ON o.id = e.owner_id
+           WHERE e.id = $1"#,
+        id.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(Into::into))
+}
+
+/// The row, locked until the transaction ends.
+pub async fn lock(connection: &mut PgConnection, id: EnvironmentId) -> Result<Option<Environment>> {
+    sqlx::query!("SELECT id FROM environment WHERE id = $1 FOR UPDATE", id.0).fetch_optional(&mut *connection).await?;
+    find(connection, id).await
+}
+
+/// Newest first. The inner query picks the page by an index; the names are joined to its rows only.
+pub async fn list(
+    connection: &mut PgConnection,
+    filter: &Filter,
+    after: Option<Cursor>,
+    limit: i64,
+) -> Result<Vec<Environment>> {
+    let projects: Option<Vec<Uuid>> = filter.projects.as_ref().map(|ids| ids.iter().map(|id| id.0).collect());
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT e.id AS "id: _", e.name, p.id AS "project_id: _", p.slug AS project_slug, p.name AS project_name,
+               w.id AS "place_id: _", et.slug AS place_slug, w.maximum_lifetime_seconds,
+               t.id AS "template_id: _", t.slug AS template_slug, t.name AS template_name, t.icon,
+               v.id AS "version_id: _", v.version, v.provider, e.target_id AS "target_id: _",
+               o.id AS "owner_id: _", o.login AS owner_login, o.display_name AS owner_name,
+               e.state AS "state: _", e.generation, e.inputs, e.lifetime_seconds, e.expires_at, e.last_error,
+               e.created_at, e.ready_at, e.deleted_at,
+               extract(epoch FROM e.expires_at - now())::bigint AS remaining_seconds
+           FROM (
+               SELECT * FROM environment
+               WHERE ($1::uuid[] IS NULL OR project_id = ANY ($1))
+                 AND ($2::uuid IS NULL OR owner_id = $2)
+                 AND (CASE WHEN $3::text IS NULL THEN state <> 'deleted' ELSE state = $3 END)
+                 AND ($4::uuid IS NULL OR template_id = $4)
+                 AND ($5::text IS NULL OR project_environment_type_id IN (
+                     SELECT x.id FROM project_environment_type x JOIN environment_type y ON y.id = x.environment_type_id
+                     WHERE y.slug = $5))
+                 AND ($6::text IS NULL OR strpos(lower(name), lower($6)) > 0)
+                 AND ($7::timestamptz IS NULL OR expires_at < $7)
+                 AND ($8::timestamptz IS NULL OR (created_at, id) < ($8, $9))
+               ORDER BY created_at DESC, id DESC
+               LIMIT $10) e
+           JOIN project p ON p.id = e.project_id
+           JOIN project_environment_type w ON w.id = e.project_environment_type_id
+           JOIN environment_type et ON et.id = w.environment_type_id
+           JOIN template t ON t.id = e.template_id
+           JOIN template_version v ON v.id = e.template_version_id
+           JOIN person o ON o.id = e.owner_id
+           ORDER BY e.created_at DESC, e.id DESC"#,
+        projects.as_deref(),
+        filter.owner.map(|id| id.0),
+        filter.state as Option<State>,
+        filter.template.map(|id| id.0),
+        filter.environment_type,
+        filter.query,
+        filter.expires_before.map(|at| at.to_sqlx()) as Option<jiff_sqlx::Timestamp>,
+        after.map(|cursor| cursor.at.to_sqlx()) as Option<jiff_sqlx::Timestamp>,
+        after.map(|cursor| cursor.id),
+        limit.clamp(1, MAX_PAGE) + 1,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+struct ExpiringRow {
+    id: EnvironmentId,
+    name: String,
+    project_id: ProjectId,
+    expires_at: Option<jiff_sqlx::Timestamp>,
+}
+
+impl From<ExpiringRow> for Expiring {
+    fn from(row: ExpiringRow) -> Self {
+        let expires_at = row.expires_at.map_or(Timestamp::MIN, jiff_sqlx::Timestamp::to_jiff);
+        Self { id: row.id, name: row.name, project: row.project_id, expires_at }
+    }
+}
+
+/// Environments whose end has come, by the database's clock, and that nobody works on.
+pub async fn expired(connection: &mut PgConnection, limit: i64) -> Result<Vec<Expiring>> {
+    let rows = sqlx::query_as!(
+        ExpiringRow,
+        r#"SELECT id AS "id: _", name, project_id AS "project_id: _", expires_at FROM environment
+           WHERE state IN ('ready', 'stopped', 'failed') AND expires_at <= now()
+           ORDER BY expires_at LIMIT $1"#,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// Marks environments that end within a day, or within a tenth of their life if that is shorter,
+/// as warned, and returns them. Each is returned once per end.
+pub async fn mark_warned(connection: &mut PgConnection, limit: i64) -> Result<Vec<Expiring>> {
+    let rows = sqlx::query_as!(
+        ExpiringRow,
+        r#"UPDATE environment SET expiry_warned_at = now()
+           WHERE id IN (
+               SELECT id FROM environment
+               WHERE state IN ('ready', 'stopped', 'failed') AND expiry_warned_at IS NULL AND expires_at > now()
+                 AND expires_at <= now() + least(interval '1 day', make_interval(secs => lifetime_seconds / 10))
+               ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+           RETURNING id AS "id: _", name, project_id AS "project_id: _", expires_at"#,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}

@@ -1,0 +1,95 @@
+//! Create and update: prepare → plan → apply → collect, then the environment is ready.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Shared;
+use super::job::step_error;
+use crate::base::Op;
+use crate::db::Tx;
+use crate::orchestrator::{Ending, Run, StepContext, StepError, Workflow};
+use crate::providers::{Output, Plan, PlanAction, Resource, Stream};
+
+/// The workflow of create and update.
+pub struct Provision(pub Shared);
+
+/// What `collect` hands to the last transaction; sealed while it is a checkpoint.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Collected {
+    pub outputs: Vec<(String, bool, Value)>,
+    pub resources: Vec<Resource>,
+}
+
+#[async_trait]
+impl Workflow for Provision {
+    fn steps(&self) -> &'static [&'static str] {
+        &["prepare", "plan", "apply", "collect"]
+    }
+
+    async fn started(&self, tx: &mut Tx, op: &Op, run: &Run) -> crate::db::Result<()> {
+        self.0.started(tx, op, run).await
+    }
+
+    async fn step(&self, context: &StepContext, name: &str) -> Result<Vec<u8>, StepError> {
+        match name {
+            "prepare" => self.0.prepare(context).await,
+            "plan" => self.plan(context).await,
+            "apply" => self.apply(context).await,
+            _ => self.collect(context).await,
+        }
+    }
+
+    async fn settle(
+        &self,
+        tx: &mut Tx,
+        op: &Op,
+        run: &Run,
+        ending: &Ending,
+        checkpoints: &BTreeMap<String, Vec<u8>>,
+    ) -> crate::db::Result<()> {
+        self.0.settle_provision(tx, op, run, ending, checkpoints).await
+    }
+}
+
+impl Provision {
+    async fn plan(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {
+        let job = self.0.job(context).await?;
+        let plan = self.0.provider.plan(&job, &self.0.host(context)).await.map_err(step_error)?;
+        context.log(Stream::Paddock, &in_words(&plan)).await?;
+        serde_json::to_vec(&plan).map_err(StepError::internal)
+    }
+
+    async fn apply(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {
+        let job = self.0.job(context).await?;
+        self.0.provider.apply(&job, &self.0.host(context)).await.map_err(step_error)?;
+        Ok(Vec::new())
+    }
+
+    async fn collect(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {
+        let job = self.0.job(context).await?;
+        let (outputs, resources) = self.0.provider.collect(&job, &self.0.host(context)).await.map_err(step_error)?;
+        let line = format!("{} outputs, {} resources", outputs.len(), resources.len());
+        context.log(Stream::Paddock, &line).await?;
+        let outputs = outputs.into_iter().map(|Output { name, sensitive, value }| (name, sensitive, value)).collect();
+        self.0.seal_checkpoint(context, &Collected { outputs, resources })
+    }
+}
+
+/// `Plan: 2 to create, 1 to change.`
+fn in_words(plan: &Plan) -> String {
+    let count = |action: PlanAction| plan.changes.iter().filter(|change| change.action == action).count();
+    let parts: Vec<String> = [
+        (PlanAction::Create, "to create"),
+        (PlanAction::Change, "to change"),
+        (PlanAction::Replace, "to replace"),
+        (PlanAction::Destroy, "to destroy"),
+    ]
+    .into_iter()
+    .filter(|(action, _)| count(*action) > 0)
+    .map(|(action, words)| format!("{} {words}", count(action)))
+    .collect();
+    if parts.is_empty() { "Plan: nothing to change.".to_owned() } else { format!("Plan: {}.", parts.join(", ")) }
+}

@@ -1,0 +1,99 @@
+//! Carries out an approved request, in the transaction that approves it.
+
+use serde_json::json;
+
+use super::store::requests;
+use super::{Error, Request, RequestStatus};
+use crate::audit::{self, Entry, Object, Outcome};
+use crate::base::id::RequestId;
+use crate::base::{Op, Sealer};
+use crate::db::Tx;
+use crate::environments::{self, Change, Operation};
+use crate::projects;
+
+/// Where the secret inputs of a request are sealed for.
+pub fn secrets_place(id: RequestId) -> String {
+    format!("request/{id}/secret_inputs")
+}
+
+/// An audit record about a request.
+pub fn about(request: &Request, action: &'static str) -> Entry {
+    let label = format!("{} {}", request.operation.title(), request.environment_name);
+    let entry = Entry::new(action, Object::new("request", request.id.0, label))
+        .project(request.project)
+        .request(request.id)
+        .decision(request.decision_id);
+    match request.environment {
+        Some(environment) => entry.environment(environment),
+        None => entry,
+    }
+}
+
+/// Does what the request asks for: queues its run, or, for extend, does it at once.
+pub async fn carry_out(tx: &mut Tx, op: &Op, sealer: &Sealer, id: RequestId) -> Result<(), Error> {
+    let request = requests::find(tx, id).await?.ok_or(Error::NotFound)?;
+    let environment = request.environment.ok_or(Error::NotFound)?;
+    match request.operation {
+        Operation::Create => {
+            environments::begin_create(tx, op, environment, id).await?;
+        }
+        Operation::Update => {
+            update(tx, op, sealer, &request).await?;
+        }
+        Operation::Delete => {
+            environments::begin_delete(tx, op, environment, id).await?;
+        }
+        Operation::Extend => {
+            let lifetime = request.lifetime.ok_or(Error::NotFound)?;
+            environments::extend(tx, op, environment, id, lifetime).await?;
+            finish(tx, op, &request, RequestStatus::Approved, RequestStatus::Succeeded, None).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn update(tx: &mut Tx, op: &Op, sealer: &Sealer, request: &Request) -> Result<(), Error> {
+    let id = request.environment.ok_or(Error::NotFound)?;
+    let environment = environments::load(tx, id).await?;
+    let version = crate::catalog::get_version(tx, request.version_id).await?;
+    let target = projects::target(tx, environment.place.id, &version.provider).await?;
+    let blob = requests::secret_inputs(tx, request.id).await?;
+    let change = Change {
+        generation: environment.generation,
+        version: request.version_id,
+        target: target.map(|target| target.id),
+        inputs: request.inputs.clone(),
+        secret_inputs: environments::open_secret_inputs(sealer, &secrets_place(request.id), blob.as_deref())?,
+    };
+    environments::change_inputs(tx, op, sealer, id, &change).await?;
+    environments::begin_update(tx, op, id, request.id).await?;
+    Ok(())
+}
+
+/// Moves a request to its last status, with its audit record.
+pub async fn finish(
+    tx: &mut Tx,
+    op: &Op,
+    request: &Request,
+    from: RequestStatus,
+    to: RequestStatus,
+    error: Option<&str>,
+) -> Result<(), Error> {
+    if !requests::move_to(tx, request.id, from, to).await? {
+        return Err(Error::WrongStatus("the request has moved on in the meantime"));
+    }
+    let (action, outcome) = match to {
+        RequestStatus::Succeeded => ("request.succeeded", Outcome::Succeeded),
+        RequestStatus::Failed => ("request.failed", Outcome::Failed),
+        RequestStatus::Canceled => ("request.canceled", Outcome::Succeeded),
+        RequestStatus::Running => ("request.started", Outcome::Succeeded),
+        RequestStatus::Approved => ("request.approved", Outcome::Succeeded),
+        RequestStatus::Rejected => ("request.rejected", Outcome::Succeeded),
+        RequestStatus::Withdrawn => ("request.withdrawn", Outcome::Succeeded),
+        RequestStatus::Lapsed => ("request.lapsed", Outcome::Failed),
+        RequestStatus::Denied => ("request.denied", Outcome::Denied),
+        RequestStatus::AwaitingApproval => ("request.awaiting_approval", Outcome::Succeeded),
+    };
+    audit::append(tx, op, about(request, action).outcome(outcome).detail(json!({"error": error}))).await?;
+    Ok(())
+}

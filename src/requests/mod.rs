@@ -1,0 +1,32 @@
+//! Requests: drafts, verdicts, submit, approval.
+//!
+//! Invariants. A verdict and the decision of a submit are made by the same code from the same
+//! draft, so they cannot differ. Submit is one transaction: request, decision, quota, audit record,
+//! environment and run, or nothing (I4). The same idempotency key with the same body gives the same
+//! request, with another body an error (I8). A review binds to the digest of what was asked for;
+//! nobody reviews their own (I6). What was asked for is carried out once, when it is approved.
+
+mod caller;
+mod carry_out;
+mod draft;
+mod error;
+mod model;
+mod reconcile;
+mod resolve;
+mod review;
+mod service;
+mod sink;
+mod store;
+mod submit;
+mod verdict;
+
+pub use caller::Caller;
+pub use draft::{Draft, Intent};
+pub use error::Error;
+pub use model::{
+    Filter, Mine, ProgressedRequirement, Request, RequestDetail, RequestStatus, Review, ReviewVerdict, Submitted,
+};
+pub use resolve::Resolved;
+pub use service::{Requests, Settings};
+pub use sink::Sink;
+pub use verdict::{Approver, QuotaChange, Verdict};

@@ -1,0 +1,250 @@
+//! Requests, requirements, reviews.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::base::Digest;
+use crate::base::id::{
+    DecisionId, EnvironmentId, PersonId, ProjectEnvironmentTypeId, ProjectId, RequestId, RequirementId, ReviewId,
+    RunId, TemplateId, TemplateVersionId,
+};
+use crate::environments::Operation;
+use crate::policy::{Role, StoredDecision};
+
+/// The status of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum RequestStatus {
+    /// Policy refused it.
+    Denied,
+    /// Somebody must agree.
+    AwaitingApproval,
+    /// Somebody refused it.
+    Rejected,
+    /// The requester took it back.
+    Withdrawn,
+    /// Nobody agreed in time.
+    Lapsed,
+    /// It will be carried out.
+    Approved,
+    /// A worker carries it out.
+    Running,
+    /// Done.
+    Succeeded,
+    /// Its run failed.
+    Failed,
+    /// Its run was canceled.
+    Canceled,
+}
+
+impl RequestStatus {
+    /// Every status.
+    pub const ALL: [Self; 10] = [
+        Self::Denied,
+        Self::AwaitingApproval,
+        Self::Rejected,
+        Self::Withdrawn,
+        Self::Lapsed,
+        Self::Approved,
+        Self::Running,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Canceled,
+    ];
+
+    /// Whether a request may go from this status to `next`. The database's trigger has the same table.
+    pub fn can_become(self, next: Self) -> bool {
+        let allowed: &[Self] = match self {
+            Self::AwaitingApproval => &[Self::Rejected, Self::Withdrawn, Self::Lapsed, Self::Approved],
+            Self::Approved => &[Self::Running, Self::Succeeded, Self::Canceled, Self::Failed],
+            Self::Running => &[Self::Succeeded, Self::Failed, Self::Canceled],
+            Self::Failed | Self::Canceled => &[Self::Running],
+            Self::Denied | Self::Rejected | Self::Withdrawn | Self::Lapsed | Self::Succeeded => &[],
+        };
+        allowed.contains(&next)
+    }
+
+    /// The word in SQL and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::AwaitingApproval => "awaiting_approval",
+            Self::Rejected => "rejected",
+            Self::Withdrawn => "withdrawn",
+            Self::Lapsed => "lapsed",
+            Self::Approved => "approved",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+        }
+    }
+}
+
+impl std::str::FromStr for RequestStatus {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(())
+    }
+}
+
+/// A request with the names of what it is about.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Its id.
+    pub id: RequestId,
+    /// What is asked for.
+    pub operation: Operation,
+    /// Its status.
+    pub status: RequestStatus,
+    /// Who asked; `None` is Paddock itself.
+    pub requester: Option<PersonId>,
+    /// The requester's name at that time.
+    pub requester_label: String,
+    /// The project.
+    pub project: ProjectId,
+    /// Its slug.
+    pub project_slug: String,
+    /// Its environment type.
+    pub place: ProjectEnvironmentTypeId,
+    /// The slug of that.
+    pub environment_type: String,
+    /// The template.
+    pub template: TemplateId,
+    /// Its slug.
+    pub template_slug: String,
+    /// Its name.
+    pub template_name: String,
+    /// The version asked for.
+    pub version_id: TemplateVersionId,
+    /// That version as its author writes it.
+    pub version: String,
+    /// The environment; none when a create was denied.
+    pub environment: Option<EnvironmentId>,
+    /// The environment's name.
+    pub environment_name: String,
+    /// What policy said.
+    pub decision_id: DecisionId,
+    /// The inputs, without the secret ones.
+    pub inputs: Map<String, Value>,
+    /// How long the environment is to live.
+    pub lifetime: Option<SignedDuration>,
+    /// Why.
+    pub reason: String,
+    /// Digest of all that is asked for: a review binds to it.
+    pub digest: Digest,
+    /// When it lapses without an approval.
+    pub lapses_at: Option<Timestamp>,
+    /// When it was submitted.
+    pub created_at: Timestamp,
+    /// When it was approved, rejected, withdrawn or lapsed.
+    pub decided_at: Option<Timestamp>,
+    /// When it reached its last status.
+    pub finished_at: Option<Timestamp>,
+    /// The newest run for it.
+    pub run: Option<RunId>,
+}
+
+/// What a reviewer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewVerdict {
+    /// Do it.
+    Approved,
+    /// Don't.
+    Rejected,
+}
+
+/// One person's verdict with its reason.
+#[derive(Debug, Clone)]
+pub struct Review {
+    /// Its id.
+    pub id: ReviewId,
+    /// Who.
+    pub reviewer: PersonId,
+    /// Their name.
+    pub reviewer_name: String,
+    /// What they said.
+    pub verdict: ReviewVerdict,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Who must agree, and how far that is.
+#[derive(Debug, Clone)]
+pub struct ProgressedRequirement {
+    /// Its id.
+    pub id: RequirementId,
+    /// The rule that asks for it.
+    pub rule_id: String,
+    /// Who, in words.
+    pub who: String,
+    /// The role that counts.
+    pub role: Role,
+    /// How many people.
+    pub count: i32,
+    /// How many have agreed.
+    pub approvals: i64,
+}
+
+impl ProgressedRequirement {
+    /// Whether enough people have agreed.
+    pub fn is_satisfied(&self) -> bool {
+        self.approvals >= i64::from(self.count)
+    }
+}
+
+/// A request with everything that its page shows.
+#[derive(Debug, Clone)]
+pub struct RequestDetail {
+    /// The request.
+    pub request: Request,
+    /// What policy said.
+    pub decision: StoredDecision,
+    /// Who must agree.
+    pub requirements: Vec<ProgressedRequirement>,
+    /// Who has said what.
+    pub reviews: Vec<Review>,
+}
+
+/// What a submit led to.
+#[derive(Debug, Clone)]
+pub struct Submitted {
+    /// The request.
+    pub id: RequestId,
+    /// False when the same key had made it before.
+    pub new: bool,
+}
+
+/// Requests that wait for this person.
+#[derive(Debug, Clone)]
+pub struct Mine {
+    /// The person: never the requester, and has not reviewed yet.
+    pub person: PersonId,
+    /// The roles that count everywhere.
+    pub platform_roles: Vec<Role>,
+    /// Roles in single projects.
+    pub project_roles: Vec<(ProjectId, Role)>,
+}
+
+/// Which requests to list; everything that is set narrows.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only these projects, or of this requester; `None` is all.
+    pub projects: Option<Vec<ProjectId>>,
+    /// Besides `projects`, always those of this person.
+    pub or_requester: Option<PersonId>,
+    /// Only of this requester.
+    pub requester: Option<PersonId>,
+    /// Only this status.
+    pub status: Option<RequestStatus>,
+    /// Only of this environment.
+    pub environment: Option<EnvironmentId>,
+    /// Only those that wait for this person.
+    pub to_review: Option<Mine>,
+}

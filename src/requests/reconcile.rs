@@ -1,0 +1,66 @@
+//! Reconcilers: no input, idempotent, level-triggered. They look at what is and do what is due.
+
+use super::store::requests;
+use super::{Caller, Draft, Error, Intent, RequestStatus, Requests, carry_out, review};
+use crate::base::Op;
+use crate::environments::{self, Expiring};
+
+/// How much one look does at most; the next look does the rest.
+const BATCH: i64 = 50;
+
+/// The part of Paddock that ends environments.
+pub const EXPIRY: &str = "reconciler.expiry";
+
+impl Requests {
+    /// Asks for the deletion of environments whose end has come. Returns how many.
+    pub async fn delete_expired(&self, op: &Op) -> Result<usize, Error> {
+        let expired = environments::expired(&mut *self.db.acquire().await?, BATCH).await?;
+        let mut asked = 0;
+        for environment in &expired {
+            match self.delete_one(op, environment).await {
+                Ok(()) => asked += 1,
+                // Somebody works on it: the next look decides anew.
+                Err(Error::Busy(_) | Error::Environments(environments::Error::WrongState(..))) => {}
+                Err(error) => tracing::warn!(environment.id = %environment.id, %error, "not deleted at its end"),
+            }
+        }
+        Ok(asked)
+    }
+
+    async fn delete_one(&self, op: &Op, environment: &Expiring) -> Result<(), Error> {
+        // An update or extension that still waits for approval does not keep it alive.
+        let mut tx = self.db.begin().await?;
+        for request in requests::waiting_for(&mut tx, environment.id).await? {
+            let (from, to) = (RequestStatus::AwaitingApproval, RequestStatus::Lapsed);
+            carry_out::finish(&mut tx, op, &request, from, to, None).await?;
+        }
+        tx.commit().await?;
+        let draft = Draft {
+            intent: Intent::Delete { environment: environment.id },
+            reason: "Its lifetime has ended.".to_owned(),
+        };
+        self.submit(op, Caller::System(EXPIRY), &draft, None).await?;
+        Ok(())
+    }
+
+    /// Ends requests that nobody approved in time. Returns how many.
+    pub async fn lapse(&self, op: &Op) -> Result<usize, Error> {
+        let mut tx = self.db.begin().await?;
+        let lapsed = requests::lock_lapsed(&mut tx, BATCH).await?;
+        for request in &lapsed {
+            let (from, to) = (RequestStatus::AwaitingApproval, RequestStatus::Lapsed);
+            carry_out::finish(&mut tx, op, request, from, to, None).await?;
+            review::discard(&mut tx, op, request).await?;
+        }
+        tx.commit().await?;
+        Ok(lapsed.len())
+    }
+
+    /// Warns about environments that end soon. Returns how many.
+    pub async fn warn_expiring(&self, op: &Op) -> Result<usize, Error> {
+        let mut tx = self.db.begin().await?;
+        let warned = environments::warn_expiring(&mut tx, op, BATCH).await?;
+        tx.commit().await?;
+        Ok(warned)
+    }
+}

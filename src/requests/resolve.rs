@@ -1,0 +1,248 @@
+//! From a draft to the rows it is about, with every value checked. Used by verdict and submit.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use serde_json::{Map, Value, json};
+use sqlx::PgConnection;
+
+use super::{Caller, Draft, Error, Intent};
+use crate::base::text::Name;
+use crate::base::{Digest, FieldError, Sealer};
+use crate::catalog::{self, TemplateVersion, schema};
+use crate::environments::{self, Environment, Operation};
+use crate::policy::{Action, Context, Question, Resource, ResourceKind};
+use crate::projects::{self, Project, ProjectEnvironmentType};
+
+/// A draft with everything that it is about.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The operation.
+    pub operation: Operation,
+    /// The project.
+    pub project: Project,
+    /// Its environment type.
+    pub place: ProjectEnvironmentType,
+    /// The template.
+    pub template: catalog::Template,
+    /// The version.
+    pub version: TemplateVersion,
+    /// The environment, unless it is to be made.
+    pub environment: Option<Environment>,
+    /// The environment's name.
+    pub name: String,
+    /// The inputs, without the secret ones.
+    pub inputs: Map<String, Value>,
+    /// The secret ones.
+    pub secret_inputs: Map<String, Value>,
+    /// How long it is to live.
+    pub lifetime: Option<SignedDuration>,
+    /// Why.
+    pub reason: String,
+    /// What is wrong, each with its pointer. Empty before anything is stored.
+    pub errors: Vec<FieldError>,
+}
+
+/// Looks everything up and checks every value. What makes it impossible to go on is an error; wrong
+/// values are collected in [`Resolved::errors`].
+pub async fn resolve(connection: &mut PgConnection, sealer: &Sealer, draft: &Draft) -> Result<Resolved, Error> {
+    let mut resolved = match &draft.intent {
+        Intent::Create { .. } => new_environment(connection, &draft.intent).await?,
+        Intent::Update { .. } | Intent::Extend { .. } | Intent::Delete { .. } => {
+            existing_environment(connection, sealer, &draft.intent).await?
+        }
+    };
+    resolved.reason = draft.reason.trim().to_owned();
+    if resolved.reason.chars().count() > 2000 {
+        resolved.errors.push(FieldError::new("/reason", "must be at most 2,000 characters long"));
+    }
+    Ok(resolved)
+}
+
+fn missing(pointer: &str, detail: String) -> Error {
+    Error::Invalid(vec![FieldError::new(pointer, detail)])
+}
+
+async fn new_environment(connection: &mut PgConnection, intent: &Intent) -> Result<Resolved, Error> {
+    let Intent::Create { project, environment_type, template, version, name, inputs, lifetime } = intent else {
+        return Err(Error::NotFound);
+    };
+    let project = projects::find(connection, project)
+        .await?
+        .ok_or_else(|| missing("/project", format!("there is no project “{project}”")))?;
+    let place = projects::find_environment_type(connection, &project, environment_type)
+        .await
+        .map_err(|error| missing("/environment_type", error.to_string()))?;
+    let (found, current) = catalog::get_template(connection, template)
+        .await
+        .map_err(|_| missing("/template", format!("there is no template “{template}” in the catalog")))?;
+    let version = match version {
+        Some(number) => catalog::get_version_number(connection, found.id, *number)
+            .await
+            .map_err(|error| missing("/version", error.to_string()))?,
+        None => current,
+    };
+    let mut errors = Vec::new();
+    if let Err(reason) = version.requestable() {
+        errors.push(FieldError::new("/template", reason));
+    }
+    if let Err(error) = name.parse::<Name>() {
+        errors.push(FieldError::new("/name", error.to_string()));
+    }
+    let lifetime = checked_lifetime(lifetime.unwrap_or(place.default_lifetime), &mut errors);
+    let (inputs, secret_inputs) = checked_inputs(&version, inputs.clone(), &mut errors);
+    Ok(Resolved {
+        operation: Operation::Create,
+        project,
+        place,
+        template: found,
+        version,
+        environment: None,
+        name: name.clone(),
+        inputs,
+        secret_inputs,
+        lifetime: Some(lifetime),
+        reason: String::new(),
+        errors,
+    })
+}
+
+async fn existing_environment(
+    connection: &mut PgConnection,
+    sealer: &Sealer,
+    intent: &Intent,
+) -> Result<Resolved, Error> {
+    let (Intent::Update { environment: id, .. }
+    | Intent::Extend { environment: id, .. }
+    | Intent::Delete { environment: id }) = intent
+    else {
+        return Err(Error::NotFound);
+    };
+    let environment = environments::find(connection, *id).await?.ok_or(environments::Error::NotFound)?;
+    let project = projects::find(connection, &environment.project.slug).await?.ok_or(Error::NotFound)?;
+    let place = projects::environment_type(connection, environment.place.id).await?;
+    let (template, _) = catalog::get_template(connection, &environment.template.slug).await?;
+    let mut version = catalog::get_version(connection, environment.template.version_id).await?;
+    let mut errors = Vec::new();
+    let mut inputs = environment.inputs.clone();
+    let mut secret_inputs = Map::new();
+    let mut lifetime = None;
+    match intent {
+        Intent::Update { generation, version: number, inputs: changes, .. } => {
+            if generation.is_some_and(|generation| generation != environment.generation) {
+                return Err(environments::Error::Stale.into());
+            }
+            if let Some(number) = number {
+                version = catalog::get_version_number(connection, template.id, *number)
+                    .await
+                    .map_err(|error| missing("/version", error.to_string()))?;
+            }
+            let mut all = environment.inputs.clone();
+            schema::merge(&mut all, environments::secret_inputs(connection, sealer, *id).await?);
+            all.extend(changes.clone());
+            all.retain(|_, value| !value.is_null());
+            (inputs, secret_inputs) = checked_inputs(&version, all, &mut errors);
+        }
+        Intent::Extend { lifetime: wanted, .. } => lifetime = Some(checked_lifetime(*wanted, &mut errors)),
+        Intent::Create { .. } | Intent::Delete { .. } => {}
+    }
+    let name = environment.name.clone();
+    Ok(Resolved {
+        operation: intent.operation(),
+        project,
+        place,
+        template,
+        version,
+        environment: Some(environment),
+        name,
+        inputs,
+        secret_inputs,
+        lifetime,
+        reason: String::new(),
+        errors,
+    })
+}
+
+/// The maximum is a rule of policy, so that its denial says what would be allowed; here only what
+/// makes no sense is refused.
+fn checked_lifetime(lifetime: SignedDuration, errors: &mut Vec<FieldError>) -> SignedDuration {
+    if lifetime < SignedDuration::from_mins(5) {
+        errors.push(FieldError::new("/lifetime", "must be at least 5 minutes"));
+    } else if lifetime > SignedDuration::from_hours(24 * 3660) {
+        errors.push(FieldError::new("/lifetime", "must be at most 10 years"));
+    }
+    lifetime
+}
+
+fn checked_inputs(
+    version: &TemplateVersion,
+    inputs: Map<String, Value>,
+    errors: &mut Vec<FieldError>,
+) -> (Map<String, Value>, Map<String, Value>) {
+    let inputs = schema::complete(&version.inputs_schema, inputs);
+    if let Err(found) = schema::validate(&version.inputs_schema, &inputs) {
+        errors
+            .extend(found.into_iter().map(|error| FieldError::new(format!("/inputs{}", error.pointer), error.detail)));
+    }
+    schema::split_secrets(&version.inputs_schema, &inputs)
+}
+
+impl Resolved {
+    /// The question that policy is asked.
+    pub fn question(&self, caller: Caller<'_>, channel: &'static str) -> Question {
+        let action = match self.operation {
+            Operation::Create => Action::CreateEnvironment,
+            Operation::Update => Action::UpdateEnvironment,
+            Operation::Extend => Action::ExtendEnvironment,
+            Operation::Delete => Action::DeleteEnvironment,
+        };
+        let id = self.environment.as_ref().map(|environment| environment.id.to_string()).unwrap_or_default();
+        let owner = match &self.environment {
+            Some(environment) => Some(environment.owner.id.to_string()),
+            None => caller.person().map(|id| id.to_string()),
+        };
+        let resource = Resource {
+            project: Some(self.project.slug.clone()),
+            environment_type: Some(self.place.slug.clone()),
+            template: Some(self.template.slug.clone()),
+            provider: Some(self.version.provider.clone()),
+            owner,
+            requester: caller.person().map(|id| id.to_string()),
+            ..Resource::new(ResourceKind::Environment, id)
+        };
+        let context = Context {
+            inputs: self.inputs.clone(),
+            lifetime_seconds: self.lifetime_seconds(),
+            maximum_lifetime_seconds: Some(self.place.maximum_lifetime.as_secs()),
+            channel: channel.to_owned(),
+        };
+        Question { action, principal: caller.principal(Some(self.project.id)), resource, context }
+    }
+
+    /// For a delete what is left of the lifetime, by the database's clock; else what is asked for.
+    fn lifetime_seconds(&self) -> Option<i64> {
+        let lifetime = match self.operation {
+            Operation::Delete => self.environment.as_ref().and_then(|environment| environment.remaining),
+            Operation::Create | Operation::Update | Operation::Extend => self.lifetime,
+        };
+        lifetime.map(|lifetime| lifetime.as_secs())
+    }
+
+    /// Digest of all that is asked for; secret inputs go in by their own digest.
+    pub fn digest(&self) -> Digest {
+        let secrets: BTreeMap<&String, String> =
+            self.secret_inputs.iter().map(|(name, value)| (name, Digest::of_json(value).to_string())).collect();
+        Digest::of_json(&json!({
+            "operation": self.operation,
+            "project": self.project.id,
+            "environment_type": self.place.slug,
+            "version": self.version.digest,
+            "environment": self.environment.as_ref().map(|environment| environment.id),
+            "generation": self.environment.as_ref().map(|environment| environment.generation),
+            "name": self.name,
+            "inputs": self.inputs,
+            "secret_inputs": secrets,
+            "lifetime_seconds": self.lifetime.map(|lifetime| lifetime.as_secs()),
+        }))
+    }
+}

@@ -1,0 +1,164 @@
+//! Approve, reject, withdraw, retry.
+
+use serde_json::json;
+
+use super::store::{requests, reviews};
+use super::{Caller, Error, Request, RequestStatus, Requests, ReviewVerdict, carry_out};
+use crate::audit;
+use crate::base::id::{RequestId, ReviewId, RunId};
+use crate::base::{FieldError, Op};
+use crate::environments::{self, Operation};
+use crate::orchestrator::Event;
+use crate::policy::{Denied, Permit, Question, Resource, ResourceKind, ability};
+
+impl Requests {
+    /// The question whether `caller` may do `action` with this request.
+    pub fn question_about(
+        &self,
+        op: &Op,
+        caller: Caller<'_>,
+        action: crate::policy::Action,
+        request: &Request,
+    ) -> Question {
+        let resource = Resource {
+            project: Some(request.project_slug.clone()),
+            environment_type: Some(request.environment_type.clone()),
+            template: Some(request.template_slug.clone()),
+            requester: request.requester.map(|id| id.to_string()),
+            ..Resource::new(ResourceKind::Request, request.id.to_string())
+        };
+        let context = crate::policy::Context { channel: op.origin.channel.to_owned(), ..Default::default() };
+        Question { action, principal: caller.principal(Some(request.project)), resource, context }
+    }
+
+    /// One person's verdict. The last approval that was missing carries the request out.
+    pub async fn review(
+        &self,
+        op: &Op,
+        caller: Caller<'_>,
+        id: RequestId,
+        verdict: ReviewVerdict,
+        reason: &str,
+    ) -> Result<Request, Error> {
+        let reason = checked_reason(verdict, reason)?;
+        let mut tx = self.db.begin().await?;
+        let request = requests::lock(&mut tx, id).await?.ok_or(Error::NotFound)?;
+        let question = self.question_about(op, caller, crate::policy::Action::ReviewRequest, &request);
+        let permit: Permit<ability::ReviewRequest> = self.policy.permit(&question)?;
+        let reviewer = caller.person().ok_or(Error::WrongStatus("only a person can review"))?;
+        // Policy forbids it too; a policy set that somebody changed must not be the only guard (I6).
+        if request.requester == Some(reviewer) {
+            return Err(Error::WrongStatus("nobody reviews their own request"));
+        }
+        if request.status != RequestStatus::AwaitingApproval {
+            return Err(Error::WrongStatus("the request does not wait for approval any more"));
+        }
+        let review = reviews::NewReview {
+            id: ReviewId::new(op.clock(), op.entropy()),
+            request: id,
+            reviewer,
+            verdict,
+            reason,
+            digest: request.digest,
+        };
+        reviews::insert(&mut tx, &review).await.map_err(|error| {
+            if error.is_constraint("review_request_id_reviewer_id_key") {
+                Error::WrongStatus("you have reviewed this request already")
+            } else {
+                error.into()
+            }
+        })?;
+        let detail = json!({"verdict": verdict, "reason": reason, "policy_digest": permit.policy_digest()});
+        audit::append(&mut tx, op, carry_out::about(&request, "request.reviewed").detail(detail)).await?;
+        match verdict {
+            ReviewVerdict::Rejected => self.reject(&mut tx, op, &request).await?,
+            ReviewVerdict::Approved => self.approve_if_enough(&mut tx, op, &request).await?,
+        }
+        let request = requests::find(&mut tx, id).await?.ok_or(Error::NotFound)?;
+        tx.commit().await?;
+        self.signals.send(Event::Queue);
+        Ok(request)
+    }
+
+    async fn reject(&self, tx: &mut crate::db::Tx, op: &Op, request: &Request) -> Result<(), Error> {
+        carry_out::finish(tx, op, request, RequestStatus::AwaitingApproval, RequestStatus::Rejected, None).await?;
+        discard(tx, op, request).await
+    }
+
+    async fn approve_if_enough(&self, tx: &mut crate::db::Tx, op: &Op, request: &Request) -> Result<(), Error> {
+        let requirements = reviews::requirements(tx, request.id).await?;
+        if requirements.is_empty() || !requirements.iter().all(super::ProgressedRequirement::is_satisfied) {
+            return Ok(());
+        }
+        if !reviews::all_bound_to(tx, request.id, request.digest).await? {
+            return Err(Error::NotAsReviewed);
+        }
+        carry_out::finish(tx, op, request, RequestStatus::AwaitingApproval, RequestStatus::Approved, None).await?;
+        carry_out::carry_out(tx, op, &self.sealer, request.id).await
+    }
+
+    /// The requester takes the request back.
+    pub async fn withdraw(&self, op: &Op, caller: Caller<'_>, id: RequestId) -> Result<Request, Error> {
+        let mut tx = self.db.begin().await?;
+        let request = requests::lock(&mut tx, id).await?.ok_or(Error::NotFound)?;
+        let question = self.question_about(op, caller, crate::policy::Action::WithdrawRequest, &request);
+        let _: Permit<ability::WithdrawRequest> = self.policy.permit(&question)?;
+        if request.status != RequestStatus::AwaitingApproval {
+            return Err(Error::WrongStatus("only a request that waits for approval can be withdrawn"));
+        }
+        carry_out::finish(&mut tx, op, &request, RequestStatus::AwaitingApproval, RequestStatus::Withdrawn, None)
+            .await?;
+        discard(&mut tx, op, &request).await?;
+        let request = requests::find(&mut tx, id).await?.ok_or(Error::NotFound)?;
+        tx.commit().await?;
+        Ok(request)
+    }
+
+    /// Tries a failed or canceled request again, with a new run. The caller has the permit to.
+    pub async fn retry(&self, op: &Op, permit: &Permit<ability::RetryRun>, id: RequestId) -> Result<RunId, Error> {
+        let mut tx = self.db.begin().await?;
+        let request = requests::lock(&mut tx, id).await?.ok_or(Error::NotFound)?;
+        let environment = request.environment.ok_or(Error::NotFound)?;
+        if permit.resource() != environment.to_string() {
+            return Err(Error::NotFound);
+        }
+        if !matches!(request.status, RequestStatus::Failed | RequestStatus::Canceled) {
+            return Err(Error::WrongStatus("only a request that failed or was canceled can be retried"));
+        }
+        let run = environments::retry(&mut tx, op, environment, request.operation, id).await?;
+        match requests::move_to(&mut tx, id, request.status, RequestStatus::Running).await {
+            Ok(true) => {}
+            Ok(false) => return Err(Error::WrongStatus("the request has moved on in the meantime")),
+            Err(error) if error.is_constraint("request_open") => return Err(Error::Busy(None)),
+            Err(error) => return Err(error.into()),
+        }
+        audit::append(&mut tx, op, carry_out::about(&request, "request.retried").run(run)).await?;
+        tx.commit().await?;
+        self.signals.send(Event::Queue);
+        Ok(run)
+    }
+}
+
+/// What a rejected, withdrawn or lapsed create leaves: nothing.
+pub(super) async fn discard(tx: &mut crate::db::Tx, op: &Op, request: &Request) -> Result<(), Error> {
+    match (request.operation, request.environment) {
+        (Operation::Create, Some(environment)) => Ok(environments::discard(tx, op, environment).await?),
+        _ => Ok(()),
+    }
+}
+
+fn checked_reason(verdict: ReviewVerdict, reason: &str) -> Result<&str, Error> {
+    let reason = reason.trim();
+    let detail = match verdict {
+        ReviewVerdict::Rejected if reason.is_empty() => "say why, so that the requester can do better",
+        _ if reason.chars().count() > 2000 => "must be at most 2,000 characters long",
+        _ => return Ok(reason),
+    };
+    Err(Error::Invalid(vec![FieldError::new("/reason", detail)]))
+}
+
+impl From<&Denied> for Error {
+    fn from(denied: &Denied) -> Self {
+        Self::Denied(denied.clone())
+    }
+}

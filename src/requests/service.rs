@@ -1,0 +1,75 @@
+//! The use-cases' shared means, and reading requests.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+
+use super::store::{requests, reviews};
+use super::{Error, Filter, Request, RequestDetail};
+use crate::base::Sealer;
+use crate::base::cursor::{Cursor, Page};
+use crate::base::id::RequestId;
+use crate::db::{self, Db};
+use crate::orchestrator::Signals;
+use crate::policy::{self, PolicyEngine};
+
+/// Settings of requests.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How long a request waits for approval before it lapses.
+    pub approval_time: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { approval_time: Duration::from_secs(7 * 24 * 3600) }
+    }
+}
+
+/// The use-cases of requests with what they need. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Requests {
+    /// The database.
+    pub db: Db,
+    /// Who may do what.
+    pub policy: PolicyEngine,
+    /// Seals secret inputs.
+    pub sealer: Sealer,
+    /// Wakes workers.
+    pub signals: Signals,
+    /// Settings.
+    pub settings: Settings,
+}
+
+impl Requests {
+    /// Requests, newest first.
+    pub async fn list(
+        &self,
+        connection: &mut PgConnection,
+        filter: &Filter,
+        after: Option<Cursor>,
+        limit: i64,
+    ) -> Result<Page<Request>, Error> {
+        let rows = requests::list(connection, filter, after, limit).await?;
+        Ok(Page::cut(rows, limit, |request| Cursor { at: request.created_at, id: request.id.0 }))
+    }
+
+    /// How many requests match, counted to 100 at most: for the badge beside "Approvals".
+    pub async fn count(&self, connection: &mut PgConnection, filter: &Filter) -> Result<usize, Error> {
+        Ok(requests::list(connection, filter, None, crate::base::cursor::MAX_PAGE).await?.len())
+    }
+
+    /// The request with this id.
+    pub async fn find(&self, connection: &mut PgConnection, id: RequestId) -> Result<Option<Request>, Error> {
+        Ok(requests::find(connection, id).await?)
+    }
+
+    /// The request with its decision, requirements and reviews.
+    pub async fn detail(&self, connection: &mut PgConnection, request: Request) -> Result<RequestDetail, Error> {
+        let decision =
+            policy::find_decision(connection, request.decision_id).await?.ok_or(db::Error::Corrupt("decision"))?;
+        let requirements = reviews::requirements(connection, request.id).await?;
+        let reviews = reviews::list(connection, request.id).await?;
+        Ok(RequestDetail { request, decision, requirements, reviews })
+    }
+}

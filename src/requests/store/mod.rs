@@ -1,0 +1,4 @@
+//! All SQL of requests.
+
+pub(super) mod requests;
+pub(super) mod reviews;

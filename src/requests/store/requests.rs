@@ -1,0 +1,289 @@
+//! Rows of `request`.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use jiff_sqlx::ToSqlx as _;
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::base::Digest;
+use crate::base::cursor::{Cursor, MAX_PAGE};
+use crate::base::id::{
+    DecisionId, EnvironmentId, PersonId, ProjectEnvironmentTypeId, ProjectId, RequestId, RunId, TemplateId,
+    TemplateVersionId,
+};
+use crate::db::{Error, Result};
+use crate::environments::Operation;
+use crate::requests::{Caller, Filter, Request, RequestStatus, Resolved};
+
+/// A request to be inserted.
+pub struct NewRequest<'a> {
+    pub id: RequestId,
+    pub caller: Caller<'a>,
+    pub resolved: &'a Resolved,
+    pub status: RequestStatus,
+    pub environment: Option<EnvironmentId>,
+    pub decision: DecisionId,
+    pub secrets: Option<&'a [u8]>,
+    pub key: Option<&'a str>,
+    pub body: Digest,
+    pub lapses_in: Option<Duration>,
+}
+
+pub async fn insert(connection: &mut PgConnection, new: &NewRequest<'_>) -> Result<()> {
+    let resolved = new.resolved;
+    sqlx::query!(
+        "INSERT INTO request (id, operation, status, requester_id, requester_label, project_id,
+             project_environment_type_id, template_id, template_version_id, environment_id, environment_name,
+             decision_id, inputs, secret_inputs, digest, lifetime_seconds, reason, idempotency_key, body_digest,
+             lapses_at, decided_at, finished_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+             now() + make_interval(secs => $20),
+             CASE WHEN $3 <> 'awaiting_approval' THEN now() END, CASE WHEN $3 = 'denied' THEN now() END)",
+        new.id.0,
+        resolved.operation as Operation,
+        new.status as RequestStatus,
+        new.caller.person().map(|id| id.0),
+        new.caller.label(),
+        resolved.project.id.0,
+        resolved.place.id.0,
+        resolved.template.id.0,
+        resolved.version.id.0,
+        new.environment.map(|id| id.0),
+        resolved.name,
+        new.decision.0,
+        Value::Object(resolved.inputs.clone()),
+        new.secrets,
+        &resolved.digest().0,
+        resolved.lifetime.map(|lifetime| lifetime.as_secs()),
+        resolved.reason,
+        new.key,
+        &new.body.0,
+        new.lapses_in.map(|time| time.as_secs_f64()),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The request that this person made with this key, and the digest of its draft. Others with the
+/// same person and key wait here until this transaction ends.
+pub async fn with_key(
+    connection: &mut PgConnection,
+    person: PersonId,
+    key: &str,
+) -> Result<Option<(RequestId, Digest)>> {
+    let lock = format!("{person}/{key}");
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", lock).execute(&mut *connection).await?;
+    let row = sqlx::query!(
+        r#"SELECT id AS "id: RequestId", body_digest FROM request WHERE requester_id = $1 AND idempotency_key = $2"#,
+        person.0,
+        key
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| Ok((row.id, digest(row.body_digest.unwrap_or_default())?))).transpose()
+}
+
+fn digest(bytes: Vec<u8>) -> Result<Digest> {
+    bytes.try_into().map(Digest).map_err(|_| Error::Corrupt("digest"))
+}
+
+struct Row {
+    id: RequestId,
+    operation: Operation,
+    status: RequestStatus,
+    requester_id: Option<PersonId>,
+    requester_label: String,
+    project_id: ProjectId,
+    project_slug: String,
+    place_id: ProjectEnvironmentTypeId,
+    environment_type: String,
+    template_id: TemplateId,
+    template_slug: String,
+    template_name: String,
+    version_id: TemplateVersionId,
+    version: String,
+    environment_id: Option<EnvironmentId>,
+    environment_name: String,
+    decision_id: DecisionId,
+    inputs: Value,
+    lifetime_seconds: Option<i64>,
+    reason: String,
+    digest: Vec<u8>,
+    lapses_at: Option<jiff_sqlx::Timestamp>,
+    created_at: jiff_sqlx::Timestamp,
+    decided_at: Option<jiff_sqlx::Timestamp>,
+    finished_at: Option<jiff_sqlx::Timestamp>,
+    run_id: Option<RunId>,
+}
+
+impl TryFrom<Row> for Request {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self> {
+        let Value::Object(inputs) = row.inputs else { return Err(Error::Corrupt("request input")) };
+        Ok(Self {
+            id: row.id,
+            operation: row.operation,
+            status: row.status,
+            requester: row.requester_id,
+            requester_label: row.requester_label,
+            project: row.project_id,
+            project_slug: row.project_slug,
+            place: row.place_id,
+            environment_type: row.environment_type,
+            template: row.template_id,
+            template_slug: row.template_slug,
+            template_name: row.template_name,
+            version_id: row.version_id,
+            version: row.version,
+            environment: row.environment_id,
+            environment_name: row.environment_name,
+            decision_id: row.decision_id,
+            inputs,
+            lifetime: row.lifetime_seconds.map(SignedDuration::from_secs),
+            reason: row.reason,
+            digest: digest(row.digest)?,
+            lapses_at: row.lapses_at.map(jiff_sqlx::Timestamp::to_jiff),
+            created_at: row.created_at.to_jiff(),
+            decided_at: row.decided_at.map(jiff_sqlx::Timestamp::to_jiff),
+            finished_at: row.finished_at.map(jiff_sqlx::Timestamp::to_jiff),
+            run: row.run_id,
+        })
+    }
+}
+
+/// The requests with these ids, newest first, with the names of what they are about.
+async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Request>> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT r.id AS "id: _", r.operation AS "operation: _", r.status AS "status: _",
+               r.requester_id AS "requester_id: _", r.requester_label,
+               p.id AS "project_id: _", p.slug AS project_slug, w.id AS "place_id: _", et.slug AS environment_type,
+               t.id AS "template_id: _", t.slug AS template_slug, t.name AS template_name,
+               v.id AS "version_id: _", v.version, r.environment_id AS "environment_id: _", r.environment_name,
+               r.decision_id AS "decision_id: _", r.inputs, r.lifetime_seconds, r.reason, r.digest, r.lapses_at,
+               r.created_at, r.decided_at, r.finished_at,
+               (SELECT id FROM run WHERE request_id = r.id ORDER BY created_at DESC, id DESC LIMIT 1) AS "run_id: _"
+           FROM request r
+           JOIN project p ON p.id = r.project_id
+           JOIN project_environment_type w ON w.id = r.project_environment_type_id
+           JOIN environment_type et ON et.id = w.environment_type_id
+           JOIN template t ON t.id = r.template_id
+           JOIN template_version v ON v.id = r.template_version_id
+           WHERE r.id = ANY ($1)
+           ORDER BY r.created_at DESC, r.id DESC"#,
+        ids
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+pub async fn find(connection: &mut PgConnection, id: RequestId) -> Result<Option<Request>> {
+    Ok(load(connection, &[id.0]).await?.pop())
+}
+
+/// The row, locked until the transaction ends.
+pub async fn lock(connection: &mut PgConnection, id: RequestId) -> Result<Option<Request>> {
+    sqlx::query!("SELECT id FROM request WHERE id = $1 FOR UPDATE", id.0).fetch_optional(&mut *connection).await?;
+    find(connection, id).await
+}
+
+pub async fn list(
+    connection: &mut PgConnection,
+    filter: &Filter,
+    after: Option<Cursor>,
+    limit: i64,
+) -> Result<Vec<Request>> {
+    let projects: Option<Vec<Uuid>> = filter.projects.as_ref().map(|ids| ids.iter().map(|id| id.0).collect());
+    let mine = filter.to_review.as_ref();
+    let everywhere: Vec<String> =
+        mine.map(|mine| mine.platform_roles.iter().map(ToString::to_string).collect()).unwrap_or_default();
+    let (there, roles): (Vec<Uuid>, Vec<String>) = mine
+        .map(|mine| mine.project_roles.iter().map(|(project, role)| (project.0, role.to_string())).unzip())
+        .unwrap_or_default();
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM request r
+         WHERE ($1::uuid[] IS NULL OR project_id = ANY ($1) OR requester_id = $2)
+           AND ($3::uuid IS NULL OR requester_id = $3)
+           AND ($4::text IS NULL OR status = $4)
+           AND ($5::uuid IS NULL OR environment_id = $5)
+           AND ($6::uuid IS NULL OR (status = 'awaiting_approval' AND requester_id IS DISTINCT FROM $6
+               AND NOT EXISTS (SELECT FROM review v WHERE v.request_id = r.id AND v.reviewer_id = $6)
+               AND EXISTS (
+                   SELECT FROM approval_requirement a WHERE a.request_id = r.id
+                     AND (a.role = ANY ($7) OR EXISTS (
+                         SELECT FROM unnest($8::uuid[], $9::text[]) AS held (project_id, role)
+                         WHERE held.project_id = r.project_id AND held.role = a.role)))))
+           AND ($10::timestamptz IS NULL OR (created_at, id) < ($10, $11))
+         ORDER BY created_at DESC, id DESC LIMIT $12",
+        projects.as_deref(),
+        filter.or_requester.map(|id| id.0),
+        filter.requester.map(|id| id.0),
+        filter.status as Option<RequestStatus>,
+        filter.environment.map(|id| id.0),
+        mine.map(|mine| mine.person.0),
+        &everywhere,
+        &there,
+        &roles,
+        after.map(|cursor| cursor.at.to_sqlx()) as Option<jiff_sqlx::Timestamp>,
+        after.map(|cursor| cursor.id),
+        limit.clamp(1, MAX_PAGE) + 1,
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    load(connection, &ids).await
+}
+
+/// Requests of an environment that wait for approval, locked.
+pub async fn waiting_for(connection: &mut PgConnection, environment: EnvironmentId) -> Result<Vec<Request>> {
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM request WHERE environment_id = $1 AND status = 'awaiting_approval' FOR UPDATE",
+        environment.0
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    load(connection, &ids).await
+}
+
+/// Requests that nobody approved in time, by the database's clock, locked.
+pub async fn lock_lapsed(connection: &mut PgConnection, limit: i64) -> Result<Vec<Request>> {
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM request WHERE status = 'awaiting_approval' AND lapses_at <= now()
+         ORDER BY lapses_at LIMIT $1 FOR UPDATE SKIP LOCKED",
+        limit
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    load(connection, &ids).await
+}
+
+/// Moves a request on. False: it is not in `from` any more.
+pub async fn move_to(
+    connection: &mut PgConnection,
+    id: RequestId,
+    from: RequestStatus,
+    to: RequestStatus,
+) -> Result<bool> {
+    let result = sqlx::query!(
+        "UPDATE request SET status = $3,
+             decided_at = CASE WHEN $2 = 'awaiting_approval' THEN now() ELSE decided_at END,
+             finished_at = CASE WHEN $3 IN ('rejected', 'withdrawn', 'lapsed', 'succeeded', 'failed', 'canceled')
+                                THEN now() END
+         WHERE id = $1 AND status = $2",
+        id.0,
+        from as RequestStatus,
+        to as RequestStatus
+    )
+    .execute(connection)
+    .await?;
+    Ok(result.rows_affected() == 1)
+}
+
+pub async fn secret_inputs(connection: &mut PgConnection, id: RequestId) -> Result<Option<Vec<u8>>> {
+    Ok(sqlx::query_scalar!("SELECT secret_inputs FROM request WHERE id = $1", id.0).fetch_one(connection).await?)
+}

@@ -1,0 +1,122 @@
+//! Requirements and reviews.
+
+use sqlx::PgConnection;
+
+use crate::base::Digest;
+use crate::base::id::{PersonId, RequestId, RequirementId, ReviewId};
+use crate::db::Result;
+use crate::policy::{Requirement, Role};
+use crate::requests::{ProgressedRequirement, Review, ReviewVerdict};
+
+/// A review to be inserted.
+pub struct NewReview<'a> {
+    pub id: ReviewId,
+    pub request: RequestId,
+    pub reviewer: PersonId,
+    pub verdict: ReviewVerdict,
+    pub reason: &'a str,
+    pub digest: Digest,
+}
+
+pub async fn insert_requirement(
+    connection: &mut PgConnection,
+    id: RequirementId,
+    request: RequestId,
+    requirement: &Requirement,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO approval_requirement (id, request_id, rule_id, who, role, count) VALUES ($1, $2, $3, $4, $5, $6)",
+        id.0,
+        request.0,
+        requirement.rule_id,
+        requirement.who,
+        requirement.role as Role,
+        i32::try_from(requirement.count).unwrap_or(i32::MAX)
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Requirements with their progress. An approval counts for a requirement when the reviewer holds
+/// its role, on the platform or in the project, by themselves or through a team.
+pub async fn requirements(connection: &mut PgConnection, request: RequestId) -> Result<Vec<ProgressedRequirement>> {
+    Ok(sqlx::query_as!(
+        ProgressedRequirement,
+        r#"SELECT a.id AS "id: _", a.rule_id, a.who, a.role AS "role: _", a.count,
+               (SELECT count(*) FROM review v
+                WHERE v.request_id = a.request_id AND v.verdict = 'approved'
+                  AND v.reviewer_id IS DISTINCT FROM r.requester_id
+                  AND EXISTS (
+                      SELECT FROM role_binding b
+                      WHERE b.role = a.role AND (b.project_id IS NULL OR b.project_id = r.project_id)
+                        AND (b.person_id = v.reviewer_id OR b.team_id IN (
+                            SELECT m.team_id FROM team_member m WHERE m.person_id = v.reviewer_id)))) AS "approvals!"
+           FROM approval_requirement a JOIN request r ON r.id = a.request_id
+           WHERE a.request_id = $1 ORDER BY a.rule_id"#,
+        request.0
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
+pub async fn insert(connection: &mut PgConnection, review: &NewReview<'_>) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO review (id, request_id, reviewer_id, verdict, reason, request_digest)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        review.id.0,
+        review.request.0,
+        review.reviewer.0,
+        review.verdict as ReviewVerdict,
+        review.reason,
+        &review.digest.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Whether every approval was given for this digest.
+pub async fn all_bound_to(connection: &mut PgConnection, request: RequestId, digest: Digest) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT NOT EXISTS (
+               SELECT FROM review WHERE request_id = $1 AND verdict = 'approved' AND request_digest <> $2) AS "all!""#,
+        request.0,
+        &digest.0
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
+struct ReviewRow {
+    id: ReviewId,
+    reviewer_id: PersonId,
+    display_name: String,
+    verdict: ReviewVerdict,
+    reason: String,
+    created_at: jiff_sqlx::Timestamp,
+}
+
+pub async fn list(connection: &mut PgConnection, request: RequestId) -> Result<Vec<Review>> {
+    let rows = sqlx::query_as!(
+        ReviewRow,
+        r#"SELECT v.id AS "id: _", v.reviewer_id AS "reviewer_id: _", p.display_name, v.verdict AS "verdict: _",
+               v.reason, v.created_at
+           FROM review v JOIN person p ON p.id = v.reviewer_id
+           WHERE v.request_id = $1 ORDER BY v.created_at, v.id"#,
+        request.0
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Review {
+            id: row.id,
+            reviewer: row.reviewer_id,
+            reviewer_name: row.display_name,
+            verdict: row.verdict,
+            reason: row.reason,
+            at: row.created_at.to_jiff(),
+        })
+        .collect())
+}

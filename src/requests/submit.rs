@@ -1,0 +1,210 @@
+//! Submit: from a draft to a request, in one transaction.
+
+use serde_json::{Value, json};
+
+use super::resolve::{Resolved, resolve};
+use super::store::{requests, reviews};
+use super::{Caller, Draft, Error, RequestStatus, Requests, Submitted, carry_out};
+use crate::audit::{self, Entry, Object, Outcome as Result_};
+use crate::base::id::{DecisionId, EnvironmentId, RequestId, RequirementId};
+use crate::base::{Digest, FieldError, Op};
+use crate::db::Tx;
+use crate::environments::{self, NewEnvironment, Operation};
+use crate::orchestrator::Event;
+use crate::policy::{self, Decision, Effect, Outcome, Rule};
+use crate::projects::{self, QuotaUse};
+
+/// The rule that stands for a full quota in a decision.
+const QUOTA_RULE: &str = "quota";
+
+impl Requests {
+    /// Submits `draft`. With a `key`, a repetition of the same draft gives the first request again.
+    ///
+    /// A refusal by policy or by a full quota is a request too: it is recorded with status `denied`.
+    pub async fn submit(
+        &self,
+        op: &Op,
+        caller: Caller<'_>,
+        draft: &Draft,
+        key: Option<&str>,
+    ) -> Result<Submitted, Error> {
+        let key = key.map(str::trim).filter(|key| !key.is_empty());
+        if key.is_some_and(|key| key.len() > 255) {
+            return Err(Error::Invalid(vec![FieldError::new(
+                "/idempotency_key",
+                "must be at most 255 characters long",
+            )]));
+        }
+        let body = draft_digest(draft);
+        match self.attempt(op, caller, draft, key, body, None).await {
+            // The reservation found no room: everything is rolled back, and the refusal recorded.
+            Err(Error::Projects(projects::Error::QuotaFull(full))) => {
+                self.attempt(op, caller, draft, key, body, Some(full)).await
+            }
+            other => other,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        op: &Op,
+        caller: Caller<'_>,
+        draft: &Draft,
+        key: Option<&str>,
+        body: Digest,
+        full: Option<QuotaUse>,
+    ) -> Result<Submitted, Error> {
+        let mut tx = self.db.begin().await?;
+        if let (Some(key), Some(person)) = (key, caller.person()) {
+            if let Some((id, before)) = requests::with_key(&mut tx, person, key).await? {
+                return if before == body { Ok(Submitted { id, new: false }) } else { Err(Error::KeyReused) };
+            }
+        }
+        let resolved = resolve(&mut tx, &self.sealer, draft).await?;
+        if !resolved.errors.is_empty() {
+            return Err(Error::Invalid(resolved.errors));
+        }
+        let mut decision = self.decide(&mut tx, op, caller, &resolved).await?;
+        if let Some(full) = full {
+            deny_for_quota(&mut decision, &resolved, &full);
+        }
+        let question = resolved.question(caller, op.origin.channel);
+        let decision_id = policy::record(&mut tx, op, &question, &decision).await?;
+        let id = RequestId::new(op.clock(), op.entropy());
+        let stored = Stored { id, decision_id, key, body };
+        self.store(&mut tx, op, caller, &resolved, &decision, &stored).await?;
+        tx.commit().await?;
+        self.signals.send(Event::Queue);
+        Ok(Submitted { id, new: true })
+    }
+
+    async fn store(
+        &self,
+        tx: &mut Tx,
+        op: &Op,
+        caller: Caller<'_>,
+        resolved: &Resolved,
+        decision: &Decision,
+        stored: &Stored<'_>,
+    ) -> Result<(), Error> {
+        let status = match decision.outcome {
+            Outcome::Denied => RequestStatus::Denied,
+            Outcome::NeedsApproval => RequestStatus::AwaitingApproval,
+            Outcome::Allowed => RequestStatus::Approved,
+        };
+        let environment = match (&resolved.environment, status) {
+            (Some(environment), _) => Some(environment.id),
+            (None, RequestStatus::Denied) => None,
+            (None, _) => Some(self.create_environment(tx, op, caller, resolved).await?),
+        };
+        let place = carry_out::secrets_place(stored.id);
+        let secrets = match status {
+            RequestStatus::Denied => None,
+            _ => environments::seal_secret_inputs(op, &self.sealer, &place, &resolved.secret_inputs)?,
+        };
+        let new = requests::NewRequest {
+            id: stored.id,
+            caller,
+            resolved,
+            status,
+            environment,
+            decision: stored.decision_id,
+            secrets: secrets.as_deref(),
+            key: stored.key,
+            body: stored.body,
+            lapses_in: (status == RequestStatus::AwaitingApproval).then_some(self.settings.approval_time),
+        };
+        requests::insert(tx, &new)
+            .await
+            .map_err(|error| if error.is_constraint("request_open") { Error::Busy(None) } else { error.into() })?;
+        for requirement in &decision.requirements {
+            let id = RequirementId::new(op.clock(), op.entropy());
+            reviews::insert_requirement(tx, id, stored.id, requirement).await?;
+        }
+        audit::append(tx, op, submitted_entry(resolved, decision, stored, environment)).await?;
+        if status == RequestStatus::Approved {
+            carry_out::carry_out(tx, op, &self.sealer, stored.id).await?;
+        }
+        Ok(())
+    }
+
+    async fn create_environment(
+        &self,
+        tx: &mut Tx,
+        op: &Op,
+        caller: Caller<'_>,
+        resolved: &Resolved,
+    ) -> Result<EnvironmentId, Error> {
+        let target = projects::target(tx, resolved.place.id, &resolved.version.provider).await?;
+        let new = NewEnvironment {
+            id: EnvironmentId::new(op.clock(), op.entropy()),
+            name: resolved.name.clone(),
+            project: resolved.project.id,
+            place: resolved.place.id,
+            template: resolved.template.id,
+            version: resolved.version.id,
+            kind: resolved.template.kind,
+            target: target.map(|target| target.id),
+            owner: caller.person().ok_or(Error::WrongStatus("only a person can ask for a new environment"))?,
+            inputs: resolved.inputs.clone(),
+            secret_inputs: resolved.secret_inputs.clone(),
+            lifetime: resolved.lifetime.unwrap_or(resolved.place.default_lifetime),
+        };
+        environments::create(tx, op, &self.sealer, &new).await?;
+        projects::reserve(tx, resolved.place.id, new.id).await?;
+        Ok(new.id)
+    }
+}
+
+/// What belongs to one submit.
+struct Stored<'a> {
+    id: RequestId,
+    decision_id: DecisionId,
+    key: Option<&'a str>,
+    body: Digest,
+}
+
+fn draft_digest(draft: &Draft) -> Digest {
+    Digest::of_json(&serde_json::to_value(draft).unwrap_or(Value::Null))
+}
+
+fn deny_for_quota(decision: &mut Decision, resolved: &Resolved, full: &QuotaUse) {
+    let reason = format!(
+        "The quota of {} {} in {} of {} is used up: {} exist and {} are being made or wait for approval.",
+        full.maximum, full.dimension, resolved.place.slug, resolved.project.slug, full.used, full.reserved
+    );
+    decision.outcome = Outcome::Denied;
+    decision.requirements.clear();
+    decision.sentence = reason.clone();
+    decision.would_be_allowed =
+        vec!["The same after one of them is deleted, or after an admin raises the quota".to_owned()];
+    decision.rules = vec![Rule { id: QUOTA_RULE.to_owned(), effect: Effect::Forbid, reason }];
+}
+
+fn submitted_entry(
+    resolved: &Resolved,
+    decision: &Decision,
+    stored: &Stored<'_>,
+    environment: Option<EnvironmentId>,
+) -> Entry {
+    let label = format!("{} {}", resolved.operation.title(), resolved.name);
+    let rules: Vec<&str> = decision.rules.iter().map(|rule| rule.id.as_str()).collect();
+    let mut entry = Entry::new("request.submitted", Object::new("request", stored.id.0, label))
+        .project(resolved.project.id)
+        .request(stored.id)
+        .decision(stored.decision_id)
+        .outcome(if decision.outcome == Outcome::Denied { Result_::Denied } else { Result_::Succeeded })
+        .detail(json!({
+            "operation": resolved.operation,
+            "decision": decision.outcome,
+            "rules": rules,
+            "template": resolved.template.slug,
+            "version": resolved.version.version,
+            "environment_type": resolved.place.slug,
+        }));
+    entry.environment = environment;
+    if resolved.operation == Operation::Create && environment.is_none() {
+        entry.environment = None;
+    }
+    entry
+}

@@ -1,0 +1,133 @@
+//! The live verdict: what a submit of this draft would meet. No side effects.
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::PgConnection;
+
+use super::resolve::{Resolved, resolve};
+use super::{Caller, Draft, Error, Requests};
+use crate::base::id::PersonId;
+use crate::base::{FieldError, Op};
+use crate::environments::Operation;
+use crate::policy::{Decision, Outcome};
+use crate::{identity, projects};
+
+/// What a submit would meet.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// What policy says, with what would be allowed instead when it says no.
+    pub decision: Decision,
+    /// Who can approve, by name, for each requirement in the decision's order.
+    pub approvers: Vec<Vec<Approver>>,
+    /// Quotas before and after.
+    pub quotas: Vec<QuotaChange>,
+    /// How long the environment would live.
+    pub lifetime: Option<SignedDuration>,
+    /// The longest that is allowed there.
+    pub maximum_lifetime: SignedDuration,
+    /// When it would end if it were ready now.
+    pub ends_at: Option<Timestamp>,
+    /// Values that are not right yet.
+    pub errors: Vec<FieldError>,
+}
+
+/// Somebody who can approve.
+#[derive(Debug, Clone)]
+pub struct Approver {
+    /// The person.
+    pub id: PersonId,
+    /// Their name.
+    pub name: String,
+}
+
+/// A quota before and after.
+#[derive(Debug, Clone)]
+pub struct QuotaChange {
+    /// What is counted.
+    pub dimension: String,
+    /// Taken now.
+    pub before: i64,
+    /// Taken afterwards.
+    pub after: i64,
+    /// The limit.
+    pub limit: i64,
+}
+
+impl QuotaChange {
+    /// Whether it is within the limit.
+    pub fn fits(&self) -> bool {
+        self.after <= self.limit || self.after <= self.before
+    }
+}
+
+impl Verdict {
+    /// Whether a submit would be taken: perhaps after an approval, but not refused.
+    pub fn can_submit(&self) -> bool {
+        self.decision.outcome != Outcome::Denied && self.quotas.iter().all(QuotaChange::fits) && self.errors.is_empty()
+    }
+}
+
+impl Requests {
+    /// What a submit of `draft` by `caller` would meet.
+    pub async fn verdict(&self, op: &Op, caller: Caller<'_>, draft: &Draft) -> Result<Verdict, Error> {
+        let mut connection = self.db.acquire().await?;
+        let resolved = resolve(&mut connection, &self.sealer, draft).await?;
+        self.verdict_on(&mut connection, op, caller, resolved).await
+    }
+
+    /// The same for a draft that was resolved already.
+    pub async fn verdict_on(
+        &self,
+        connection: &mut PgConnection,
+        op: &Op,
+        caller: Caller<'_>,
+        resolved: Resolved,
+    ) -> Result<Verdict, Error> {
+        let decision = self.decide(connection, op, caller, &resolved).await?;
+        let mut approvers = Vec::new();
+        for requirement in &decision.requirements {
+            let people = identity::people_with_role(connection, resolved.project.id, requirement.role).await?;
+            let others = people.into_iter().filter(|person| Some(person.id) != caller.person());
+            approvers.push(others.map(|person| Approver { id: person.id, name: person.display_name }).collect());
+        }
+        let mut quotas = Vec::new();
+        for (quota, amount) in projects::preview(connection, resolved.place.id).await? {
+            let amount = if resolved.operation == Operation::Create { amount } else { 0 };
+            let before = quota.used + quota.reserved;
+            quotas.push(QuotaChange {
+                dimension: quota.dimension,
+                before,
+                after: before + amount,
+                limit: quota.maximum,
+            });
+        }
+        let ends_at = match (&resolved.environment, resolved.lifetime) {
+            (_, Some(lifetime)) => op.now().saturating_add(lifetime).ok(),
+            (Some(environment), None) if resolved.operation == Operation::Update => environment.expires_at,
+            _ => None,
+        };
+        Ok(Verdict {
+            decision,
+            approvers,
+            quotas,
+            lifetime: resolved.lifetime,
+            maximum_lifetime: resolved.place.maximum_lifetime,
+            ends_at,
+            errors: resolved.errors,
+        })
+    }
+
+    /// The one place where policy is asked about a draft: verdict and submit both come here.
+    pub(super) async fn decide(
+        &self,
+        connection: &mut PgConnection,
+        op: &Op,
+        caller: Caller<'_>,
+        resolved: &Resolved,
+    ) -> Result<Decision, Error> {
+        let question = resolved.question(caller, op.origin.channel);
+        let types = projects::environment_types(connection, resolved.project.id).await?;
+        let alternatives: Vec<String> =
+            types.into_iter().filter(|place| place.enabled).map(|place| place.slug).collect();
+        Ok(self.policy.explain(&question, &alternatives))
+    }
+}
