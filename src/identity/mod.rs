@@ -16,7 +16,9 @@ mod access;
 mod cookie;
 mod demo;
 mod error;
+mod local;
 mod model;
+mod password;
 mod people;
 mod principal;
 mod return_to;
@@ -24,13 +26,16 @@ mod role;
 mod scope;
 mod secret;
 mod session;
+mod setup;
 mod store;
+mod throttle;
 mod token;
 
 pub use access::{load_access, people_with_role};
 pub use cookie::Cookie;
 pub use demo::{DEMO_LOGINS, DemoPeople, demo_sign_in, ensure_demo};
 pub use error::{IdentityError, Result};
+pub use local::{change_password, create_local_account, set_password, sign_in_local};
 pub use model::{
     Access, ApiToken, Authenticated, Browser, Credential, Holder, NewPerson, Person, Session, Settings, SignInMethod,
     SignedIn, Source, Team,
@@ -43,6 +48,7 @@ pub use return_to::local_path;
 pub use role::Role;
 pub use scope::{Scope, TokenScopes};
 pub use session::{authenticate_session, end_session, list_sessions, purge_expired, sign_out};
+pub use setup::{SetupForm, begin_setup, complete_setup, setup_needed};
 pub use token::{
     SecretToken, TOKEN_PATTERN, authenticate_token, list_tokens, looks_like_token, mint_token, revoke_token,
 };

@@ -35,10 +35,9 @@ pub(super) fn check_login(login: &str) -> Result<()> {
     Ok(())
 }
 
-fn check(new: &NewPerson) -> Result<()> {
-    check_login(&new.login)?;
-    let name = new.display_name.trim();
-    if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+/// Whether a name to show is one.
+pub(super) fn check_name(name: &str) -> Result<()> {
+    if name.trim().is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
         return Err(IdentityError::invalid("/display_name", "give a name of 1 to 200 characters"));
     }
     Ok(())
@@ -51,7 +50,8 @@ pub async fn create_person(tx: &mut Tx, op: &Op, new: &NewPerson) -> Result<Pers
 
 /// Makes a person, or gives `None` when the login is taken.
 pub(super) async fn try_create(tx: &mut Tx, op: &Op, new: &NewPerson) -> Result<Option<Person>> {
-    check(new)?;
+    check_login(&new.login)?;
+    check_name(&new.display_name)?;
     let Some(person) = store::insert(tx, PersonId::new(op.clock(), op.entropy()), new).await? else {
         return Ok(None);
     };

@@ -43,6 +43,13 @@ impl Fixture {
         Op::new(actor, origin, self.clock.clone(), self.entropy.clone())
     }
 
+    /// Nobody, from another address.
+    pub fn from(&self, address: &str) -> Op {
+        let mut op = self.anonymous();
+        op.origin.address = Some(address.to_owned());
+        op
+    }
+
     pub fn operator(&self) -> Op {
         self.op(Actor::Operator)
     }

@@ -2,5 +2,7 @@
 
 mod access;
 mod fixture;
+mod local;
 mod sessions;
+mod setup;
 mod tokens;
