@@ -245,12 +245,12 @@ pub struct Authenticated {
 }
 
 impl Authenticated {
-    /// Whether the credential reaches as far as `scope`. A session reaches everywhere; whether the
-    /// *person* may do it is for policy to say, besides this.
-    pub fn reaches(&self, scope: Scope) -> bool {
+    /// Whether the credential reaches as far as a scope or an action. A session reaches everywhere;
+    /// whether the *person* may do it is for policy to say, besides this.
+    pub fn reaches(&self, what: impl Into<Scope>) -> bool {
         match &self.credential {
             Credential::Session(_) => true,
-            Credential::Token { scopes, .. } => scopes.allows(scope),
+            Credential::Token { scopes, .. } => scopes.allows(what),
         }
     }
 

@@ -22,7 +22,8 @@ static SLOTS: Semaphore = Semaphore::const_new(4);
 
 /// A hash that no password has, with the parameters above: verified for unknown logins, so that
 /// they take as long as known ones.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$cGFkZG9jay1ub2JvZHkhIQ$b3BlbiBzZXNhbWUgaXMgbm90IHRoZSBwYXNzd29yZCE";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$cGFkZG9jay1ub2JvZHkhIQ$b3BlbiBzZXNhbWUgaXMgbm90IHRoZSBwYXNzd29yZCE";
 
 /// Long passwords that guessers try first. Compared in lower case, without anything but letters
 /// and digits.

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 use serde::{Serialize, Serializer};
 
 use super::{IdentityError, Result};
+use crate::policy::Action;
 
 /// One thing that a token may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +34,26 @@ impl Scope {
             Self::Review => "review",
             Self::Admin => "admin",
             Self::Audit => "audit",
+        }
+    }
+}
+
+impl From<Action> for Scope {
+    /// The scope that a token needs for this action. A new action must choose one here.
+    fn from(action: Action) -> Self {
+        match action {
+            Action::ReadCatalog | Action::ReadProject | Action::ReadEnvironment | Action::ReadRequest => Self::Read,
+            Action::CreateEnvironment
+            | Action::UpdateEnvironment
+            | Action::ExtendEnvironment
+            | Action::DeleteEnvironment
+            | Action::RetryRun
+            | Action::CancelRun
+            | Action::RevealOutput
+            | Action::WithdrawRequest => Self::Request,
+            Action::ReviewRequest => Self::Review,
+            Action::ManageCatalog | Action::ReadAdmin | Action::ManageTokens => Self::Admin,
+            Action::ReadAudit => Self::Audit,
         }
     }
 }
@@ -72,9 +93,9 @@ impl TokenScopes {
         Self::new(Scope::ALL)
     }
 
-    /// Whether a token with these scopes may be used for `scope`.
-    pub fn allows(&self, scope: Scope) -> bool {
-        self.0.contains(&scope)
+    /// Whether a token with these scopes may be used for a scope, or for an action of policy.
+    pub fn allows(&self, what: impl Into<Scope>) -> bool {
+        self.0.contains(&what.into())
     }
 
     /// The scopes in order.
@@ -123,6 +144,17 @@ mod tests {
         let allowed: Vec<_> = Scope::ALL.into_iter().filter(|scope| scopes.allows(*scope)).collect();
         assert_eq!(allowed, [Scope::Read, Scope::Request, Scope::Audit]);
         assert_eq!(scopes.to_string(), "read,request,audit");
+    }
+
+    #[test]
+    fn reading_scopes_change_nothing_and_reveal_nothing() {
+        let scopes: TokenScopes = "read,audit".parse().unwrap();
+        let allowed: Vec<_> = Action::ALL.iter().copied().filter(|action| scopes.allows(*action)).collect();
+        assert_eq!(
+            allowed,
+            [Action::ReadCatalog, Action::ReadProject, Action::ReadEnvironment, Action::ReadRequest, Action::ReadAudit]
+        );
+        assert!(Action::ALL.iter().all(|action| TokenScopes::all().allows(*action)));
     }
 
     #[test]
