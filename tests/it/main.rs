@@ -13,4 +13,5 @@ mod architecture;
 mod embedded;
 mod identity;
 mod providers;
+mod runs;
 mod support;

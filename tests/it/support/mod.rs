@@ -1,5 +1,6 @@
 //! What tests share: one Postgres for the whole binary, one database per test, the real program.
 
+pub mod app;
 pub mod database;
 pub mod program;
 pub mod server;

@@ -1,0 +1,3 @@
+//! Runs from the request to the resource and back, with real providers.
+
+mod journey;
