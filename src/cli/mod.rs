@@ -31,7 +31,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Run everything on this machine: pages, API, worker, and a private Postgres unless DATABASE_URL is set
+    /// Run everything on this machine: pages, API, worker, and a private Postgres unless `DATABASE_URL` is set
     Up(Box<UpArgs>),
     /// Bring the database's schema up to this version
     Migrate(StoreArgs),

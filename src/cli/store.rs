@@ -1,4 +1,4 @@
-//! Opening the database for a verb: the one that DATABASE_URL names, or the embedded one.
+//! Opening the database for a verb: the one that `DATABASE_URL` names, or the embedded one.
 
 use anyhow::Context as _;
 use secrecy::ExposeSecret as _;

@@ -1,4 +1,4 @@
-//! `paddock up`: everything on this machine, on a private Postgres unless DATABASE_URL is set.
+//! `paddock up`: everything on this machine, on a private Postgres unless `DATABASE_URL` is set.
 
 use super::signals::StopSignals;
 use super::store::{Hold, Store};

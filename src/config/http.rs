@@ -14,7 +14,7 @@ pub(super) struct HttpArgs {
     /// Address to listen on; a loopback address is reachable from this machine only
     #[arg(long, env = "PADDOCK_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8400")]
     listen: SocketAddr,
-    /// The address that people type, for links, cookies and sign-in [default: http://ADDRESS]
+    /// The address that people type, for links, cookies and sign-in [default: the address listened on]
     #[arg(long, env = "PADDOCK_PUBLIC_URL", value_name = "URL")]
     public_url: Option<Url>,
     /// A sign-in ends after this long without a visit

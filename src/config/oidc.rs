@@ -13,6 +13,7 @@ const ROLES: [&str; 4] = ["developer", "lead", "admin", "auditor"];
 const MAPPING_FLAG: &str = "--oidc-groups-file (PADDOCK_OIDC_GROUPS_FILE)";
 
 #[derive(Debug, Clone, Args)]
+#[allow(clippy::struct_field_names, reason = "they are the names of the flags")]
 #[command(next_help_heading = "Sign-in by OpenID Connect")]
 pub(super) struct OidcArgs {
     /// The provider's issuer, exactly as it names itself; the redirect address is PUBLIC-URL/auth/callback
@@ -24,7 +25,7 @@ pub(super) struct OidcArgs {
     // An environment variable only: a flag's value would stand in the list of processes.
     #[arg(long, env = "PADDOCK_OIDC_CLIENT_SECRET", hide_env_values = true, hide = true)]
     oidc_client_secret: Option<String>,
-    /// A file with our client secret (or the variable PADDOCK_OIDC_CLIENT_SECRET)
+    /// A file with our client secret (or the variable `PADDOCK_OIDC_CLIENT_SECRET`)
     #[arg(long, env = "PADDOCK_OIDC_CLIENT_SECRET_FILE", value_name = "FILE")]
     oidc_client_secret_file: Option<PathBuf>,
     /// What the sign-in button calls the provider

@@ -26,9 +26,9 @@ pub const VERB: &str = "postgres-keeper";
 const LOCK_PATIENCE: Duration = Duration::from_secs(90);
 /// A server that dies this often within the window is not started again.
 const DEATHS: usize = 5;
-const WINDOW: Duration = Duration::from_secs(600);
+const WINDOW: Duration = Duration::from_mins(10);
 /// How long a fast, then an immediate stop may take; then the server is killed.
-const STOP: [(Signal, Duration); 2] = [(Signal::INT, Duration::from_secs(60)), (Signal::QUIT, Duration::from_secs(10))];
+const STOP: [(Signal, Duration); 2] = [(Signal::INT, Duration::from_mins(1)), (Signal::QUIT, Duration::from_secs(10))];
 
 /// What the keeper is told.
 #[derive(Debug, Serialize, Deserialize)]

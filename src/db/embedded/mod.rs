@@ -127,7 +127,7 @@ impl Embedded {
 
     /// Another Paddock holds the lock: it may be starting, so its server is waited for.
     async fn attach(layout: Layout) -> Result<Self> {
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+        let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
         loop {
             if let Some(port) = layout.read_port() {
                 let embedded = Self { layout: layout.clone(), port, running: None };

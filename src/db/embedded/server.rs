@@ -16,7 +16,7 @@ use super::keeper::Order;
 use super::layout::{cluster, port_file, read_port};
 use super::{NAME, Reporter, Step};
 
-const READY_PATIENCE: Duration = Duration::from_secs(120);
+const READY_PATIENCE: Duration = Duration::from_mins(2);
 /// The log of the server is begun anew at a start when it is longer than this.
 const LONGEST_LOG: u64 = 10 * 1024 * 1024;
 
@@ -138,7 +138,7 @@ fn check_private(folder: &Path) -> Result<(), String> {
     let metadata =
         folder.symlink_metadata().map_err(|error| format!("cannot look at {}: {error}", folder.display()))?;
     let ours = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
-    if ours && metadata.mode() & 0o077 == 0 {
+    if ours && metadata.mode() & 0o777 == 0o700 {
         return Ok(());
     }
     Err(format!("the folder {} does not belong to us alone", folder.display()))
