@@ -10,6 +10,7 @@
 )]
 
 mod architecture;
+mod catalog;
 mod embedded;
 mod identity;
 mod providers;

@@ -1,0 +1,188 @@
+//! Templates, without their content.
+
+use sqlx::PgConnection;
+
+use crate::base::id::{CatalogSourceId, TemplateId, TemplateVersionId};
+use crate::catalog::loader::Loaded;
+use crate::catalog::model::{Kind, Template, TemplateSummary};
+use crate::db::Result;
+
+struct TemplateRow {
+    id: TemplateId,
+    source_id: CatalogSourceId,
+    source_slug: String,
+    path: String,
+    slug: String,
+    name: String,
+    summary: String,
+    provider: String,
+    kind: Kind,
+    icon: String,
+    tags: Vec<String>,
+    created_at: jiff_sqlx::Timestamp,
+}
+
+impl From<TemplateRow> for Template {
+    fn from(row: TemplateRow) -> Self {
+        Self {
+            id: row.id,
+            source_id: row.source_id,
+            source_slug: row.source_slug,
+            path: row.path,
+            slug: row.slug,
+            name: row.name,
+            summary: row.summary,
+            provider: row.provider,
+            kind: row.kind,
+            icon: row.icon,
+            tags: row.tags,
+            created_at: row.created_at.to_jiff(),
+        }
+    }
+}
+
+pub(in crate::catalog) async fn find_template(connection: &mut PgConnection, slug: &str) -> Result<Option<Template>> {
+    let row = sqlx::query_as!(
+        TemplateRow,
+        r#"SELECT t.id AS "id: _", t.source_id AS "source_id: _", s.slug AS source_slug, t.path, t.slug, t.name,
+               t.summary, t.provider, t.kind AS "kind: _", t.icon, t.tags, t.created_at
+           FROM template t JOIN catalog_source s ON s.id = t.source_id
+           WHERE t.slug = $1"#,
+        slug
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(Into::into))
+}
+
+pub(in crate::catalog) async fn get_template(
+    connection: &mut PgConnection,
+    id: TemplateId,
+) -> Result<Option<Template>> {
+    let row = sqlx::query_as!(
+        TemplateRow,
+        r#"SELECT t.id AS "id: _", t.source_id AS "source_id: _", s.slug AS source_slug, t.path, t.slug, t.name,
+               t.summary, t.provider, t.kind AS "kind: _", t.icon, t.tags, t.created_at
+           FROM template t JOIN catalog_source s ON s.id = t.source_id
+           WHERE t.id = $1"#,
+        id.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(Into::into))
+}
+
+/// Templates with a published version whose name, slug, summary or tags match the `tsquery`.
+pub(in crate::catalog) async fn list(
+    connection: &mut PgConnection,
+    query: Option<&str>,
+    limit: i64,
+) -> Result<Vec<TemplateSummary>> {
+    let rows = sqlx::query!(
+        r#"SELECT t.id AS "id: TemplateId", t.source_id AS "source_id: CatalogSourceId", s.slug AS source_slug, t.path,
+               t.slug, t.name, t.summary, t.provider, t.kind AS "kind: Kind", t.icon, t.tags, t.created_at,
+               v.id AS "version_id: TemplateVersionId", v.version, v.number
+           FROM template t
+           JOIN catalog_source s ON s.id = t.source_id
+           JOIN template_version v ON v.template_id = t.id AND v.state = 'published'
+           WHERE $1::text IS NULL
+              OR (t.search || array_to_tsvector(array_remove(t.tags, ''))) @@ to_tsquery('simple', $1)
+           ORDER BY lower(t.name), t.id
+           LIMIT $2"#,
+        query,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| TemplateSummary {
+            template: Template {
+                id: row.id,
+                source_id: row.source_id,
+                source_slug: row.source_slug,
+                path: row.path,
+                slug: row.slug,
+                name: row.name,
+                summary: row.summary,
+                provider: row.provider,
+                kind: row.kind,
+                icon: row.icon,
+                tags: row.tags,
+                created_at: row.created_at.to_jiff(),
+            },
+            version_id: row.version_id,
+            version: row.version,
+            number: row.number,
+        })
+        .collect())
+}
+
+/// What a sync compares with: every template, whichever source it is from.
+pub(in crate::catalog) struct Known {
+    pub(in crate::catalog) id: TemplateId,
+    pub(in crate::catalog) source: CatalogSourceId,
+    pub(in crate::catalog) source_slug: String,
+    pub(in crate::catalog) path: String,
+    pub(in crate::catalog) slug: String,
+}
+
+pub(in crate::catalog) async fn known_templates(connection: &mut PgConnection) -> Result<Vec<Known>> {
+    Ok(sqlx::query_as!(
+        Known,
+        r#"SELECT t.id AS "id: _", t.source_id AS "source: _", s.slug AS source_slug, t.path, t.slug
+           FROM template t JOIN catalog_source s ON s.id = t.source_id ORDER BY t.path"#
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
+pub(in crate::catalog) async fn insert_template(
+    connection: &mut PgConnection,
+    id: TemplateId,
+    source: CatalogSourceId,
+    loaded: &Loaded,
+) -> Result<()> {
+    let manifest = &loaded.manifest;
+    sqlx::query!(
+        "INSERT INTO template (id, source_id, path, slug, name, summary, provider, kind, icon, tags)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        id.0,
+        source.0,
+        loaded.path,
+        loaded.slug,
+        manifest.name,
+        manifest.summary,
+        manifest.provider,
+        manifest.kind as Kind,
+        manifest.icon,
+        &manifest.tags
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(in crate::catalog) async fn update_template(
+    connection: &mut PgConnection,
+    id: TemplateId,
+    loaded: &Loaded,
+) -> Result<()> {
+    let manifest = &loaded.manifest;
+    sqlx::query!(
+        "UPDATE template SET path = $2, slug = $3, name = $4, summary = $5, provider = $6, kind = $7, icon = $8, tags = $9
+         WHERE id = $1",
+        id.0,
+        loaded.path,
+        loaded.slug,
+        manifest.name,
+        manifest.summary,
+        manifest.provider,
+        manifest.kind as Kind,
+        manifest.icon,
+        &manifest.tags
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,231 @@
+//! Versions and their files. Triggers refuse to change the content of a stored one.
+
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::base::Digest;
+use crate::base::id::{TemplateId, TemplateVersionId};
+use crate::catalog::loader::Loaded;
+use crate::catalog::model::{Format, OutputSpec, TemplateVersion, VersionState, VersionSummary};
+use crate::db::{Error, Result};
+use crate::providers::TemplateFile;
+
+fn digest(bytes: Vec<u8>) -> Result<Digest> {
+    bytes.try_into().map(Digest).map_err(|_| Error::Corrupt("digest"))
+}
+
+struct VersionRow {
+    id: TemplateVersionId,
+    template_id: TemplateId,
+    version: String,
+    number: i32,
+    state: VersionState,
+    digest: Vec<u8>,
+    source_commit: Option<String>,
+    format: Format,
+    manifest: Value,
+    inputs_schema: Value,
+    outputs: Value,
+    provider: String,
+    provider_config: Value,
+    readme: String,
+    created_at: jiff_sqlx::Timestamp,
+}
+
+impl TryFrom<VersionRow> for TemplateVersion {
+    type Error = Error;
+
+    fn try_from(row: VersionRow) -> Result<Self> {
+        Ok(Self {
+            id: row.id,
+            template_id: row.template_id,
+            version: row.version,
+            number: row.number,
+            state: row.state,
+            digest: digest(row.digest)?,
+            source_commit: row.source_commit,
+            format: row.format,
+            manifest: row.manifest,
+            inputs_schema: row.inputs_schema,
+            outputs: serde_json::from_value::<Vec<OutputSpec>>(row.outputs)
+                .map_err(|_| Error::Corrupt("list of outputs"))?,
+            provider: row.provider,
+            provider_config: row.provider_config,
+            readme: row.readme,
+            created_at: row.created_at.to_jiff(),
+        })
+    }
+}
+
+/// A version by id, or a template's by number, or a template's current one: the published one,
+/// else the newest.
+pub(in crate::catalog) async fn find_version(
+    connection: &mut PgConnection,
+    which: Which,
+) -> Result<Option<TemplateVersion>> {
+    let (id, template, number): (Option<Uuid>, Option<Uuid>, Option<i32>) = match which {
+        Which::Id(id) => (Some(id.0), None, None),
+        Which::Number(template, number) => (None, Some(template.0), Some(number)),
+        Which::Current(template) => (None, Some(template.0), None),
+    };
+    let row = sqlx::query_as!(
+        VersionRow,
+        r#"SELECT id AS "id: _", template_id AS "template_id: _", version, number, state AS "state: _", digest,
+               source_commit, format AS "format: _", manifest, inputs_schema, outputs, provider, provider_config, readme,
+               created_at
+           FROM template_version
+           WHERE ($1::uuid IS NULL OR id = $1) AND ($2::uuid IS NULL OR template_id = $2)
+             AND ($3::integer IS NULL OR number = $3)
+           ORDER BY state = 'published' DESC, number DESC
+           LIMIT 1"#,
+        id,
+        template,
+        number
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// Which version to read.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::catalog) enum Which {
+    Id(TemplateVersionId),
+    Number(TemplateId, i32),
+    Current(TemplateId),
+}
+
+pub(in crate::catalog) async fn list_versions(
+    connection: &mut PgConnection,
+    template: TemplateId,
+) -> Result<Vec<VersionSummary>> {
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id: TemplateVersionId", version, number, state AS "state: VersionState", digest, source_commit,
+               created_at
+           FROM template_version WHERE template_id = $1 ORDER BY number DESC LIMIT 200"#,
+        template.0
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(VersionSummary {
+                id: row.id,
+                version: row.version,
+                number: row.number,
+                state: row.state,
+                digest: digest(row.digest)?,
+                source_commit: row.source_commit,
+                created_at: row.created_at.to_jiff(),
+            })
+        })
+        .collect()
+}
+
+/// A template's version with this digest, and its published one.
+pub(in crate::catalog) async fn versions_for_sync(
+    connection: &mut PgConnection,
+    template: TemplateId,
+    digest: Digest,
+) -> Result<(Option<(TemplateVersionId, VersionState)>, i32)> {
+    let same = sqlx::query!(
+        r#"SELECT id AS "id: TemplateVersionId", state AS "state: VersionState"
+           FROM template_version WHERE template_id = $1 AND digest = $2"#,
+        template.0,
+        digest.0.as_slice()
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    let last = sqlx::query_scalar!(
+        r#"SELECT coalesce(max(number), 0) AS "number!" FROM template_version WHERE template_id = $1"#,
+        template.0
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok((same.map(|row| (row.id, row.state)), last))
+}
+
+pub(in crate::catalog) async fn insert_version(
+    connection: &mut PgConnection,
+    id: TemplateVersionId,
+    template: TemplateId,
+    number: i32,
+    commit: Option<&str>,
+    loaded: &Loaded,
+) -> Result<()> {
+    let manifest = &loaded.manifest;
+    let outputs = serde_json::to_value(&manifest.outputs).map_err(|_| Error::Corrupt("list of outputs"))?;
+    let version = if manifest.version.is_empty() { number.to_string() } else { manifest.version.clone() };
+    sqlx::query!(
+        "INSERT INTO template_version (id, template_id, version, number, state, digest, source_commit, format, manifest,
+             inputs_schema, outputs, provider, provider_config, readme)
+         VALUES ($1, $2, $3, $4, 'published', $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        id.0,
+        template.0,
+        version,
+        number,
+        loaded.digest.0.as_slice(),
+        commit,
+        manifest.format as Format,
+        manifest.raw,
+        manifest.inputs,
+        outputs,
+        manifest.provider,
+        manifest.config,
+        loaded.readme
+    )
+    .execute(&mut *connection)
+    .await?;
+    let paths: Vec<String> = loaded.files.iter().map(|file| file.path.clone()).collect();
+    let executable: Vec<bool> = loaded.files.iter().map(|file| file.executable).collect();
+    let contents: Vec<Vec<u8>> = loaded.files.iter().map(|file| file.content.clone()).collect();
+    sqlx::query!(
+        "INSERT INTO template_file (version_id, path, executable, content)
+         SELECT $1, * FROM unnest($2::text[], $3::boolean[], $4::bytea[])",
+        id.0,
+        &paths,
+        &executable,
+        &contents
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Moves the published version of a template to `to`, unless it is `except`; its id if one moved.
+pub(in crate::catalog) async fn replace_published(
+    connection: &mut PgConnection,
+    template: TemplateId,
+    except: Option<TemplateVersionId>,
+    to: VersionState,
+) -> Result<Option<TemplateVersionId>> {
+    Ok(sqlx::query_scalar!(
+        r#"UPDATE template_version SET state = $3
+           WHERE template_id = $1 AND state = 'published' AND ($2::uuid IS NULL OR id <> $2)
+           RETURNING id AS "id: TemplateVersionId""#,
+        template.0,
+        except.map(|id| id.0),
+        to as VersionState
+    )
+    .fetch_optional(connection)
+    .await?)
+}
+
+pub(in crate::catalog) async fn publish(connection: &mut PgConnection, id: TemplateVersionId) -> Result<()> {
+    sqlx::query!("UPDATE template_version SET state = 'published' WHERE id = $1", id.0).execute(connection).await?;
+    Ok(())
+}
+
+pub(in crate::catalog) async fn files(
+    connection: &mut PgConnection,
+    version: TemplateVersionId,
+) -> Result<Vec<TemplateFile>> {
+    Ok(sqlx::query_as!(
+        TemplateFile,
+        "SELECT path, executable, content FROM template_file WHERE version_id = $1 ORDER BY path",
+        version.0
+    )
+    .fetch_all(connection)
+    .await?)
+}

@@ -1,0 +1,4 @@
+//! The catalog against Postgres and real folders.
+
+mod fixture;
+mod sync;
