@@ -1,4 +1,10 @@
 //! The pages: addresses, view structs, templates, assets. Works without JavaScript; htmx only adds.
+//!
+//! A page is a view struct (`<area>/view.rs`) of finished display values with a template
+//! (`templates/<area>/<page>.html`) and a [`shell::Shell`] around it. To add one: an address in
+//! [`urls`], the struct, the template (`{% extends "layout/base.html" %}`, block `content`; `gate`
+//! before sign-in), a handler that fills it, and its sample in `tests/it/pages/`. Styles are in
+//! `assets/css/`, icons in `assets/icons.txt`; both are built by `scripts/assets` and committed.
 
 pub mod admin;
 pub mod approvals;
@@ -8,6 +14,7 @@ pub mod catalog;
 pub mod environments;
 pub mod gate;
 pub mod home;
+pub mod preferences;
 pub mod problem;
 pub mod requests;
 pub mod runs;

@@ -13,6 +13,7 @@ mod architecture;
 mod catalog;
 mod embedded;
 mod identity;
+mod pages;
 mod providers;
 mod runs;
 mod support;
