@@ -1,6 +1,6 @@
 //! All SQL of the audit log.
 
-use jiff_sqlx::ToSqlx as _;
+use jiff_sqlx::ToSqlx;
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -169,8 +169,8 @@ pub(super) async fn list(
         filter.object,
         filter.outcome as Option<Outcome>,
         filter.operation.map(|id| id.0),
-        filter.from.map(|at| at.to_sqlx()) as Option<jiff_sqlx::Timestamp>,
-        filter.to.map(|at| at.to_sqlx()) as Option<jiff_sqlx::Timestamp>,
+        filter.from.map(ToSqlx::to_sqlx) as Option<jiff_sqlx::Timestamp>,
+        filter.to.map(ToSqlx::to_sqlx) as Option<jiff_sqlx::Timestamp>,
         projects.as_deref(),
         after.map(|cursor| cursor.at.to_sqlx()) as Option<jiff_sqlx::Timestamp>,
         after.map(|cursor| cursor.id),

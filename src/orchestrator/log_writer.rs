@@ -69,7 +69,11 @@ impl LogWriter {
         }
         let full = waiting.len() >= BATCH;
         drop(waiting);
-        if full { self.flush().await } else { Ok(self.filled.notify_one()) }
+        if full {
+            return self.flush().await;
+        }
+        self.filled.notify_one();
+        Ok(())
     }
 
     async fn clean(&self, text: &str) -> String {

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::resolve::{Resolved, resolve};
 use super::store::{requests, reviews};
 use super::{Caller, Draft, Error, RequestStatus, Requests, Submitted, carry_out};
-use crate::audit::{self, Entry, Object, Outcome as Result_};
+use crate::audit::{self, Entry, Object, Outcome as Ended};
 use crate::base::id::{DecisionId, EnvironmentId, RequestId, RequirementId};
 use crate::base::{Digest, FieldError, Op};
 use crate::db::Tx;
-use crate::environments::{self, NewEnvironment, Operation};
+use crate::environments::{self, NewEnvironment};
 use crate::orchestrator::Event;
 use crate::policy::{self, Decision, Effect, Outcome, Rule};
 use crate::projects::{self, QuotaUse};
@@ -55,10 +55,10 @@ impl Requests {
         full: Option<QuotaUse>,
     ) -> Result<Submitted, Error> {
         let mut tx = self.db.begin().await?;
-        if let (Some(key), Some(person)) = (key, caller.person()) {
-            if let Some((id, before)) = requests::with_key(&mut tx, person, key).await? {
-                return if before == body { Ok(Submitted { id, new: false }) } else { Err(Error::KeyReused) };
-            }
+        if let (Some(key), Some(person)) = (key, caller.person())
+            && let Some((id, before)) = requests::with_key(&mut tx, person, key).await?
+        {
+            return if before == body { Ok(Submitted { id, new: false }) } else { Err(Error::KeyReused) };
         }
         let resolved = resolve(&mut tx, &self.sealer, draft).await?;
         if !resolved.errors.is_empty() {
@@ -193,7 +193,7 @@ fn submitted_entry(
         .project(resolved.project.id)
         .request(stored.id)
         .decision(stored.decision_id)
-        .outcome(if decision.outcome == Outcome::Denied { Result_::Denied } else { Result_::Succeeded })
+        .outcome(if decision.outcome == Outcome::Denied { Ended::Denied } else { Ended::Succeeded })
         .detail(json!({
             "operation": resolved.operation,
             "decision": decision.outcome,
@@ -203,8 +203,5 @@ fn submitted_entry(
             "environment_type": resolved.place.slug,
         }));
     entry.environment = environment;
-    if resolved.operation == Operation::Create && environment.is_none() {
-        entry.environment = None;
-    }
     entry
 }

@@ -1,7 +1,7 @@
 //! Reading environments.
 
 use jiff::{SignedDuration, Timestamp};
-use jiff_sqlx::ToSqlx as _;
+use jiff_sqlx::ToSqlx;
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -162,7 +162,7 @@ pub async fn list(
         filter.template.map(|id| id.0),
         filter.environment_type,
         filter.query,
-        filter.expires_before.map(|at| at.to_sqlx()) as Option<jiff_sqlx::Timestamp>,
+        filter.expires_before.map(ToSqlx::to_sqlx) as Option<jiff_sqlx::Timestamp>,
         after.map(|cursor| cursor.at.to_sqlx()) as Option<jiff_sqlx::Timestamp>,
         after.map(|cursor| cursor.id),
         limit.clamp(1, MAX_PAGE) + 1,
