@@ -8,14 +8,18 @@
 //! state, and return [`ProviderError::Canceled`].
 
 mod error;
+pub mod guard;
 mod model;
 mod postgres;
+mod process;
 mod registry;
+mod workspace;
 
 use async_trait::async_trait;
 pub use error::ProviderError;
 pub use model::{Job, Output, Plan, PlanAction, PlanChange, Resource, Stream, Target, TemplateFile};
 pub use postgres::PostgresProvider;
+pub use process::Settings;
 pub use registry::Registry;
 
 /// What a provider may ask of the worker that runs it.

@@ -1,0 +1,284 @@
+//! The worker's side of [`super::guard`]: runs a program under the guard, line by line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::guard::{self, Stop};
+use super::{ProviderError, Stream};
+
+/// How often [`Watcher::tick`] is called.
+const TICK: Duration = Duration::from_millis(200);
+/// How much of one log line is kept, in bytes.
+const LONGEST_LINE: usize = 8 * 1024;
+
+/// What the providers that run programs need to know about this machine; from the configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Folder for workspaces; private to the worker's user.
+    pub work_root: PathBuf,
+    /// The `paddock` executable, which is also the guard.
+    pub guard: PathBuf,
+    /// The `PATH` that programs see.
+    pub path: OsString,
+    /// The Terraform or OpenTofu executable; looked for on `path` without it.
+    pub terraform: Option<PathBuf>,
+    /// More lines for Terraform's own CLI configuration, for example a provider mirror.
+    pub terraform_config: Option<String>,
+    /// How long a program may take to stop when asked to.
+    pub grace: Duration,
+    /// How long a program may run.
+    pub limit: Duration,
+}
+
+impl Settings {
+    /// The usual times: 10 s grace, one hour limit.
+    pub fn new(work_root: PathBuf, guard: PathBuf, path: OsString) -> Self {
+        Self {
+            work_root,
+            guard,
+            path,
+            terraform: None,
+            terraform_config: None,
+            grace: Duration::from_secs(10),
+            limit: Duration::from_hours(1),
+        }
+    }
+
+    /// The first of `names` that is on the path.
+    pub fn find_program(&self, names: &[&str]) -> Option<PathBuf> {
+        let folders: Vec<PathBuf> = std::env::split_paths(&self.path).collect();
+        names.iter().find_map(|name| folders.iter().map(|folder| folder.join(name)).find(|path| is_executable(path)))
+    }
+}
+
+/// Whether `path` is a file that somebody may execute.
+pub fn is_executable(path: &std::path::Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+}
+
+/// A program to run.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// The executable.
+    pub path: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Its working directory.
+    pub folder: PathBuf,
+    /// Its whole environment.
+    pub environment: Vec<(OsString, OsString)>,
+    /// The file whose lock is held while it runs.
+    pub lock: PathBuf,
+    /// How it is asked to stop.
+    pub stop: Stop,
+}
+
+/// Hears what a program prints.
+#[async_trait]
+pub trait Watcher: Send {
+    /// One line, without its end, in full length.
+    async fn line(&mut self, stream: Stream, line: &str) -> Result<(), ProviderError>;
+
+    /// Called a few times a second, and once after the end.
+    async fn tick(&mut self) -> Result<(), ProviderError> {
+        Ok(())
+    }
+}
+
+/// Runs `program` to its end and returns its exit code. When the run is canceled, or the watcher
+/// fails, the program is stopped first. A dropped call stops it too, behind its back.
+pub async fn run(
+    settings: &Settings,
+    program: &Program,
+    cancel: &CancellationToken,
+    watcher: &mut dyn Watcher,
+) -> Result<i32, ProviderError> {
+    if cancel.is_cancelled() {
+        return Err(ProviderError::Canceled);
+    }
+    let mut child = spawn(settings, program)?;
+    // Closing it is the order to stop.
+    let mut control = child.stdin.take();
+    let mut out = child.stdout.take().map(Lines::new);
+    let mut err = child.stderr.take().map(Lines::new);
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let deadline = Instant::now() + settings.limit;
+    let mut problem: Option<ProviderError> = None;
+    while out.is_some() || err.is_some() {
+        let heard = tokio::select! {
+            line = next(&mut out) => heard(watcher, Stream::Stdout, line, &mut out).await,
+            line = next(&mut err) => heard(watcher, Stream::Stderr, line, &mut err).await,
+            _ = ticks.tick() => if problem.is_none() { watcher.tick().await } else { Ok(()) },
+            () = cancel.cancelled(), if problem.is_none() => Err(ProviderError::Canceled),
+            () = sleep_until(deadline), if problem.is_none() => Err(ProviderError::failed(format!(
+                "did not end within {} minutes and was stopped", settings.limit.as_secs() / 60
+            ))),
+        };
+        if let Err(error) = heard {
+            drop(control.take());
+            problem.get_or_insert(error);
+        }
+    }
+    let status = child.wait().await.map_err(ProviderError::internal)?;
+    match &problem {
+        // The last words: what was written while the program stopped.
+        None | Some(ProviderError::Canceled | ProviderError::Failed { .. }) => watcher.tick().await?,
+        Some(_) => {}
+    }
+    match (problem, status.code()) {
+        (None | Some(ProviderError::Canceled), Some(0)) => Ok(0),
+        (Some(error), _) => Err(error),
+        (None, Some(code)) if code == i32::from(guard::BUSY) => {
+            Err(ProviderError::retryable("an earlier attempt's program has not stopped yet"))
+        }
+        (None, Some(code)) => Ok(code),
+        (None, None) => Err(ProviderError::retryable("the program was killed from outside")),
+    }
+}
+
+fn spawn(settings: &Settings, program: &Program) -> Result<Child, ProviderError> {
+    Command::new(&settings.guard)
+        .arg(guard::VERB)
+        .arg("--lock")
+        .arg(&program.lock)
+        .args(["--stop", program.stop.as_str(), "--grace", &settings.grace.as_secs().to_string(), "--"])
+        .arg(&program.path)
+        .args(&program.args)
+        .current_dir(&program.folder)
+        .env_clear()
+        .envs(program.environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // An interrupt from the terminal is for the worker, which then drains.
+        .process_group(0)
+        .spawn()
+        .map_err(|error| ProviderError::internal(format!("{} cannot be started: {error}", settings.guard.display())))
+}
+
+async fn next<R: AsyncRead + Unpin>(lines: &mut Option<Lines<R>>) -> Option<String> {
+    match lines {
+        Some(lines) => lines.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn heard<R>(
+    watcher: &mut dyn Watcher,
+    stream: Stream,
+    line: Option<String>,
+    from: &mut Option<Lines<R>>,
+) -> Result<(), ProviderError> {
+    match line {
+        Some(line) => watcher.line(stream, &line).await,
+        None => {
+            *from = None;
+            Ok(())
+        }
+    }
+}
+
+/// Splits a stream into lines; cancel-safe, and without trust in their length.
+struct Lines<R> {
+    from: R,
+    buffer: Vec<u8>,
+    searched: usize,
+}
+
+impl<R> Lines<R> {
+    /// More than a plan of a large stack as one line of JSON.
+    const LONGEST: usize = 32 * 1024 * 1024;
+
+    fn new(from: R) -> Self {
+        Self { from, buffer: Vec::new(), searched: 0 }
+    }
+
+    fn take(&mut self, count: usize) -> String {
+        let rest = self.buffer.split_off(count);
+        let line = std::mem::replace(&mut self.buffer, rest);
+        self.searched = 0;
+        String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned()
+    }
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    async fn next(&mut self) -> Option<String> {
+        loop {
+            let fresh = self.buffer.get(self.searched..).unwrap_or_default();
+            if let Some(end) = fresh.iter().position(|byte| *byte == b'\n') {
+                return Some(self.take(self.searched + end + 1));
+            }
+            self.searched = self.buffer.len();
+            if self.buffer.len() >= Self::LONGEST {
+                return Some(self.take(Self::LONGEST));
+            }
+            match self.from.read_buf(&mut self.buffer).await {
+                Ok(1..) => {}
+                Ok(0) | Err(_) if self.buffer.is_empty() => return None,
+                Ok(0) | Err(_) => return Some(self.take(self.buffer.len())),
+            }
+        }
+    }
+}
+
+/// A line for people: without terminal colours and other control characters, and not endless.
+pub fn plain(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut chars = line.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c == '\u{1b}' {
+            // A control sequence ends with a byte from @ to ~ (ECMA-48, 5.4).
+            if chars.next_if_eq(&'[').is_some() {
+                for c in chars.by_ref() {
+                    if ('@'..='~').contains(&c) {
+                        break;
+                    }
+                }
+            }
+        } else if c == '\t' {
+            out.push_str("    ");
+        } else if !c.is_control() {
+            out.push(c);
+        }
+    }
+    if out.len() > LONGEST_LINE {
+        let mut end = LONGEST_LINE;
+        while !out.is_char_boundary(end) {
+            end -= 1;
+        }
+        out.truncate(end);
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn streams_become_lines() {
+        let mut lines = Lines::new(&b"one\r\n\ntwo\xff\nno end"[..]);
+        let mut all = Vec::new();
+        while let Some(line) = lines.next().await {
+            all.push(line);
+        }
+        assert_eq!(all, ["one", "", "two\u{fffd}", "no end"]);
+    }
+
+    #[test]
+    fn lines_for_people_have_no_colours() {
+        assert_eq!(plain("\u{1b}[1;31mred\u{1b}[0m\tand\u{7} plain"), "red    and plain");
+        assert_eq!(plain(&"é".repeat(LONGEST_LINE)).len(), LONGEST_LINE + '…'.len_utf8());
+    }
+}

@@ -1,0 +1,217 @@
+//! A folder on this machine for one environment, used by one attempt at a time.
+//!
+//! Two locks. `owner.lock` is held by the attempt that uses the folder and falls with its process.
+//! `guard.lock` is held by the guard while a program runs (see [`super::guard`]), which may outlive
+//! the attempt for a grace. Whoever opens the folder waits for both, so files are never changed
+//! under a program that still runs.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::{Job, ProviderError, TemplateFile};
+
+/// How long to wait for an earlier attempt: its grace, and some more.
+const WAIT: Duration = Duration::from_mins(2);
+const POLL: Duration = Duration::from_millis(50);
+
+/// The folder, held.
+#[derive(Debug)]
+pub struct Workspace {
+    root: PathBuf,
+    _owner: File,
+    idle: Option<File>,
+    cancel: CancellationToken,
+}
+
+impl Workspace {
+    /// Opens the environment's folder below `work_root`, and waits until nothing uses it any more.
+    pub async fn open(work_root: &Path, job: &Job) -> Result<Self, ProviderError> {
+        let root = work_root.join(job.environment.to_string());
+        let owner = acquire(&root, "owner.lock", &job.cancel).await?;
+        let mut workspace = Self { root, _owner: owner, idle: None, cancel: job.cancel.clone() };
+        workspace.hold().await?;
+        Ok(workspace)
+    }
+
+    /// Waits until no program runs in it.
+    pub async fn hold(&mut self) -> Result<(), ProviderError> {
+        if self.idle.is_none() {
+            self.idle = Some(acquire(&self.root, "guard.lock", &self.cancel).await?);
+        }
+        Ok(())
+    }
+
+    /// Hands the guard's lock over to the program about to be started: its path.
+    pub fn release(&mut self) -> PathBuf {
+        self.idle = None;
+        self.root.join("guard.lock")
+    }
+
+    /// A path inside.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// An empty folder inside; what was in it before is gone.
+    pub fn empty_folder(&self, name: &str) -> Result<PathBuf, ProviderError> {
+        let folder = self.path(name);
+        remove(&folder)?;
+        self.folder(name)
+    }
+
+    /// A folder inside; what was in it before stays.
+    pub fn folder(&self, name: &str) -> Result<PathBuf, ProviderError> {
+        let folder = self.path(name);
+        make_folder(&folder)?;
+        Ok(folder)
+    }
+
+    /// Removes the folder and all secrets in it.
+    pub fn remove(self) -> Result<(), ProviderError> {
+        // Whoever waits for a lock in it finds out that the file is not there any more.
+        remove(&self.root)
+    }
+}
+
+/// Opens and locks `root/name`, which somebody else may be removing.
+async fn acquire(root: &Path, name: &str, cancel: &CancellationToken) -> Result<File, ProviderError> {
+    let path = root.join(name);
+    let until = Instant::now() + WAIT;
+    loop {
+        if cancel.is_cancelled() {
+            return Err(ProviderError::Canceled);
+        }
+        make_folder(root)?;
+        if let Ok(file) = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path)
+            && file.try_lock().is_ok()
+            && is_still(&file, &path)
+        {
+            return Ok(file);
+        }
+        if Instant::now() > until {
+            return Err(ProviderError::retryable(
+                "an earlier attempt still works in this environment's folder on this machine",
+            ));
+        }
+        tokio::select! {
+            () = cancel.cancelled() => return Err(ProviderError::Canceled),
+            () = sleep(POLL) => {}
+        }
+    }
+}
+
+fn is_still(file: &File, path: &Path) -> bool {
+    match (file.metadata(), path.metadata()) {
+        (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
+        _ => false,
+    }
+}
+
+/// Makes a folder that only our user can read.
+pub fn make_folder(path: &Path) -> Result<(), ProviderError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| trouble(path, &error))
+}
+
+/// Removes a file or folder; gone already is fine.
+pub fn remove(path: &Path) -> Result<(), ProviderError> {
+    let result = match path.symlink_metadata() {
+        Ok(data) if data.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(trouble(path, &error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Writes a file that only our user can read, whole or not at all.
+pub fn write_private(path: &Path, content: &[u8]) -> Result<(), ProviderError> {
+    write(path, content, false).map_err(|error| trouble(path, &error))
+}
+
+fn write(path: &Path, content: &[u8], executable: bool) -> std::io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let mode = if executable { 0o700 } else { 0o600 };
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(mode).open(&beside)?;
+    file.write_all(content)?;
+    // The mode above is for a new file only.
+    file.set_permissions(Permissions::from_mode(mode))?;
+    std::fs::rename(&beside, path)
+}
+
+/// Writes the files below `folder`. Paths were checked when the catalog was read, and are again.
+pub fn write_files<'a>(
+    folder: &Path,
+    files: impl IntoIterator<Item = &'a TemplateFile>,
+) -> Result<(), ProviderError> {
+    for file in files {
+        let relative = Path::new(&file.path);
+        let safe = !file.path.is_empty() && relative.components().all(|part| matches!(part, Component::Normal(_)));
+        if !safe {
+            return Err(ProviderError::failed(format!("the template's file “{}” leaves its folder", file.path)));
+        }
+        let path = folder.join(relative);
+        if let Some(parent) = path.parent() {
+            make_folder(parent)?;
+        }
+        write(&path, &file.content, file.executable).map_err(|error| trouble(&path, &error))?;
+    }
+    Ok(())
+}
+
+/// Reads a file; `None` when it is not there.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, ProviderError> {
+    match std::fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(trouble(path, &error)),
+    }
+}
+
+/// A full disk passes, and so may the rest: none of it is the template's fault.
+fn trouble(path: &Path, error: &std::io::Error) -> ProviderError {
+    ProviderError::retryable(format!("the worker cannot use its folder {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str) -> TemplateFile {
+        TemplateFile { path: path.to_owned(), executable: true, content: b"x".to_vec() }
+    }
+
+    #[test]
+    fn files_stay_in_their_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        write_files(folder.path(), [&file("a/b.sh"), &file("a/b.sh")]).unwrap();
+        assert_eq!(folder.path().join("a/b.sh").metadata().unwrap().mode() & 0o777, 0o700);
+        for bad in ["../x", "/etc/x", "a/../../x", ""] {
+            let error = write_files(folder.path(), [&file(bad)]).unwrap_err();
+            assert!(error.to_string().contains("leaves its folder"), "{bad}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_removed_lock_is_not_a_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("env");
+        let cancel = CancellationToken::new();
+        let first = acquire(&root, "owner.lock", &cancel).await.unwrap();
+        assert!(is_still(&first, &root.join("owner.lock")));
+        remove(&root).unwrap();
+        assert!(!is_still(&first, &root.join("owner.lock")));
+        let second = acquire(&root, "owner.lock", &cancel).await.unwrap();
+        assert!(is_still(&second, &root.join("owner.lock")));
+        cancel.cancel();
+        assert!(matches!(acquire(&root, "owner.lock", &cancel).await, Err(ProviderError::Canceled)));
+    }
+}
