@@ -17,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{LogArgs, LogFormat, ServerArgs, StoreArgs};
 use crate::db::embedded::keeper;
+use crate::providers::guard;
 use crate::telemetry;
 
 /// Self-hosted developer portal: environments by self-service, inside the limits of the platform team.
@@ -59,6 +60,11 @@ struct KeeperArgs {
 
 /// Runs the verb that the arguments name.
 pub fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|verb| verb == guard::VERB) {
+        // Started by a worker, one per program: no settings, no log, no threads.
+        return guard::guard_main(args);
+    }
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => code,

@@ -14,6 +14,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -32,9 +33,9 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 pub const VERB: &str = "exec-guard";
 
 /// Exit code when the lock did not become free in time.
-pub const BUSY: u8 = 124;
+pub const BUSY: u8 = 246;
 /// Exit code when the guard itself cannot do its work.
-pub const BROKEN: u8 = 125;
+pub const BROKEN: u8 = 247;
 
 const LOCK_POLL: Duration = Duration::from_millis(50);
 /// How long killed processes may take to be gone.
@@ -49,10 +50,15 @@ pub fn guard_main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(message) => {
-            eprintln!("paddock {VERB}: {message}");
+            say(&message);
             ExitCode::from(BROKEN)
         }
     }
+}
+
+/// Nobody may be listening any more.
+fn say(message: &str) {
+    let _ = writeln!(std::io::stderr(), "paddock {VERB}: {message}");
 }
 
 /// How a program is asked to stop.
@@ -131,7 +137,7 @@ async fn watch(order: &Order) -> Result<u8, String> {
         _ = terminate.recv() => return Ok(BUSY),
     };
     let Some(lock) = lock else {
-        eprintln!("paddock {VERB}: another program still works in this workspace");
+        say("another program still works in this workspace");
         return Ok(BUSY);
     };
     // A guard that was slow to start may have lost its worker, and a later one may have begun.

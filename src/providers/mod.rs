@@ -7,20 +7,25 @@
 //! back before trying again. Cancellation is the token in [`Job::cancel`]: stop soon, in a known
 //! state, and return [`ProviderError::Canceled`].
 
+mod command;
+mod environment;
 mod error;
 pub mod guard;
 mod model;
 mod postgres;
 mod process;
 mod registry;
+mod terraform;
 mod workspace;
 
 use async_trait::async_trait;
+pub use command::CommandProvider;
 pub use error::ProviderError;
 pub use model::{Job, Output, Plan, PlanAction, PlanChange, Resource, Stream, Target, TemplateFile};
 pub use postgres::PostgresProvider;
 pub use process::Settings;
 pub use registry::Registry;
+pub use terraform::TerraformProvider;
 
 /// What a provider may ask of the worker that runs it.
 #[async_trait]

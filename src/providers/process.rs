@@ -179,13 +179,11 @@ async fn heard<R>(
     line: Option<String>,
     from: &mut Option<Lines<R>>,
 ) -> Result<(), ProviderError> {
-    match line {
-        Some(line) => watcher.line(stream, &line).await,
-        None => {
-            *from = None;
-            Ok(())
-        }
+    if let Some(line) = line {
+        return watcher.line(stream, &line).await;
     }
+    *from = None;
+    Ok(())
 }
 
 /// Splits a stream into lines; cancel-safe, and without trust in their length.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{PostgresProvider, Provider};
+use super::{CommandProvider, PostgresProvider, Provider, Settings, TerraformProvider};
 
 /// The known providers.
 #[derive(Clone, Default)]
@@ -17,9 +17,12 @@ impl Registry {
         self
     }
 
-    /// The providers that Paddock comes with.
-    pub fn standard() -> Self {
-        Self::default().with(PostgresProvider)
+    /// The providers that Paddock comes with, working on this machine as `settings` say.
+    pub fn standard(settings: &Settings) -> Self {
+        Self::default()
+            .with(PostgresProvider)
+            .with(TerraformProvider::new(settings.clone()))
+            .with(CommandProvider::new(settings.clone()))
     }
 
     /// The provider of that name.

@@ -148,10 +148,7 @@ fn write(path: &Path, content: &[u8], executable: bool) -> std::io::Result<()> {
 }
 
 /// Writes the files below `folder`. Paths were checked when the catalog was read, and are again.
-pub fn write_files<'a>(
-    folder: &Path,
-    files: impl IntoIterator<Item = &'a TemplateFile>,
-) -> Result<(), ProviderError> {
+pub fn write_files<'a>(folder: &Path, files: impl IntoIterator<Item = &'a TemplateFile>) -> Result<(), ProviderError> {
     for file in files {
         let relative = Path::new(&file.path);
         let safe = !file.path.is_empty() && relative.components().all(|part| matches!(part, Component::Normal(_)));

@@ -3,29 +3,20 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use paddock::providers::{Host, ProviderError, Stream};
-use tokio::sync::Notify;
 
 pub struct RecordingHost {
     state: PathBuf,
     lines: Mutex<Vec<(Stream, String)>>,
-    changed: Notify,
-    saves: AtomicUsize,
     fenced: AtomicBool,
 }
 
 impl RecordingHost {
     pub fn new(folder: &Path) -> Self {
-        Self {
-            state: folder.join("state"),
-            lines: Mutex::default(),
-            changed: Notify::new(),
-            saves: AtomicUsize::new(0),
-            fenced: AtomicBool::new(false),
-        }
+        Self { state: folder.join("state"), lines: Mutex::default(), fenced: AtomicBool::new(false) }
     }
 
     pub fn text(&self) -> String {
@@ -33,28 +24,9 @@ impl RecordingHost {
         lines.iter().map(|(_, line)| format!("{line}\n")).collect()
     }
 
-    pub fn saves(&self) -> usize {
-        self.saves.load(Ordering::SeqCst)
-    }
-
     /// From now on another worker holds the run.
     pub fn take_lease_away(&self) {
         self.fenced.store(true, Ordering::SeqCst);
-    }
-
-    pub async fn wait_for_line(&self, part: &str) {
-        let wait = async {
-            loop {
-                let changed = self.changed.notified();
-                if self.text().contains(part) {
-                    return;
-                }
-                changed.await;
-            }
-        };
-        tokio::time::timeout(std::time::Duration::from_secs(60), wait)
-            .await
-            .unwrap_or_else(|_| panic!("no line with “{part}” in:\n{}", self.text()));
     }
 
     fn guard(&self) -> Result<(), ProviderError> {
@@ -67,7 +39,6 @@ impl Host for RecordingHost {
     async fn log(&self, stream: Stream, line: &str) -> Result<(), ProviderError> {
         self.guard()?;
         self.lines.lock().unwrap().push((stream, line.to_owned()));
-        self.changed.notify_waiters();
         Ok(())
     }
 
@@ -84,7 +55,6 @@ impl Host for RecordingHost {
         let beside = self.state.with_extension("new");
         std::fs::write(&beside, state).unwrap();
         std::fs::rename(beside, &self.state).unwrap();
-        self.saves.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
 }

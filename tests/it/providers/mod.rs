@@ -1,6 +1,9 @@
 //! Providers against real targets: one suite that all of them pass, and what is special to each.
 
+mod command;
 mod conformance;
 mod host;
+mod machine;
 mod postgres;
+mod terraform;
 mod victim;

@@ -21,13 +21,14 @@ async fn admin() -> PgConnection {
 }
 
 fn job() -> Job {
-    let url = url::Url::parse(&server()).unwrap();
+    job_on(&server())
+}
+
+fn job_on(server: &str) -> Job {
+    let url = url::Url::parse(server).unwrap();
+    let address = json!({"host": url.host_str().unwrap(), "port": url.port().unwrap_or(5432)});
     Job {
-        target: Some(Target {
-            slug: "shared".to_owned(),
-            settings: json!({"host": url.host_str().unwrap(), "port": url.port().unwrap_or(5432)}),
-            secret: Some(server().into()),
-        }),
+        target: Some(Target { slug: "shared".to_owned(), settings: address, secret: Some(server.to_owned().into()) }),
         config: json!({"sizes": {"small": {"connection_limit": 2, "statement_timeout_seconds": 30},
                                  "large": {"connection_limit": 50}}}),
         inputs: inputs(json!({"size": "small", "purpose": "a test"})),
@@ -171,8 +172,8 @@ async fn refusals_are_told_in_words_and_without_the_secret() {
 /// The same job in the killed process and in the one that goes on.
 pub fn victim(folder: &Path) -> (Box<dyn Provider>, Job) {
     let ids = std::fs::read_to_string(folder.join("ids")).unwrap();
-    let (environment, run) = ids.split_once(' ').unwrap();
-    let job = Job { environment: environment.parse().unwrap(), run: run.parse().unwrap(), ..job() };
+    let [environment, run, server] = ids.split(' ').collect::<Vec<_>>().try_into().unwrap();
+    let job = Job { environment: environment.parse().unwrap(), run: run.parse().unwrap(), ..job_on(server) };
     (Box::new(PostgresProvider), job)
 }
 
@@ -181,7 +182,7 @@ async fn a_creation_goes_on_after_kill_9() {
     let folder = tempfile::tempdir().unwrap();
     let host = RecordingHost::new(folder.path());
     let job = job();
-    std::fs::write(folder.path().join("ids"), format!("{} {}", job.environment, job.run)).unwrap();
+    std::fs::write(folder.path().join("ids"), format!("{} {} {}", job.environment, job.run, server())).unwrap();
 
     // CREATE DATABASE waits as long as this transaction holds the catalog.
     let mut blocker = admin().await;

@@ -49,6 +49,8 @@ async fn victim() {
     let folder = Path::new(folder);
     let (provider, job): (Box<dyn Provider>, Job) = match case {
         "postgres" => super::postgres::victim(folder),
+        "terraform" => super::terraform::victim(folder),
+        "command" => super::command::victim(folder),
         other => panic!("no case {other}"),
     };
     let result = provider.apply(&job, &RecordingHost::new(folder)).await;

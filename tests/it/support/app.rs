@@ -12,7 +12,7 @@ use paddock::environments::{self, Environment};
 use paddock::identity::{self, Access};
 use paddock::orchestrator;
 use paddock::policy::PolicyEngine;
-use paddock::providers::Registry;
+use paddock::providers::{self, Registry};
 use paddock::requests;
 use serde_json::{Map, Value};
 
@@ -37,11 +37,13 @@ impl TestApp {
     pub async fn start() -> Self {
         let database = TestDatabase::new().await;
         let folder = tempfile::tempdir().unwrap();
+        let path = std::env::var_os("PATH").unwrap();
+        let machine = providers::Settings::new(folder.path().join("work"), super::program::path(), path);
         let app = App::new(Parts {
             db: database.db.clone(),
             sealer: Sealer::from_hex(["42".repeat(32).as_str()]).unwrap(),
             policy: PolicyEngine::embedded().unwrap(),
-            providers: Registry::standard(),
+            providers: Registry::standard(&machine),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
             identity: identity::Settings { demo: true, ..identity::Settings::default() },

@@ -1,0 +1,155 @@
+//! `terraform`: a stack described in Terraform or OpenTofu, by the command line `tofu` or
+//! `terraform` with `-json`. Tried with Terraform 1.11; OpenTofu speaks the same and is untried.
+//!
+//! Every input becomes the variable of its name. A target is optional: it may bring environment
+//! variables (see [`super::environment`]). Outputs are Terraform's, resources what its state holds.
+//!
+//! Repeat safety. The state lives in Paddock: it is saved on every change while Terraform runs. A
+//! copy stays on the machine while an attempt works, and the newer one of the same lineage wins, so
+//! a killed worker loses nothing that Terraform wrote; the guard lets Terraform write it and makes
+//! sure that two never run on one environment of a machine. What was left half made is tainted in
+//! the state and replaced. A template's own backend is overridden.
+
+mod cli;
+mod messages;
+mod state;
+mod table;
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use self::cli::Cli;
+use self::state::State;
+use super::process::{Settings, is_executable};
+use super::workspace::{read, remove, write_private};
+use super::{Host, Job, Output, Plan, Provider, ProviderError, Resource, Stream};
+use crate::base::Digest;
+
+/// The provider of Terraform stacks.
+#[derive(Debug, Clone)]
+pub struct TerraformProvider {
+    settings: Settings,
+}
+
+impl TerraformProvider {
+    /// A provider that works on this machine as `settings` say.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings }
+    }
+
+    fn executable(&self) -> Result<PathBuf, String> {
+        match &self.settings.terraform {
+            Some(path) if is_executable(path) => Ok(path.clone()),
+            Some(path) => Err(format!("{} cannot be executed", path.display())),
+            None => self
+                .settings
+                .find_program(&["tofu", "terraform"])
+                .ok_or_else(|| "neither tofu nor terraform is installed on this worker".to_owned()),
+        }
+    }
+
+    async fn open<'a>(&'a self, job: &'a Job, host: &'a dyn Host) -> Result<Cli<'a>, ProviderError> {
+        // Another worker may have it.
+        let executable = self.executable().map_err(ProviderError::retryable)?;
+        Cli::open(&self.settings, executable, job, host).await
+    }
+
+    async fn known_state(&self, job: &Job, host: &dyn Host) -> Result<Option<State>, ProviderError> {
+        if cli::has_leftover(&self.settings.work_root, job) {
+            return self.open(job, host).await?.state();
+        }
+        match host.load_state().await? {
+            None => Ok(None),
+            Some(bytes) => State::parse(&bytes)
+                .map(Some)
+                .ok_or_else(|| ProviderError::failed("the saved Terraform state cannot be read")),
+        }
+    }
+}
+
+#[async_trait]
+impl Provider for TerraformProvider {
+    fn name(&self) -> &'static str {
+        "terraform"
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        self.executable().map(drop)
+    }
+
+    async fn plan(&self, job: &Job, host: &dyn Host) -> Result<Plan, ProviderError> {
+        let mut cli = self.open(job, host).await?;
+        cli.init().await?;
+        let stamp = stamp(job, cli.saved_state());
+        remove(&cli.stamp_file())?;
+        let out = format!("-out={}", cli.plan_file().display());
+        let mut args = vec!["plan", "-json", "-input=false", out.as_str()];
+        if job.operation == "delete" {
+            args.push("-destroy");
+        }
+        cli.json(&args).await?;
+        let shown = cli.show_plan().await?;
+        let plan = table::read(&shown).ok_or_else(|| ProviderError::failed("Terraform's plan cannot be read"))?;
+        write_private(&cli.stamp_file(), stamp.as_bytes())?;
+        Ok(plan)
+    }
+
+    async fn apply(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
+        let mut cli = self.open(job, host).await?;
+        let stamped = read(&cli.stamp_file())?;
+        // A plan is good for one apply, and only for what it was made for.
+        remove(&cli.stamp_file())?;
+        let plan = cli.plan_file();
+        let planned = plan.exists() && stamped.as_deref() == Some(stamp(job, cli.saved_state()).as_bytes());
+        cli.init().await?;
+        let plan = plan.to_string_lossy();
+        let mut args = vec!["apply", "-json", "-input=false", "-auto-approve"];
+        if planned {
+            args.push(&plan);
+        }
+        let outcome = cli.json(&args).await;
+        end(cli, outcome).await
+    }
+
+    async fn collect(&self, job: &Job, host: &dyn Host) -> Result<(Vec<Output>, Vec<Resource>), ProviderError> {
+        let state = self.known_state(job, host).await?;
+        let state = state.ok_or_else(|| ProviderError::failed("Terraform left no state"))?;
+        Ok((state.outputs(), state.resources()))
+    }
+
+    async fn destroy(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
+        if self.read_back(job, host).await?.is_empty() {
+            cli::forget(&self.settings.work_root, job).await?;
+            return host.log(Stream::Paddock, "Nothing to remove: the state is empty").await;
+        }
+        let mut cli = self.open(job, host).await?;
+        remove(&cli.stamp_file())?;
+        cli.init().await?;
+        let outcome = cli.json(&["destroy", "-json", "-input=false", "-auto-approve"]).await;
+        end(cli, outcome).await
+    }
+
+    async fn read_back(&self, job: &Job, host: &dyn Host) -> Result<Vec<Resource>, ProviderError> {
+        Ok(self.known_state(job, host).await?.map(|state| state.resources()).unwrap_or_default())
+    }
+}
+
+/// Leaves no secrets on this machine once the next attempt does not need them.
+async fn end(cli: Cli<'_>, outcome: Result<(), ProviderError>) -> Result<(), ProviderError> {
+    if matches!(outcome, Ok(()) | Err(ProviderError::Failed { .. })) {
+        cli.close().await?;
+    }
+    outcome
+}
+
+/// What a saved plan was made for.
+fn stamp(job: &Job, state: Option<&[u8]>) -> String {
+    let files: Vec<Value> = job.files.iter().map(|file| json!([file.path, Digest::of(&file.content)])).collect();
+    let state = state.map(Digest::of);
+    Digest::of_json(&json!({
+        "run": job.run, "operation": job.operation, "inputs": job.inputs, "files": files, "state": state,
+    }))
+    .to_string()
+}

@@ -1,0 +1,256 @@
+//! The provider of scripts, with the sample catalog's template and with small ones.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use paddock::providers::{CommandProvider, Job, Provider, ProviderError, Target, TemplateFile};
+use serde_json::json;
+
+use super::conformance::{self, files, inputs, next_attempt, next_run};
+use super::host::RecordingHost;
+use super::machine::{catalog, is_alive, lines, settings, until};
+use super::victim;
+
+fn target(folder: &Path) -> Target {
+    Target { slug: "git".into(), settings: json!({"folder": folder.join("git")}), secret: None }
+}
+
+fn repository(folder: &Path) -> Job {
+    Job {
+        files: files(&catalog("service-repository")),
+        config: json!({"deploy": "deploy.sh", "delete": "delete.sh", "probe": "probe.sh", "repeat": "idempotent"}),
+        inputs: inputs(json!({
+            "service_name": "pay-api", "language": "rust", "description": "Takes \"money\" & gives it back",
+            "owners": ["@pay/leads", "@ada"], "network": {"port": 9000, "public": false},
+        })),
+        target: Some(target(folder)),
+        ..conformance::job()
+    }
+}
+
+fn scripts(deploy: &str, delete: &str, probe: &str, repeat: &str) -> Job {
+    let file = |path: &str, text: &str| TemplateFile {
+        path: path.into(),
+        executable: false,
+        content: format!("#!/bin/sh\n{text}\n").into_bytes(),
+    };
+    Job {
+        files: Arc::new(vec![file("up.sh", deploy), file("down.sh", delete), file("look.sh", probe)]),
+        config: json!({"deploy": "up.sh", "delete": "down.sh", "probe": "look.sh", "repeat": repeat}),
+        ..conformance::job()
+    }
+}
+
+#[tokio::test]
+async fn lives_and_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = CommandProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    conformance::lives_and_ends(&provider, &repository(folder.path()), &host).await;
+}
+
+#[tokio::test]
+async fn stops_without_lease() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = CommandProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    conformance::stops_without_lease(&provider, &repository(folder.path()), &host).await;
+    assert!(!folder.path().join("git").exists(), "nothing was begun");
+}
+
+#[tokio::test]
+async fn a_repository_can_be_cloned_and_follows_its_inputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = CommandProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    let mut job = repository(folder.path());
+    provider.apply(&job, &host).await.unwrap();
+    let (outputs, resources) = provider.collect(&job, &host).await.unwrap();
+    let url = outputs.iter().find(|output| output.name == "clone_url").unwrap().value.as_str().unwrap().to_owned();
+    assert_eq!(resources[0].r#type, "git_repository");
+
+    let clone = |name: &str| {
+        let tree = folder.path().join(name);
+        let status = Command::new("git").args(["clone", "--quiet", &url]).arg(&tree).status().unwrap();
+        assert!(status.success());
+        tree
+    };
+    let tree = clone("one");
+    let read = |path: &str| std::fs::read_to_string(tree.join(path)).unwrap();
+    assert!(read("Cargo.toml").contains("name = \"pay-api\""));
+    assert!(read("service.yaml").contains("  Takes \"money\" & gives it back\n"));
+    assert!(read("service.yaml").contains("port: 9000\n"));
+    assert_eq!(read("CODEOWNERS"), "* @pay/leads @ada\n");
+
+    job = next_run(&job, "update");
+    job.inputs.insert("owners".into(), json!(["@grace"]));
+    provider.apply(&job, &host).await.unwrap();
+    assert_eq!(std::fs::read_to_string(clone("two").join("CODEOWNERS")).unwrap(), "* @grace\n");
+
+    // The same name again, for somebody else.
+    let other = repository(folder.path());
+    let other_folder = tempfile::tempdir().unwrap();
+    let refused = provider.apply(&other, &RecordingHost::new(other_folder.path())).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "A repository named pay-api is there already and belongs to somebody else. Choose another name."
+    );
+    let away = next_run(&other, "delete");
+    provider.destroy(&away, &RecordingHost::new(other_folder.path())).await.unwrap();
+    assert!(folder.path().join("git/pay-api.git").exists(), "what is not ours is left alone");
+
+    provider.destroy(&next_run(&job, "delete"), &host).await.unwrap();
+    assert!(!folder.path().join("git/pay-api.git").exists());
+}
+
+#[tokio::test]
+async fn the_first_real_error_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = CommandProvider::new(settings(folder.path()));
+    let failure = async |deploy: &str| {
+        let host_folder = tempfile::tempdir().unwrap();
+        let host = RecordingHost::new(host_folder.path());
+        provider.apply(&scripts(deploy, "true", "true", "idempotent"), &host).await.unwrap_err().to_string()
+    };
+    assert_eq!(failure("echo fine; echo 'No room left.' >&2; exit 4").await, "No room left.");
+    assert_eq!(
+        failure("echo noise >&2; echo 'Quota is used up' > \"$ADE_ERROR_LOG\"; exit 1").await,
+        "Quota is used up"
+    );
+    assert_eq!(failure("exit 9").await, "up.sh ended with code 9 and said nothing");
+    let outputs = failure("echo '{\"outputs\": 1}' > \"$PADDOCK_OUTPUTS\"").await;
+    assert_eq!(outputs, "the outputs file cannot be used: it has no object “outputs”");
+
+    let mut missing = scripts("true", "true", "true", "idempotent");
+    missing.config = json!({"deploy": "other.sh", "delete": "down.sh"});
+    let host = RecordingHost::new(folder.path());
+    let message = provider.apply(&missing, &host).await.unwrap_err().to_string();
+    assert_eq!(message, "the template has no file other.sh, which its config names");
+}
+
+#[tokio::test]
+async fn storage_outputs_and_variables_keep_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = CommandProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    let deploy = r#"
+        count=$(cat "$ADE_STORAGE/count" 2>/dev/null || echo 0)
+        echo $((count + 1)) > "$PADDOCK_STORAGE/count"
+        [ -z "$DATABASE_URL$CARGO_MANIFEST_DIR" ] || { echo "the worker's variables leak" >&2; exit 1; }
+        [ "$(cat "$PADDOCK_TARGET_SECRET_FILE")" = hunter2 ] || exit 2
+        cat > "$ADE_OUTPUTS" <<JSON
+        {"outputs": {"count": {"type": "int", "value": $((count + 1))},
+                     "who": {"type": "string", "value": "$PADDOCK_INPUT_NAME $ADE_ENVIRONMENT_TYPE", "sensitive": true}}}
+JSON"#;
+    let mut job = scripts(deploy, "test \"$(cat $PADDOCK_STORAGE/count)\" = 2", "true", "idempotent");
+    job.inputs = inputs(json!({"name": "ada"}));
+    job.target = Some(Target { secret: Some("hunter2".to_owned().into()), ..target(folder.path()) });
+    provider.apply(&job, &host).await.unwrap();
+    let job = next_run(&job, "update");
+    provider.apply(&job, &host).await.unwrap();
+    let (outputs, _) = provider.collect(&job, &host).await.unwrap();
+    let seen: Vec<_> = outputs.iter().map(|o| (o.name.as_str(), o.value.clone(), o.sensitive)).collect();
+    assert_eq!(seen, [("count", json!(2), false), ("who", json!("ada dev"), true)]);
+    provider.destroy(&next_run(&job, "delete"), &host).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_that_a_script_leaves_behind_lives_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = CommandProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    let pid = folder.path().join("pid");
+    let deploy = format!(
+        "setsid sh -c 'echo $$ > {}; exec sleep 600' >/dev/null 2>&1 &\nwhile [ ! -s {0} ]; do :; done",
+        pid.display()
+    );
+    provider.apply(&scripts(&deploy, "true", "true", "idempotent"), &host).await.unwrap();
+    assert!(!is_alive(&lines(&pid)[0]));
+}
+
+#[tokio::test]
+async fn a_cancel_stops_the_script_and_its_children() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = CommandProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    let job = waiting(folder.path(), "idempotent");
+    let started = folder.path().join("started");
+    let cancel = async {
+        until("the script runs", || !lines(&started).is_empty()).await;
+        job.cancel.cancel();
+    };
+    let (result, ()) = tokio::join!(provider.apply(&job, &host), cancel);
+    assert!(matches!(result, Err(ProviderError::Canceled)), "{result:?}");
+    assert!(!is_alive(&lines(&started)[0]));
+}
+
+/// Writes its process id, waits for `release`, then writes `ended`; the probe looks for that.
+fn waiting(folder: &Path, repeat: &str) -> Job {
+    let folder = folder.display();
+    scripts(
+        &format!(
+            "echo $$ >> {folder}/started; while [ ! -e {folder}/release ]; do sleep 0.05; done; echo $$ >> {folder}/ended"
+        ),
+        "true",
+        &format!("test -e {folder}/ended"),
+        repeat,
+    )
+}
+
+/// The same job in the killed process and in the one that goes on.
+pub fn victim(folder: &Path) -> (Box<dyn Provider>, Job) {
+    let ids = std::fs::read_to_string(folder.join("ids")).unwrap();
+    let [environment, run, repeat] = ids.split(' ').collect::<Vec<_>>().try_into().unwrap();
+    let job = Job { environment: environment.parse().unwrap(), run: run.parse().unwrap(), ..waiting(folder, repeat) };
+    (Box::new(CommandProvider::new(settings(folder))), job)
+}
+
+/// Kills a worker in the middle of the script, and lets the next attempt go on.
+async fn killed_in_the_middle(folder: &Path, repeat: &str) -> (Job, Result<(), ProviderError>) {
+    let provider = CommandProvider::new(settings(folder));
+    let host = RecordingHost::new(folder);
+    let job = waiting(folder, repeat);
+    std::fs::write(folder.join("ids"), format!("{} {} {repeat}", job.environment, job.run)).unwrap();
+    let started = folder.join("started");
+    let mut victim = victim::start("command", folder);
+    until("the script runs", || !lines(&started).is_empty()).await;
+    victim.kill();
+    until("the guard has ended it", || !is_alive(&lines(&started)[0])).await;
+    std::fs::write(folder.join("release"), "").unwrap();
+    let second = next_attempt(&job);
+    let result = provider.apply(&second, &host).await;
+    (second, result)
+}
+
+#[tokio::test]
+async fn a_script_that_may_be_repeated_goes_on_after_kill_9() {
+    for repeat in ["idempotent", "probe"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, result) = killed_in_the_middle(folder.path(), repeat).await;
+        result.unwrap();
+        assert_eq!(lines(&folder.path().join("started")).len(), 2);
+        assert_eq!(lines(&folder.path().join("ended")).len(), 1, "one effect");
+    }
+}
+
+#[tokio::test]
+async fn a_script_that_must_not_be_repeated_waits_for_a_person() {
+    let folder = tempfile::tempdir().unwrap();
+    let (job, result) = killed_in_the_middle(folder.path(), "once").await;
+    let message = result.unwrap_err().to_string();
+    assert!(message.starts_with("attempt 1 ran up.sh and died before its end."), "{message}");
+    assert_eq!(lines(&folder.path().join("started")).len(), 1);
+    // A new run is a person's decision.
+    let provider = CommandProvider::new(settings(folder.path()));
+    provider.apply(&next_run(&job, "update"), &RecordingHost::new(folder.path())).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_probe_finds_is_not_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ended"), "by the first attempt, just before it died\n").unwrap();
+    let (_, result) = killed_in_the_middle(folder.path(), "probe").await;
+    result.unwrap();
+    assert_eq!(lines(&folder.path().join("started")).len(), 1, "not run again");
+}

@@ -1,0 +1,256 @@
+//! The provider of Terraform stacks, with the real command line.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use paddock::providers::{Job, PlanAction, Provider, ProviderError, TemplateFile, TerraformProvider};
+use serde_json::json;
+
+use super::conformance::{self, actions, files, inputs, next_attempt, next_run};
+use super::host::RecordingHost;
+use super::machine::{catalog, is_alive, lines, settings, until};
+use super::victim;
+
+fn stack() -> Job {
+    Job {
+        files: files(&catalog("terraform-stack")),
+        inputs: inputs(json!({"service_name": "checkout", "replicas": 2, "memory": 256, "labels": {"team": "pay"}})),
+        ..conformance::job()
+    }
+}
+
+fn template(main: &str) -> Job {
+    let main = TemplateFile { path: "main.tf".into(), executable: false, content: main.as_bytes().to_vec() };
+    Job { files: Arc::new(vec![main]), ..conformance::job() }
+}
+
+/// Two resources; the second one waits, after it wrote its process id, until `release` is there.
+fn slow(folder: &Path) -> Job {
+    let folder = folder.display();
+    template(&format!(
+        r#"
+        terraform {{
+          backend "http" {{
+            address = "http://127.0.0.1:1/never"
+          }}
+        }}
+        resource "terraform_data" "first" {{ input = "kept" }}
+        resource "terraform_data" "slow" {{
+          input = terraform_data.first.id
+          provisioner "local-exec" {{
+            command = "echo $$ >> {folder}/started; while [ ! -e {folder}/release ]; do sleep 0.05; done; echo $$ >> {folder}/ended"
+          }}
+        }}
+        output "first" {{ value = terraform_data.first.id }}
+        "#
+    ))
+}
+
+#[tokio::test]
+async fn lives_and_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = TerraformProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    let job = stack();
+    conformance::lives_and_ends(&provider, &job, &host).await;
+    let left: Vec<_> = std::fs::read_dir(folder.path().join("work")).unwrap().collect();
+    assert!(left.is_empty(), "no inputs and no state stay on the machine: {left:?}");
+}
+
+#[tokio::test]
+async fn stops_without_lease() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = TerraformProvider::new(settings(folder.path()));
+    conformance::stops_without_lease(&provider, &stack(), &RecordingHost::new(folder.path())).await;
+}
+
+#[tokio::test]
+async fn an_update_shows_what_changes_and_keeps_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = TerraformProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    let mut job = stack();
+    let plan = provider.plan(&job, &host).await.unwrap();
+    assert_eq!(plan.changes.len(), 5, "{plan:?}");
+    provider.apply(&job, &host).await.unwrap();
+    assert!(host.text().contains("terraform_data.network: Creation complete"), "{}", host.text());
+    let (outputs, resources) = provider.collect(&job, &host).await.unwrap();
+    assert_eq!(resources.len(), 5);
+    assert!(resources.iter().all(|resource| resource.provider_id.is_some()));
+    let token = outputs.iter().find(|output| output.name == "api_token").unwrap();
+    assert!(token.sensitive && !host.text().contains(token.value.as_str().unwrap()));
+    let endpoint = outputs.iter().find(|output| output.name == "endpoint").unwrap();
+    assert_eq!(endpoint.value, "https://checkout.internal.example.com");
+
+    job = next_run(&job, "update");
+    job.inputs.insert("memory".into(), json!(512));
+    job.inputs.insert("replicas".into(), json!(3));
+    let plan = provider.plan(&job, &host).await.unwrap();
+    assert_eq!(
+        actions(&plan),
+        [
+            ("terraform_data.endpoint", PlanAction::Change),
+            ("terraform_data.replica[0]", PlanAction::Change),
+            ("terraform_data.replica[1]", PlanAction::Change),
+            ("terraform_data.replica[2]", PlanAction::Create),
+        ]
+    );
+    assert_eq!(plan.changes[1].summary, "input.memory 256 → 512");
+    provider.apply(&job, &host).await.unwrap();
+    let (after, _) = provider.collect(&job, &host).await.unwrap();
+    let kept = after.iter().find(|output| output.name == "api_token").unwrap();
+    assert_eq!(kept.value, token.value);
+
+    let away = next_run(&job, "delete");
+    assert_eq!(provider.plan(&away, &host).await.unwrap().changes.len(), 6);
+    provider.destroy(&away, &host).await.unwrap();
+    assert_eq!(provider.read_back(&away, &host).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_first_real_error_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = TerraformProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    let error = async |main: &str| provider.apply(&template(main), &host).await.unwrap_err().to_string();
+
+    let failing = r#"resource "terraform_data" "x" {
+        provisioner "local-exec" { command = "echo the disk is full >&2; exit 3" }
+    }"#;
+    assert_eq!(
+        error(failing).await,
+        "terraform_data.x: local-exec provisioner error (main.tf, line 2): Error running command \
+         'echo the disk is full >&2; exit 3': exit status 3. Output: the disk is full"
+    );
+    let unknown = error("nonsense \"x\" {}").await;
+    assert!(unknown.contains("Unsupported block type on main.tf line 1"), "{unknown}");
+    let missing = error("variable \"needed\" { type = string }").await;
+    assert!(missing.starts_with("No value for required variable (main.tf, line 1): "), "{missing}");
+    let outside = Job {
+        files: Arc::new(vec![TemplateFile { path: "../x.tf".into(), executable: false, content: vec![] }]),
+        ..conformance::job()
+    };
+    let refused = provider.apply(&outside, &host).await.unwrap_err().to_string();
+    assert_eq!(refused, "the template's file “../x.tf” leaves its folder");
+}
+
+#[tokio::test]
+async fn what_failed_half_way_is_kept_and_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = TerraformProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    let job = template(
+        r#"resource "terraform_data" "first" {}
+        resource "terraform_data" "x" {
+            input = terraform_data.first.id
+            provisioner "local-exec" { command = "exit 3" }
+        }"#,
+    );
+    provider.apply(&job, &host).await.unwrap_err();
+    assert_eq!(provider.read_back(&job, &host).await.unwrap().len(), 2, "the state is with Paddock");
+    assert!(!folder.path().join("work").join(job.environment.to_string()).exists());
+    let away = next_run(&job, "delete");
+    provider.destroy(&away, &host).await.unwrap();
+    assert_eq!(provider.read_back(&away, &host).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_cancel_stops_terraform_and_all_that_it_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = TerraformProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    let job = slow(folder.path());
+    let started = folder.path().join("started");
+    let cancel = async {
+        until("local-exec runs", || !lines(&started).is_empty()).await;
+        job.cancel.cancel();
+    };
+    let (result, ()) = tokio::join!(provider.apply(&job, &host), cancel);
+    assert!(matches!(result, Err(ProviderError::Canceled)), "{result:?}");
+    assert!(!is_alive(&lines(&started)[0]), "the shell of local-exec is gone");
+    let left = provider.read_back(&next_attempt(&job), &host).await.unwrap();
+    assert_eq!(left.len(), 2, "what was made is known: {left:?}");
+    let away = next_run(&job, "delete");
+    provider.destroy(&away, &host).await.unwrap();
+    assert_eq!(provider.read_back(&away, &host).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_lost_lease_stops_terraform() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = TerraformProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    let job = slow(folder.path());
+    let started = folder.path().join("started");
+    let lose = async {
+        until("local-exec runs", || !lines(&started).is_empty()).await;
+        host.take_lease_away();
+        // What a worker does that cannot renew its lease.
+        job.cancel.cancel();
+    };
+    let (result, ()) = tokio::join!(provider.apply(&job, &host), lose);
+    assert!(matches!(result, Err(ProviderError::LeaseLost | ProviderError::Canceled)), "{result:?}");
+    assert!(!is_alive(&lines(&started)[0]));
+}
+
+/// The same job in the killed process and in the one that goes on.
+pub fn victim(folder: &Path) -> (Box<dyn Provider>, Job) {
+    let ids = std::fs::read_to_string(folder.join("ids")).unwrap();
+    let (environment, run) = ids.split_once(' ').unwrap();
+    let job = Job { environment: environment.parse().unwrap(), run: run.parse().unwrap(), ..slow(folder) };
+    (Box::new(TerraformProvider::new(settings(folder))), job)
+}
+
+#[tokio::test]
+async fn an_apply_goes_on_after_kill_9() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = TerraformProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    let job = slow(folder.path());
+    std::fs::write(folder.path().join("ids"), format!("{} {}", job.environment, job.run)).unwrap();
+    let (started, ended) = (folder.path().join("started"), folder.path().join("ended"));
+
+    let mut victim = victim::start("terraform", folder.path());
+    until("local-exec runs", || !lines(&started).is_empty()).await;
+    // While it runs, Paddock already has what was made so far.
+    let saved = || std::fs::read_to_string(folder.path().join("state")).unwrap_or_default();
+    until("the state is saved on the way", || saved().contains("\"kept\"")).await;
+    let first = first_id(&saved());
+    victim.kill();
+
+    // The next attempt starts at once, while Terraform of the first one may still be stopping.
+    let second = next_attempt(&job);
+    let release = async {
+        until("the second attempt runs local-exec", || lines(&started).len() == 2).await;
+        let pids = lines(&started);
+        assert!(!is_alive(&pids[0]), "the first attempt's command is gone before the second one's starts");
+        std::fs::write(folder.path().join("release"), "").unwrap();
+    };
+    let (result, ()) = tokio::join!(provider.apply(&second, &host), release);
+    result.unwrap();
+
+    assert_eq!(lines(&ended).len(), 1, "only the second one came to its end");
+    let (outputs, resources) = provider.collect(&second, &host).await.unwrap();
+    assert_eq!(resources.len(), 2, "nothing twice: {resources:?}");
+    assert_eq!(outputs[0].value, first, "what the first attempt made is kept");
+    provider.destroy(&next_run(&job, "delete"), &host).await.unwrap();
+    assert_eq!(provider.read_back(&second, &host).await.unwrap(), []);
+}
+
+fn first_id(state: &str) -> serde_json::Value {
+    let state: serde_json::Value = serde_json::from_str(state).unwrap();
+    let resources = state["resources"].as_array().unwrap();
+    let first = resources.iter().find(|resource| resource["name"] == "first").unwrap();
+    first["instances"][0]["attributes"]["id"].clone()
+}
+
+#[tokio::test]
+async fn a_worker_without_terraform_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = settings(folder.path());
+    settings.path = folder.path().as_os_str().to_owned();
+    let provider = TerraformProvider::new(settings);
+    assert_eq!(provider.check().await.unwrap_err(), "neither tofu nor terraform is installed on this worker");
+    let result = provider.apply(&stack(), &RecordingHost::new(folder.path())).await;
+    assert!(matches!(result, Err(ProviderError::Retryable { .. })), "another worker may have it");
+}
