@@ -14,6 +14,7 @@ mod catalog;
 mod embedded;
 mod identity;
 mod pages;
+mod policy;
 mod providers;
 mod runs;
 mod support;
