@@ -1,5 +1,6 @@
 //! What can go wrong in identity, in words for the person at the other end.
 
+use super::OidcError;
 use crate::base::{ErrorKind, FieldError, Kinded};
 use crate::db;
 
@@ -42,6 +43,9 @@ pub enum IdentityError {
     /// The set-up is done: an admin exists.
     #[error("the set-up is done already: sign in instead")]
     SetupDone,
+    /// Sign-in by the OpenID provider did not work.
+    #[error("{0}")]
+    Oidc(OidcError),
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] db::Error),
@@ -57,6 +61,12 @@ impl IdentityError {
     }
 }
 
+impl From<OidcError> for IdentityError {
+    fn from(error: OidcError) -> Self {
+        Self::Oidc(error)
+    }
+}
+
 impl Kinded for IdentityError {
     fn kind(&self) -> ErrorKind {
         match self {
@@ -66,6 +76,7 @@ impl Kinded for IdentityError {
             Self::Invalid(_) => ErrorKind::Invalid,
             Self::NotFound(_) => ErrorKind::NotFound,
             Self::LoginTaken(_) | Self::SetupDone => ErrorKind::Conflict,
+            Self::Oidc(error) => error.kind(),
             Self::Store(error) => error.kind(),
             Self::Internal(_) => ErrorKind::Internal,
         }

@@ -18,6 +18,7 @@ mod demo;
 mod error;
 mod local;
 mod model;
+mod oidc;
 mod password;
 mod people;
 mod principal;
@@ -40,6 +41,7 @@ pub use model::{
     Access, ApiToken, Authenticated, Browser, Credential, Holder, NewPerson, Person, Session, Settings, SignInMethod,
     SignedIn, Source, Team,
 };
+pub use oidc::{CALLBACK_PATH, Callback, Oidc, OidcError, OidcSignedIn, Redirect};
 pub use people::{
     bind_role, create_person, ensure_person, ensure_team, find_person, get_person, join_team, list_people, set_active,
     unbind_role,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use paddock::base::id::ProjectId;
-use paddock::base::{Actor, ManualClock, Op, Origin, SeededEntropy};
+use paddock::base::{Actor, Clock as _, ManualClock, Op, Origin, SeededEntropy, SystemClock};
 use paddock::db::Db;
 use paddock::identity::{self, NewPerson, Person, Settings, SignedIn};
 
@@ -36,6 +36,15 @@ impl Fixture {
             clock: Arc::new(ManualClock::new(start)),
             entropy: Arc::new(SeededEntropy::new(7)),
         }
+    }
+
+    /// With a clock that starts at the machine's time, for tokens that others check, too.
+    pub async fn today() -> Self {
+        Self { clock: Arc::new(ManualClock::new(SystemClock.now())), ..Self::new().await }
+    }
+
+    pub fn advance(&self, by: jiff::SignedDuration) {
+        self.clock.advance(by);
     }
 
     pub fn op(&self, actor: Actor) -> Op {

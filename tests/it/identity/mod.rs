@@ -3,6 +3,7 @@
 mod access;
 mod fixture;
 mod local;
+mod oidc;
 mod sessions;
 mod setup;
 mod tokens;
