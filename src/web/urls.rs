@@ -66,9 +66,16 @@ pub const AUDIT_RECORD: &str = "/audit/{record}";
 pub const ADMIN_CATALOG: &str = "/admin/catalog";
 /// Reads one source again.
 pub const ADMIN_CATALOG_SYNC: &str = "/admin/catalog/{source}/sync";
+/// Where browsers report what the content security policy refused.
+pub const CSP_REPORTS: &str = "/csp-reports";
 /// Content-hashed assets.
 pub const STATIC: &str = "/static/{file}";
 
+/// Sign-in, and afterwards this address of ours.
+pub fn sign_in_then(here: &str) -> String {
+    let next = url::form_urlencoded::byte_serialize(here.as_bytes()).collect::<String>();
+    format!("{SIGN_IN}?next={next}")
+}
 /// A template's page.
 pub fn template(template: impl Display) -> String {
     format!("/catalog/{template}")

@@ -1,3 +1,5 @@
-//! Before anyone is signed in: sign-in and set-up.
+//! The gate: sign-in, sign-out, the first visit.
 
+pub mod set_up;
+pub mod sign_in;
 pub mod view;

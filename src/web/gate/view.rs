@@ -49,3 +49,15 @@ pub struct SetUpPage {
     /// "at least 12 characters"
     pub password_rule: String,
 }
+
+/// What a post without a session gets: sign in elsewhere, then send the same again.
+#[derive(Debug, Template)]
+#[template(path = "gate/session_ended.html")]
+pub struct SessionEndedPage {
+    pub shell: Shell,
+    pub sign_in: String,
+    /// Where the post went.
+    pub action: String,
+    /// All that was typed, names and values.
+    pub fields: Vec<(String, String)>,
+}

@@ -1,0 +1,113 @@
+//! Fills the frame of a page: who looks, what their rail shows, what was just done.
+
+use super::error::PageError;
+use super::shell::{Section, Shell, Viewer};
+use super::ui::Person;
+use super::visitor::{Visit, Visitor};
+use crate::policy::{Action, Context, Question, Resource, ResourceKind, Role};
+use crate::projects::{self, Project};
+use crate::requests::{Filter, Mine, RequestStatus};
+
+/// The frame of a page before sign-in.
+pub fn gate(visit: &Visit, title: &str) -> Shell {
+    Shell {
+        title: title.to_owned(),
+        section: Section::Elsewhere,
+        viewer: None,
+        preferences: visit.preferences,
+        demo: visit.app.identity.demo,
+        here: visit.here.clone(),
+        notice: visit.notice.clone(),
+    }
+}
+
+/// The frame of a page for somebody who is signed in.
+pub async fn shell(visitor: &Visitor, section: Section, title: &str) -> Result<Shell, PageError> {
+    let mut shell = gate(visitor, title);
+    shell.section = section;
+    shell.viewer = Some(viewer(visitor).await?);
+    Ok(shell)
+}
+
+async fn viewer(visitor: &Visitor) -> Result<Viewer, PageError> {
+    let mut connection = visitor.app.db.acquire().await?;
+    let projects = visitor.projects(&mut connection).await?;
+    let can_approve = projects.iter().any(|project| may_review(visitor, project));
+    let approvals = if can_approve { visitor.app.requests.count(&mut connection, &to_review(visitor)).await? } else { 0 };
+    let may = |action| {
+        let question = visitor.app.platform_question(&visitor.op, &visitor.access, action, Resource::platform());
+        visitor.app.policy.decide(&question).is_allowed()
+    };
+    let can_audit = visitor.app.visible(&visitor.op, &visitor.access, Action::ReadAudit, &projects);
+    Ok(Viewer {
+        person: Person::named(&visitor.access.person.display_name),
+        role: role_words(visitor, &projects),
+        can_approve,
+        approvals: u64::try_from(approvals).unwrap_or(0),
+        can_audit: !matches!(can_audit.ids(), Some(ids) if ids.is_empty()),
+        can_admin: may(Action::ReadAdmin),
+    })
+}
+
+impl Visitor {
+    /// The projects that this person may see anything of: their own, or all for platform roles.
+    pub async fn projects(&self, connection: &mut Connection) -> Result<Vec<Project>, PageError> {
+        let own: Vec<_> = self.access.projects().collect();
+        let only = if self.access.platform_roles.is_empty() { Some(own.as_slice()) } else { None };
+        Ok(projects::list(connection, only).await?)
+    }
+}
+
+/// Whether policy lets this person review somebody else's request in a project.
+fn may_review(visitor: &Visitor, project: &Project) -> bool {
+    let resource = Resource {
+        project: Some(project.slug.clone()),
+        requester: Some("somebody else".to_owned()),
+        ..Resource::new(ResourceKind::Request, "")
+    };
+    let context = Context { channel: visitor.op.origin.channel.to_owned(), ..Context::default() };
+    let principal = visitor.access.principal(Some(project.id));
+    let question = Question { action: Action::ReviewRequest, principal, resource, context };
+    visitor.app.policy.decide(&question).is_allowed()
+}
+
+/// The requests that wait for this person.
+pub fn to_review(visitor: &Visitor) -> Filter {
+    let access = &visitor.access;
+    let project_roles = access.project_roles.iter().flat_map(|(id, roles)| roles.iter().map(|role| (*id, *role)));
+    Filter {
+        status: Some(RequestStatus::AwaitingApproval),
+        to_review: Some(Mine {
+            person: access.person.id,
+            platform_roles: access.platform_roles.iter().copied().collect(),
+            project_roles: project_roles.collect(),
+        }),
+        ..Filter::default()
+    }
+}
+
+/// "Developer in payments and storefront", "Platform admin".
+fn role_words(visitor: &Visitor, projects: &[Project]) -> String {
+    let mut parts: Vec<String> = visitor
+        .access
+        .platform_roles
+        .iter()
+        .map(|role| match role {
+            Role::Admin => "Platform admin".to_owned(),
+            Role::Auditor => "Auditor".to_owned(),
+            Role::Developer => "Developer everywhere".to_owned(),
+            Role::Lead => "Lead everywhere".to_owned(),
+        })
+        .collect();
+    for role in Role::ALL {
+        let held = |project: &&Project| {
+            visitor.access.project_roles.get(&project.id).is_some_and(|roles| roles.contains(&role))
+        };
+        let names: Vec<&str> = projects.iter().filter(held).map(|project| project.slug.as_str()).collect();
+        if !names.is_empty() {
+            let word = super::error::sentence(role.as_str());
+            parts.push(format!("{} in {}", word.trim_end_matches('.'), super::words::listed(&names, "and")));
+        }
+    }
+    if parts.is_empty() { "No role yet".to_owned() } else { parts.join(", ") }
+}

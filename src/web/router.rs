@@ -1,0 +1,71 @@
+//! Every page with its address, and the layers around them.
+//!
+//! From the outside in: operation id and log line, security headers, compression, error pages,
+//! body limit, time-out, panics, the cross-site guard, and for most pages the session.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn_with_state};
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use super::{assets, gate, preferences, problem, reports, urls, visitor};
+use crate::app::App;
+use crate::app::http::{begin, security_headers};
+
+/// The largest body that a page takes.
+const BODY_LIMIT: usize = 1024 * 1024;
+/// How long an answer may take; streams are not bound by it.
+const TIME_OUT: Duration = Duration::from_secs(30);
+
+/// The pages.
+pub fn router(app: App) -> Router {
+    let time_out = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_OUT);
+    let require = from_fn_with_state(app.clone(), visitor::require);
+    let pages = Router::new().merge(pages().layer(require.clone())).merge(gate()).layer(time_out);
+    let streams = streams().layer(require);
+    Router::new()
+        .merge(pages)
+        .merge(streams)
+        .fallback(problem::not_found)
+        .layer(from_fn_with_state(app.clone(), problem::guard))
+        .merge(unguarded())
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .layer(from_fn_with_state(app.clone(), problem::show))
+        .layer(CompressionLayer::new())
+        .layer(from_fn_with_state(app.clone(), security_headers))
+        .layer(from_fn_with_state(app.clone(), begin))
+        .with_state(app)
+}
+
+/// Pages for people who are signed in.
+fn pages() -> Router<App> {
+    Router::new()
+        .route(urls::HOME, get(super::home::page))
+}
+
+/// Pages that anybody may open.
+fn gate() -> Router<App> {
+    Router::new()
+        .route(urls::SIGN_IN, get(gate::sign_in::page).post(gate::sign_in::local))
+        .route(urls::SIGN_IN_DEMO, post(gate::sign_in::demo))
+        .route(urls::SIGN_OUT, post(gate::sign_in::sign_out))
+        .route(urls::SET_UP, get(gate::set_up::page).post(gate::set_up::complete))
+        .route(urls::PREFERENCES, post(preferences::change))
+}
+
+/// Streams of events: open as long as somebody watches.
+fn streams() -> Router<App> {
+    Router::new()
+}
+
+/// Assets, which change nothing, and reports, which browsers send without saying from where.
+fn unguarded() -> Router<App> {
+    Router::new().route(urls::STATIC, get(assets::serve)).route(urls::CSP_REPORTS, post(reports::receive))
+}
