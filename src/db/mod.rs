@@ -15,3 +15,6 @@ pub use tx::{Db, Tx};
 
 /// The result of a call to the store.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A connection for reads, for rooms that pass one along and do not name the driver.
+pub type Connection = sqlx::PgConnection;

@@ -158,8 +158,13 @@ impl From<askama::Error> for PageError {
 }
 
 fn chain(error: &(dyn StdError + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let mut words = error.to_string();
+    let mut at = error;
+    while let Some(cause) = at.source() {
+        words = format!("{words}: {cause}");
+        at = cause;
+    }
+    words
 }
 
 /// An answer that [`super::problem::show`] still has to write.

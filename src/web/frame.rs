@@ -4,6 +4,7 @@ use super::error::PageError;
 use super::shell::{Section, Shell, Viewer};
 use super::ui::Person;
 use super::visitor::{Visit, Visitor};
+use crate::db::Connection;
 use crate::policy::{Action, Context, Question, Resource, ResourceKind, Role};
 use crate::projects::{self, Project};
 use crate::requests::{Filter, Mine, RequestStatus};

@@ -7,17 +7,27 @@
 //! `assets/css/`, icons in `assets/icons.txt`; both are built by `scripts/assets` and committed.
 
 pub mod admin;
+pub mod answer;
 pub mod approvals;
 pub mod assets;
 pub mod audit;
 pub mod catalog;
 pub mod environments;
+pub mod error;
+pub mod frame;
 pub mod gate;
 pub mod home;
+pub mod icons;
 pub mod preferences;
 pub mod problem;
+mod reports;
 pub mod requests;
+mod router;
 pub mod runs;
 pub mod shell;
 pub mod ui;
 pub mod urls;
+pub mod visitor;
+pub mod words;
+
+pub use router::router;

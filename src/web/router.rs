@@ -14,7 +14,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::{assets, gate, preferences, problem, reports, urls, visitor};
+use super::{assets, catalog, gate, preferences, problem, reports, urls, visitor};
 use crate::app::App;
 use crate::app::http::{begin, security_headers};
 
@@ -48,6 +48,8 @@ pub fn router(app: App) -> Router {
 fn pages() -> Router<App> {
     Router::new()
         .route(urls::HOME, get(super::home::page))
+        .route(urls::CATALOG, get(catalog::list_page))
+        .route(urls::TEMPLATE, get(catalog::template_page))
 }
 
 /// Pages that anybody may open.

@@ -1,3 +1,23 @@
-//! The catalog: cards with facets, and one template in full.
+//! The catalog: what can be had, how to narrow it down, and one template in full.
 
+mod facets;
+mod inputs;
+mod list;
+mod markdown;
+mod template;
 pub mod view;
+
+pub use list::page as list_page;
+pub use template::page as template_page;
+
+/// The name of a provider for people.
+pub fn provider_words(provider: &str) -> &str {
+    match provider {
+        "postgres" => "Postgres",
+        "terraform" => "Terraform",
+        "command" => "Scripts",
+        "azure" => "Azure Resource Manager",
+        "container" => "Container image",
+        other => other,
+    }
+}

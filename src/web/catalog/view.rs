@@ -101,6 +101,8 @@ pub struct TemplatePage {
     pub pill: Option<Pill>,
     /// Address of the request form, when the viewer may ask for it anywhere.
     pub request_href: Option<String>,
+    /// Why nobody can have it, in words; then there is no button.
+    pub cannot: Option<String>,
     /// Markdown rendered and cleaned by the handler; written into the page as it is.
     pub description_html: Option<String>,
     /// "A database and a role of its own", one line each.

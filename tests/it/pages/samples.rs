@@ -572,6 +572,7 @@ fn catalogs(pages: &mut Vec<Sample>) {
             lede: s("A database with a role of its own and a connection string."),
             pill: None,
             request_href: o("/requests/x"),
+            cannot: None,
             description_html: o(
                 "<p>Makes a <strong>database</strong> on the server of the environment type.</p><h3>Limits</h3><ul><li>100 connections</li><li><code>pg_trgm</code> only</li></ul><pre><code>psql $DATABASE_URL</code></pre>",
             ),

@@ -1,0 +1,152 @@
+//! `GET /catalog/{template}`: what it makes, what it asks, who may have it where.
+
+use axum::extract::Path;
+use axum::response::Response;
+
+use super::view::{OutputSpec, PlaceRow, TemplatePage, VersionRow};
+use super::{inputs, markdown, provider_words};
+use crate::catalog::{self, Kind, Template, TemplateVersion, VersionState, VersionSummary};
+use crate::catalog::form;
+use crate::policy::{Action, Context, Decision, Outcome, Question, Resource, ResourceKind};
+use crate::projects::{self, Project, ProjectEnvironmentType};
+use crate::web::answer;
+use crate::web::error::PageError;
+use crate::web::shell::Section;
+use crate::web::ui::{Crumb, Fact, Pill};
+use crate::web::visitor::Visitor;
+use crate::web::{frame, icons, urls};
+
+/// The page.
+pub async fn page(visitor: Visitor, Path(slug): Path<String>) -> Result<Response, PageError> {
+    let mut connection = visitor.app.db.acquire().await?;
+    let (template, version) = catalog::get_template(&mut connection, &slug).await?;
+    let mut places = Vec::new();
+    for project in visitor.projects(&mut connection).await? {
+        for place in projects::environment_types(&mut connection, project.id).await? {
+            if place.enabled {
+                let decision = visitor.app.policy.decide(&question(&visitor, &template, &version, &project, &place));
+                places.push((project.slug.clone(), place.slug, decision));
+            }
+        }
+    }
+    drop(connection);
+    let versions = catalog::list_versions(&visitor.app.db, template.id).await?;
+    let cannot = version.requestable().err();
+    let anywhere = places.iter().any(|(_, _, decision)| decision.outcome != Outcome::Denied);
+    let published = version.state == VersionState::Published;
+    let page = TemplatePage {
+        shell: frame::shell(&visitor, Section::Catalog, &template.name).await?,
+        crumbs: vec![Crumb::to("Catalog", urls::CATALOG)],
+        name: template.name.clone(),
+        icon: icons::of_template(&template.icon),
+        lede: template.summary.clone(),
+        pill: (!published).then(|| Pill::of(state_word(version.state))),
+        request_href: (cannot.is_none() && anywhere).then(|| urls::template_request(&template.slug)),
+        cannot,
+        description_html: markdown::render(&version.readme, &template.name),
+        makes: makes(&version.provider),
+        inputs: inputs::rows(&version.inputs_schema),
+        outputs: version.outputs.iter().map(output).collect(),
+        places: places.iter().map(|(project, place, decision)| place_row(project, place, decision)).collect(),
+        facts: facts(&template, &version),
+        versions: versions.iter().map(|one| version_row(&visitor, one)).collect(),
+    };
+    answer::page(&page)
+}
+
+/// What the viewer would be told for the untouched form: the request form asks again with what is typed.
+fn question(
+    visitor: &Visitor,
+    template: &Template,
+    version: &TemplateVersion,
+    project: &Project,
+    place: &ProjectEnvironmentType,
+) -> Question {
+    let person = visitor.access.person.id.to_string();
+    let (inputs, _) = form::split_secrets(&version.inputs_schema, &form::defaults(&version.inputs_schema));
+    let resource = Resource {
+        project: Some(project.slug.clone()),
+        environment_type: Some(place.slug.clone()),
+        template: Some(template.slug.clone()),
+        provider: Some(version.provider.clone()),
+        owner: Some(person.clone()),
+        requester: Some(person),
+        ..Resource::new(ResourceKind::Environment, "")
+    };
+    let context = Context {
+        inputs,
+        lifetime_seconds: Some(place.default_lifetime.as_secs()),
+        maximum_lifetime_seconds: Some(place.maximum_lifetime.as_secs()),
+        channel: visitor.op.origin.channel.to_owned(),
+    };
+    let principal = visitor.access.principal(Some(project.id));
+    Question { action: Action::CreateEnvironment, principal, resource, context }
+}
+
+fn place_row(project: &str, place: &str, decision: &Decision) -> PlaceRow {
+    let pill = match decision.outcome {
+        Outcome::Allowed => Pill::of("allowed"),
+        Outcome::NeedsApproval => Pill::of("needs_approval"),
+        Outcome::Denied => Pill::of("denied"),
+    };
+    PlaceRow { place: format!("{project}, {place}"), pill, words: decision.sentence.clone() }
+}
+
+fn makes(provider: &str) -> Vec<String> {
+    let lines: &[&str] = match provider {
+        "postgres" => &[
+            "A database on the project's Postgres server",
+            "A login role that owns it and can reach nothing else",
+            "A connection string with a password of its own",
+        ],
+        "terraform" => &["The resources of a Terraform or OpenTofu configuration", "Its outputs, secret ones sealed"],
+        "command" => &["What the scripts of its folder make", "The outputs that they report"],
+        _ => &[],
+    };
+    lines.iter().map(|line| (*line).to_owned()).collect()
+}
+
+fn output(spec: &catalog::OutputSpec) -> OutputSpec {
+    OutputSpec { name: spec.name.clone(), help: spec.description.clone(), sensitive: spec.sensitive }
+}
+
+fn facts(template: &Template, version: &TemplateVersion) -> Vec<Fact> {
+    let kind = match template.kind {
+        Kind::Environment => "Environment",
+        Kind::Workspace => "Workspace",
+    };
+    let mut facts = vec![
+        Fact::new("Made by", provider_words(&template.provider)),
+        Fact::new("Kind", kind),
+        Fact::new("Version", version.version.clone()),
+        Fact::new("Catalog source", format!("{}, folder {}", template.source_slug, template.path)),
+        Fact::new("Manifest", version.format.file_name()),
+        Fact::id("Digest", version.digest.to_string()),
+    ];
+    if let Some(commit) = &version.source_commit {
+        facts.push(Fact::id("Commit", commit.clone()));
+    }
+    if !template.tags.is_empty() {
+        facts.push(Fact::new("Tags", template.tags.join(", ")));
+    }
+    facts
+}
+
+fn version_row(visitor: &Visitor, version: &VersionSummary) -> VersionRow {
+    VersionRow {
+        version: version.version.clone(),
+        pill: Pill::of(state_word(version.state)),
+        digest: version.digest.short(),
+        commit: version.source_commit.as_ref().map(|commit| commit.chars().take(10).collect()),
+        when: visitor.times().near(version.created_at),
+    }
+}
+
+fn state_word(state: VersionState) -> &'static str {
+    match state {
+        VersionState::Draft => "draft",
+        VersionState::Published => "published",
+        VersionState::Deprecated => "deprecated",
+        VersionState::Retired => "retired",
+    }
+}
