@@ -14,6 +14,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use super::requests::form;
 use super::{assets, catalog, gate, preferences, problem, reports, urls, visitor};
 use crate::app::App;
 use crate::app::http::{begin, security_headers};
@@ -50,6 +51,9 @@ fn pages() -> Router<App> {
         .route(urls::HOME, get(super::home::page))
         .route(urls::CATALOG, get(catalog::list_page))
         .route(urls::TEMPLATE, get(catalog::template_page))
+        .route(urls::TEMPLATE_REQUEST, get(form::show_create).post(form::post_create))
+        .route(urls::ENVIRONMENT_UPDATE, get(form::show_update).post(form::post_update))
+        .route(urls::ENVIRONMENT_EXTEND, get(form::show_extend).post(form::post_extend))
 }
 
 /// Pages that anybody may open.

@@ -1,3 +1,5 @@
-//! Requests: the form with its live verdict, the list, and one request.
+//! Asking: the form, the list of requests, one request.
 
+pub mod form;
+pub mod values;
 pub mod view;

@@ -1,0 +1,185 @@
+//! What the form is about: a template, or an environment that is there already.
+
+use crate::base::id::EnvironmentId;
+use crate::catalog::{self, Template, TemplateVersion};
+use crate::environments::{self, Environment};
+use crate::policy::ability;
+use crate::projects::{self, Project, ProjectEnvironmentType};
+use crate::web::answer::Form;
+use crate::web::error::PageError;
+use crate::web::shell::Section;
+use crate::web::ui::Crumb;
+use crate::web::urls;
+use crate::web::visitor::Visitor;
+
+/// What is asked for, by its address.
+pub(super) enum Ask {
+    /// A new environment of the template with this slug.
+    Create(String),
+    /// New inputs.
+    Update(EnvironmentId),
+    /// A new end.
+    Extend(EnvironmentId),
+}
+
+/// What is asked for, looked up.
+pub(super) enum Subject {
+    /// A new environment.
+    Create(Box<Create>),
+    /// New inputs, perhaps a newer version.
+    Update(Box<Update>),
+    /// A new end.
+    Extend(Box<Environment>),
+}
+
+/// What the form of a new environment needs.
+pub(super) struct Create {
+    pub(super) template: Template,
+    pub(super) version: TemplateVersion,
+    /// The viewer's projects.
+    pub(super) projects: Vec<Project>,
+    /// The chosen one's slug.
+    pub(super) project: String,
+    /// Its environment types.
+    pub(super) places: Vec<ProjectEnvironmentType>,
+}
+
+/// What the form of an update needs.
+pub(super) struct Update {
+    pub(super) environment: Environment,
+    /// The chosen version.
+    pub(super) version: TemplateVersion,
+    /// Number and text of the versions to choose from; the environment's own first.
+    pub(super) versions: Vec<(i32, String)>,
+    /// The generation that the form was opened with.
+    pub(super) generation: i64,
+}
+
+impl Subject {
+    /// Looks everything up. `values` is the query or the posted form: project and version decide
+    /// about the form itself.
+    pub(super) async fn load(visitor: &Visitor, ask: Ask, values: &Form) -> Result<Self, PageError> {
+        match ask {
+            Ask::Create(template) => create(visitor, &template, values.get("project")).await,
+            Ask::Update(id) => update(visitor, id, values).await,
+            Ask::Extend(id) => Ok(Self::Extend(Box::new(environment(visitor, id).await?))),
+        }
+    }
+
+    /// The section of the rail.
+    pub(super) fn section(&self) -> Section {
+        match self {
+            Self::Create(_) => Section::Catalog,
+            Self::Update(_) | Self::Extend(_) => Section::Environments,
+        }
+    }
+
+    /// The path above the title.
+    pub(super) fn crumbs(&self) -> Vec<Crumb> {
+        match self {
+            Self::Create(create) => vec![
+                Crumb::to("Catalog", urls::CATALOG),
+                Crumb::to(&create.template.name, urls::template(&create.template.slug)),
+            ],
+            Self::Update(update) => crumbs(&update.environment),
+            Self::Extend(environment) => crumbs(environment),
+        }
+    }
+
+    /// The title.
+    pub(super) fn title(&self) -> String {
+        match self {
+            Self::Create(create) => format!("Request {}", create.template.name),
+            Self::Update(update) => format!("Update {}", update.environment.name),
+            Self::Extend(environment) => format!("Extend {}", environment.name),
+        }
+    }
+
+    /// One line of what it is.
+    pub(super) fn lede(&self) -> String {
+        match self {
+            Self::Create(create) => create.template.summary.clone(),
+            Self::Update(update) => place(&update.environment),
+            Self::Extend(environment) => place(environment),
+        }
+    }
+
+    /// Where the form posts to.
+    pub(super) fn action(&self) -> String {
+        match self {
+            Self::Create(create) => urls::template_request(&create.template.slug),
+            Self::Update(update) => {
+                format!("{}?generation={}", urls::environment_update(update.environment.id), update.generation)
+            }
+            Self::Extend(environment) => urls::environment_extend(environment.id),
+        }
+    }
+
+    /// The version whose inputs the form asks for.
+    pub(super) fn version(&self) -> Option<&TemplateVersion> {
+        match self {
+            Self::Create(create) => Some(&create.version),
+            Self::Update(update) => Some(&update.version),
+            Self::Extend(_) => None,
+        }
+    }
+}
+
+fn crumbs(environment: &Environment) -> Vec<Crumb> {
+    vec![
+        Crumb::to("Environments", urls::ENVIRONMENTS),
+        Crumb::to(&environment.name, urls::environment(environment.id)),
+    ]
+}
+
+fn place(environment: &Environment) -> String {
+    let (template, project) = (&environment.template, &environment.project.slug);
+    format!("{} {} in {project}, {}", template.name, template.version, environment.place.slug)
+}
+
+async fn create(visitor: &Visitor, slug: &str, project: &str) -> Result<Subject, PageError> {
+    let mut connection = visitor.app.db.acquire().await?;
+    let (template, version) = catalog::get_template(&mut connection, slug).await?;
+    version.requestable().map_err(|reason| {
+        PageError::invalid(reason).link(template.name.clone(), urls::template(&template.slug))
+    })?;
+    let projects = visitor.projects(&mut connection).await?;
+    let chosen = projects.iter().find(|one| one.slug == project);
+    // A link may name a project that is not the viewer's: the verdict says what is missing there.
+    let chosen = match chosen {
+        None if project.is_empty() => projects.first(),
+        found => found,
+    };
+    let mut places = Vec::new();
+    if let Some(chosen) = chosen {
+        places = projects::environment_types(&mut connection, chosen.id).await?;
+        places.retain(|place| place.enabled);
+    }
+    let project = chosen.map_or_else(|| project.to_owned(), |chosen| chosen.slug.clone());
+    Ok(Subject::Create(Box::new(Create { template, version, projects, project, places })))
+}
+
+async fn environment(visitor: &Visitor, id: EnvironmentId) -> Result<Environment, PageError> {
+    let found = environments::find(&mut *visitor.app.db.acquire().await?, id).await?;
+    let environment = found.ok_or(environments::Error::NotFound)?;
+    visitor.app.permit_on::<ability::ReadEnvironment>(&visitor.op, &visitor.access, &environment)?;
+    Ok(environment)
+}
+
+async fn update(visitor: &Visitor, id: EnvironmentId, values: &Form) -> Result<Subject, PageError> {
+    let environment = environment(visitor, id).await?;
+    let mut connection = visitor.app.db.acquire().await?;
+    let own = catalog::get_version(&mut connection, environment.template.version_id).await?;
+    let (_, current) = catalog::get_template(&mut connection, &environment.template.slug).await?;
+    let mut versions = vec![(own.number, own.version.clone())];
+    if current.number != own.number && current.requestable().is_ok() {
+        versions.push((current.number, current.version.clone()));
+    }
+    let wanted = values.get("version").parse().unwrap_or(own.number);
+    let version = if wanted == current.number && versions.len() > 1 { current } else { own };
+    // The form's own address carries it, so that a post is for what the form was made from.
+    let asked = crate::web::answer::pairs(visitor.here.split_once('?').map_or("", |(_, query)| query).as_bytes());
+    let generation = asked.iter().find(|(name, _)| name == "generation").and_then(|(_, value)| value.parse().ok());
+    let generation = generation.unwrap_or(environment.generation);
+    Ok(Subject::Update(Box::new(Update { environment, version, versions, generation })))
+}

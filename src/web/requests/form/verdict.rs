@@ -1,0 +1,195 @@
+//! The verdict in words.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::subject::{Subject, Update};
+use super::typed::Typed;
+use crate::base::FieldError;
+use crate::catalog::form;
+use crate::policy;
+use crate::requests::{self, QuotaChange};
+use crate::web::requests::values;
+use crate::web::ui::{Change, Outcome, Person, QuotaBar, Rule, Verdict};
+use crate::web::visitor::Visitor;
+use crate::web::words::{count, length, listed};
+
+/// The panel for what a submit would meet.
+pub(super) fn of(
+    visitor: &Visitor,
+    subject: &Subject,
+    typed: &Typed,
+    judged: &requests::Verdict,
+    errors: &[FieldError],
+) -> Verdict {
+    let full: Vec<&QuotaChange> = judged.quotas.iter().filter(|quota| !quota.fits()).collect();
+    let decision = &judged.decision;
+    let outcome = match decision.outcome {
+        policy::Outcome::Denied => Outcome::Denied,
+        policy::Outcome::Allowed | policy::Outcome::NeedsApproval if !full.is_empty() => Outcome::Denied,
+        policy::Outcome::Allowed => Outcome::Allowed,
+        policy::Outcome::NeedsApproval => Outcome::NeedsApproval,
+    };
+    let mut rules: Vec<Rule> =
+        decision.rules.iter().map(|rule| Rule { text: rule.reason.clone(), id: rule.id.clone() }).collect();
+    if let (Some(quota), false) = (full.first(), decision.outcome == policy::Outcome::Denied) {
+        let text = format!("The quota of {} {} is used up.", quota.limit, quota.dimension);
+        rules = vec![Rule { text, id: "quota".to_owned() }];
+    }
+    let place = place(subject, typed);
+    Verdict {
+        outcome,
+        headline: headline(outcome, decision),
+        rules,
+        advice: advice(outcome, decision, full.is_empty(), errors),
+        approvers: approvers(judged),
+        approvers_note: approvers_note(outcome, judged),
+        quotas: judged.quotas.iter().map(|quota| bar(quota, &place)).collect(),
+        ends: judged.ends_at.map(|at| visitor.times().at(at)),
+        ends_note: match judged.ends_at {
+            Some(_) => format!(
+                "It is deleted then, and you are warned before. At most {} here.",
+                length(judged.maximum_lifetime)
+            ),
+            None => "Known once it is ready.".to_owned(),
+        },
+        changes: match subject {
+            Subject::Update(update) => changes(update, typed),
+            Subject::Create(_) | Subject::Extend(_) => Vec::new(),
+        },
+        button: button(subject, outcome),
+    }
+}
+
+/// The panel when nothing can be decided yet.
+pub(super) fn incomplete(errors: &[FieldError]) -> Verdict {
+    let what: Vec<&str> = errors.iter().map(|error| error.detail.as_str()).collect();
+    Verdict {
+        outcome: Outcome::Incomplete,
+        headline: "Not decided yet".to_owned(),
+        rules: Vec::new(),
+        advice: Some(crate::web::error::sentence(&what.join("; "))),
+        approvers: Vec::new(),
+        approvers_note: "Known when project and environment type are chosen.".to_owned(),
+        quotas: Vec::new(),
+        ends: None,
+        ends_note: "Known when project and environment type are chosen.".to_owned(),
+        changes: Vec::new(),
+        button: "Create".to_owned(),
+    }
+}
+
+fn place(subject: &Subject, typed: &Typed) -> String {
+    match subject {
+        Subject::Create(create) => format!("{}, {}", create.project, typed.environment_type),
+        Subject::Update(update) => {
+            format!("{}, {}", update.environment.project.slug, update.environment.place.slug)
+        }
+        Subject::Extend(environment) => format!("{}, {}", environment.project.slug, environment.place.slug),
+    }
+}
+
+fn headline(outcome: Outcome, decision: &policy::Decision) -> String {
+    match outcome {
+        Outcome::Allowed => "Allowed".to_owned(),
+        Outcome::Denied => "Not allowed".to_owned(),
+        Outcome::Incomplete => "Not decided yet".to_owned(),
+        Outcome::NeedsApproval => match decision.requirements.iter().map(|one| one.count).sum::<u32>() {
+            1 => "Needs one approval".to_owned(),
+            n => format!("Needs {n} approvals"),
+        },
+    }
+}
+
+fn advice(outcome: Outcome, decision: &policy::Decision, fits: bool, errors: &[FieldError]) -> Option<String> {
+    if outcome == Outcome::Denied {
+        if !fits {
+            return Some("Delete one that is not needed any more, or ask an admin for a larger quota.".to_owned());
+        }
+        let instead = &decision.would_be_allowed;
+        return (!instead.is_empty()).then(|| format!("Allowed instead: {}.", instead.join("; ").trim_end_matches('.')));
+    }
+    match errors.len() {
+        0 => None,
+        n => Some(format!("{} still to fill in or to correct.", count(n, "field is", "fields are"))),
+    }
+}
+
+fn approvers(judged: &requests::Verdict) -> Vec<Person> {
+    let mut people: Vec<Person> = Vec::new();
+    for approver in judged.approvers.iter().flatten() {
+        let person = Person::named(&approver.name);
+        if !people.contains(&person) {
+            people.push(person);
+        }
+    }
+    people
+}
+
+fn approvers_note(outcome: Outcome, judged: &requests::Verdict) -> String {
+    let requirements = &judged.decision.requirements;
+    match outcome {
+        Outcome::Allowed => "Nobody has to agree.".to_owned(),
+        Outcome::Denied => "Approval would not change it.".to_owned(),
+        Outcome::Incomplete => String::new(),
+        Outcome::NeedsApproval => {
+            let lonely = requirements.iter().zip(&judged.approvers).find(|(_, people)| people.is_empty());
+            if let Some((requirement, _)) = lonely {
+                return format!("It needs {}, and nobody else is that at the moment.", requirement.who);
+            }
+            match requirements.as_slice() {
+                [one] if one.count == 1 => format!("It needs {}. One of them must agree.", one.who),
+                _ => {
+                    let who: Vec<String> = requirements.iter().map(|one| format!("{} × {}", one.count, one.who)).collect();
+                    format!("It needs {}.", listed(&who, "and"))
+                }
+            }
+        }
+    }
+}
+
+fn bar(quota: &QuotaChange, place: &str) -> QuotaBar {
+    let number = |n: i64| u64::try_from(n).unwrap_or(0);
+    let name = crate::web::error::sentence(&quota.dimension);
+    let label = format!("{} in {place}", name.trim_end_matches('.'));
+    QuotaBar::new(label, number(quota.before), number(quota.after), number(quota.limit))
+}
+
+fn button(subject: &Subject, outcome: Outcome) -> String {
+    let now = match subject {
+        Subject::Create(_) => "Create",
+        Subject::Update(_) => "Update",
+        Subject::Extend(_) => "Extend",
+    };
+    if outcome == Outcome::NeedsApproval { "Ask for approval".to_owned() } else { now.to_owned() }
+}
+
+/// What the update changes, by the labels of the form.
+fn changes(update: &Update, typed: &Typed) -> Vec<Change> {
+    let schema = &update.version.inputs_schema;
+    let before = &update.environment.inputs;
+    let (after, secrets) = form::split_secrets(schema, &form::complete(schema, typed.inputs.clone()));
+    let labels: BTreeMap<String, String> = form::fields(schema, &Map::new(), &[])
+        .into_iter()
+        .map(|field| (field.pointer.trim_start_matches('/').to_owned(), field.label))
+        .collect();
+    let label = |name: &String| labels.get(name).cloned().unwrap_or_else(|| name.clone());
+    let mut names: Vec<&String> = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name))).collect();
+    names.retain(|name| before.get(*name) != after.get(*name));
+    let text = |value: Option<&Value>| value.map_or_else(|| "none".to_owned(), values::text);
+    let mut changes: Vec<Change> = names
+        .into_iter()
+        .map(|name| Change { label: label(name), before: text(before.get(name)), after: text(after.get(name)) })
+        .collect();
+    changes.extend(secrets.keys().map(|name| Change {
+        label: label(name),
+        before: "as stored".to_owned(),
+        after: "a new secret".to_owned(),
+    }));
+    if let Some((_, own)) = update.versions.first().filter(|(number, _)| *number != update.version.number) {
+        let after = update.version.version.clone();
+        changes.insert(0, Change { label: "Version".to_owned(), before: own.clone(), after });
+    }
+    changes
+}

@@ -1,0 +1,51 @@
+//! Input values as people read them.
+
+use serde_json::{Map, Value};
+
+use crate::catalog::form::{self, Control, Field};
+use crate::web::ui::Fact;
+
+/// A value in words.
+pub fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(text) if text.is_empty() => "empty".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| format!("{name} {}", text(value))).collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+/// The inputs with the labels of their schema, in its order; secret ones only say that they are.
+pub fn facts(schema: &Value, inputs: &Map<String, Value>) -> Vec<Fact> {
+    let fields = form::fields(schema, inputs, &[]);
+    let mut facts = Vec::new();
+    for field in &fields {
+        add(field, "", &Value::Object(inputs.clone()), &mut facts);
+    }
+    for (name, value) in inputs {
+        if !fields.iter().any(|field| field.pointer == format!("/{name}")) {
+            facts.push(Fact::new(name, text(value)));
+        }
+    }
+    facts
+}
+
+fn add(field: &Field, group: &str, inputs: &Value, facts: &mut Vec<Fact>) {
+    let label = if group.is_empty() { field.label.clone() } else { format!("{group}, {}", field.label) };
+    if let Control::Group { fields } = &field.control {
+        fields.iter().for_each(|inner| add(inner, &label, inputs, facts));
+        return;
+    }
+    if field.secret {
+        facts.push(Fact::new(label, "secret, stored encrypted"));
+    } else if let Some(value) = inputs.pointer(&field.pointer) {
+        facts.push(Fact::new(label, text(value)));
+    }
+}
