@@ -47,7 +47,9 @@ fn gather(field: &Field, found: &mut Vec<FormError>) {
     }
     match &field.control {
         Control::List { items: fields, .. } | Control::Group { fields } => {
-            fields.iter().for_each(|inner| gather(inner, found));
+            for inner in fields {
+                gather(inner, found);
+            }
         }
         Control::Text { .. }
         | Control::LongText { .. }

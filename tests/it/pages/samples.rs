@@ -1,4 +1,11 @@
 //! Sample data for every page: what the render tests look at, and what a person can look at.
+#![allow(
+    clippy::wildcard_imports,
+    clippy::too_many_lines,
+    clippy::too_many_arguments,
+    clippy::many_single_char_names,
+    reason = "sample data is long, and reads best in one line for each value"
+)]
 
 use askama::Template;
 use paddock::{
