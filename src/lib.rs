@@ -11,6 +11,7 @@
 //! Rooms of the same rank do not import one another and nothing reaches up: such a need goes
 //! through a trait that `app` wires. `docs/ARCHITECTURE.md` walks one request through them.
 
+pub mod api;
 pub mod app;
 pub mod audit;
 pub mod base;

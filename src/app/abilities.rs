@@ -6,7 +6,7 @@ use crate::base::id::ProjectId;
 use crate::environments::Environment;
 use crate::identity::Access;
 use crate::policy::{Ability, Action, Context, Denied, Permit, Question, Resource, ResourceKind};
-use crate::projects::Project;
+use crate::projects::{self, Project};
 
 /// The projects that somebody may see things of.
 #[derive(Debug, Clone)]
@@ -46,8 +46,12 @@ impl App {
     pub fn project_question(&self, op: &Op, access: &Access, action: Action, project: &Project) -> Question {
         let context = Context { channel: op.origin.channel.to_owned(), ..Context::default() };
         let resource = match action {
+            Action::ReadProject => Resource::project(&project.slug),
             Action::ReadAudit => Resource::audit_log(Some(&project.slug)),
-            _ => Resource::project(&project.slug),
+            Action::ReadRequest | Action::ReviewRequest | Action::WithdrawRequest => {
+                Resource { project: Some(project.slug.clone()), ..Resource::new(ResourceKind::Request, "") }
+            }
+            _ => Resource { project: Some(project.slug.clone()), ..Resource::new(ResourceKind::Environment, "") },
         };
         Question { action, principal: access.principal(Some(project.id)), resource, context }
     }
@@ -94,6 +98,8 @@ impl App {
             .filter(|project| self.policy.decide(&self.project_question(op, access, action, project)).is_allowed())
             .map(|project| project.id)
             .collect();
-        if allowed.len() == projects.len() { Visible::All } else { Visible::Only(allowed) }
+        // A list that was cut may hide projects in which it is not allowed.
+        let whole = projects.len() < projects::MOST_LISTED;
+        if whole && allowed.len() == projects.len() { Visible::All } else { Visible::Only(allowed) }
     }
 }

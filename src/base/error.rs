@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// What an error means for the caller; `web` and `api` map it to a status once each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// The input is wrong; the caller can correct it.
@@ -65,7 +65,7 @@ pub trait Kinded: std::error::Error {
 }
 
 /// One thing that is wrong with one value of the input, as the API's `errors` list shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FieldError {
     /// JSON pointer (RFC 6901) of the value, for example `/inputs/size`.
     pub pointer: String,

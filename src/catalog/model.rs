@@ -36,9 +36,10 @@ pub enum SyncState {
 }
 
 /// What a template makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
+#[schema(as = TemplateKind)]
 pub enum Kind {
     /// An environment.
     #[default]
@@ -48,7 +49,7 @@ pub enum Kind {
 }
 
 /// The state of a template version. Its content never changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type, utoipa::ToSchema)]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum VersionState {
@@ -63,9 +64,10 @@ pub enum VersionState {
 }
 
 /// Who wrote the manifest's rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type, utoipa::ToSchema)]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ManifestFormat)]
 pub enum Format {
     /// `paddock.yaml`.
     Paddock,
@@ -199,7 +201,7 @@ pub struct NewSource {
 }
 
 /// A value that an environment made from the template gives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct OutputSpec {
     /// Its name.
     pub name: String,

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use super::role::Role;
 use super::store::{people, roles};
-use super::{Access, IdentityError, Person, Result, Team};
+use super::{Access, IdentityError, Member, Person, Result, Team};
 use crate::base::id::{PersonId, ProjectId};
 use crate::db;
 
@@ -39,4 +39,9 @@ pub(super) async fn of_person(connection: &mut PgConnection, person: Person) -> 
 /// the names of those who could approve.
 pub async fn people_with_role(connection: &mut PgConnection, project: ProjectId, role: Role) -> Result<Vec<Person>> {
     Ok(roles::people_with_role(connection, project, role).await?)
+}
+
+/// Active people who have a role given in this project, directly or through a team, by name.
+pub async fn members(connection: &mut PgConnection, project: ProjectId) -> Result<Vec<Member>> {
+    Ok(roles::members(connection, project).await?)
 }

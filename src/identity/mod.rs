@@ -32,14 +32,14 @@ mod store;
 mod throttle;
 mod token;
 
-pub use access::{load_access, people_with_role};
+pub use access::{load_access, members, people_with_role};
 pub use cookie::Cookie;
 pub use demo::{DEMO_LOGINS, DemoPeople, demo_sign_in, ensure_demo};
 pub use error::{IdentityError, Result};
 pub use local::{change_password, create_local_account, set_password, sign_in_local};
 pub use model::{
-    Access, ApiToken, Authenticated, Browser, Credential, Holder, NewPerson, Person, Session, Settings, SignInMethod,
-    SignedIn, Source, Team,
+    Access, ApiToken, Authenticated, Browser, Credential, Holder, Member, NewPerson, Person, Session, Settings,
+    SignInMethod, SignedIn, Source, Team,
 };
 pub use oidc::{CALLBACK_PATH, Callback, Oidc, OidcError, OidcSignedIn, Redirect};
 pub use people::{

@@ -94,6 +94,21 @@ pub enum Source {
     Demo,
 }
 
+/// Somebody who holds a role in a project, by themselves or through a team.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The person.
+    pub person: PersonId,
+    /// The login name.
+    pub login: String,
+    /// The name to show.
+    pub display_name: String,
+    /// The role.
+    pub role: Role,
+    /// The slug of the team that has the role, if it is one.
+    pub team: Option<String>,
+}
+
 /// Who gets a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holder {

@@ -9,7 +9,7 @@ use crate::providers::Stream;
 
 /// The state of a run. `queued → running → succeeded | failed | canceled | faulted`; a run whose
 /// worker died, or that is to be tried again, goes back to `queued`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, sqlx::Type, utoipa::ToSchema)]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
@@ -54,7 +54,7 @@ impl RunState {
 }
 
 /// The status of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, sqlx::Type, utoipa::ToSchema)]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum StepStatus {
@@ -146,7 +146,7 @@ pub struct RunStep {
 }
 
 /// One log line.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct LogLine {
     /// Its number in the run, from 1 without gaps.
     pub seq: i64,

@@ -11,9 +11,10 @@ use crate::base::Digest;
 use crate::base::id::DecisionId;
 
 /// What policy says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
+#[schema(as = DecisionOutcome)]
 pub enum Outcome {
     /// Yes.
     Allowed,
@@ -24,8 +25,9 @@ pub enum Outcome {
 }
 
 /// What a rule does when it applies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = RuleEffect)]
 pub enum Effect {
     /// It permits.
     Permit,

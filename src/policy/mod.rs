@@ -35,7 +35,7 @@ pub use engine::PolicyEngine;
 pub use error::{Error, Problem};
 pub use permit::{Ability, Denied, Permit, ability};
 pub use question::{Action, Context, Principal, Question, Resource, ResourceKind, Role};
-pub use service::{find_decision, find_policy_set, record};
+pub use service::{find_decision, find_decisions, find_policy_set, record};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! Store decisions and read them again.
 
+use std::collections::BTreeMap;
+
 use sqlx::PgConnection;
 
 use super::decision::{Decision, PolicySetText, StoredDecision};
@@ -27,7 +29,15 @@ pub async fn record(tx: &mut Tx, op: &Op, question: &Question, decision: &Decisi
 
 /// The decision with this id, as it was made.
 pub async fn find_decision(connection: &mut PgConnection, id: DecisionId) -> Result<Option<StoredDecision>> {
-    store::find_decision(connection, id).await
+    Ok(store::find_decisions(connection, &[id]).await?.remove(&id))
+}
+
+/// The decisions with these ids, as they were made. One query.
+pub async fn find_decisions(
+    connection: &mut PgConnection,
+    ids: &[DecisionId],
+) -> Result<BTreeMap<DecisionId, StoredDecision>> {
+    store::find_decisions(connection, ids).await
 }
 
 /// The texts of a policy set that decided something: [`super::PolicyEngine::from_text`] reads them.

@@ -1,7 +1,10 @@
 //! All SQL of policy sets and decisions.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::decision::{Decision, MadeBy, Outcome, PolicySetText, StoredDecision};
 use super::question::Question;
@@ -52,16 +55,36 @@ pub(super) async fn insert_decision(
     Ok(inserted.rows_affected() == 1)
 }
 
-pub(super) async fn find_decision(connection: &mut PgConnection, id: DecisionId) -> Result<Option<StoredDecision>> {
-    let row = sqlx::query!(
-        r#"SELECT outcome AS "outcome: Outcome", input, policy_digest, rules, requirements, sentence, would_be_allowed,
-               created_at
-           FROM decision WHERE id = $1"#,
-        id.0
+pub(super) async fn find_decisions(
+    connection: &mut PgConnection,
+    ids: &[DecisionId],
+) -> Result<BTreeMap<DecisionId, StoredDecision>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query_as!(
+        DecisionRow,
+        r#"SELECT id AS "id: _", outcome AS "outcome: _", input, policy_digest, rules, requirements, sentence,
+               would_be_allowed, created_at
+           FROM decision WHERE id = ANY ($1)"#,
+        &ids
     )
-    .fetch_optional(connection)
+    .fetch_all(connection)
     .await?;
-    let Some(row) = row else { return Ok(None) };
+    rows.into_iter().map(|row| Ok((row.id, stored(row)?))).collect()
+}
+
+struct DecisionRow {
+    id: DecisionId,
+    outcome: Outcome,
+    input: Value,
+    policy_digest: Vec<u8>,
+    rules: Value,
+    requirements: Value,
+    sentence: String,
+    would_be_allowed: Vec<String>,
+    created_at: jiff_sqlx::Timestamp,
+}
+
+fn stored(row: DecisionRow) -> Result<StoredDecision> {
     let digest = row.policy_digest.try_into().map_err(|_| Error::Corrupt("policy digest"))?;
     let decision = Decision {
         outcome: row.outcome,
@@ -73,7 +96,7 @@ pub(super) async fn find_decision(connection: &mut PgConnection, id: DecisionId)
         made_by: MadeBy::default(),
     };
     let question = read(row.input, "question to policy")?;
-    Ok(Some(StoredDecision { id, question, decision, at: row.created_at.to_jiff() }))
+    Ok(StoredDecision { id: row.id, question, decision, at: row.created_at.to_jiff() })
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Value> {

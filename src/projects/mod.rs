@@ -10,10 +10,13 @@ mod quota;
 mod service;
 mod store;
 
+/// Most projects that a list has.
+pub const MOST_LISTED: usize = 500;
+
 pub use error::Error;
-pub use model::{NewProjectEnvironmentType, Project, ProjectEnvironmentType, QuotaUse, StoredTarget};
+pub use model::{NewProjectEnvironmentType, Place, Project, ProjectEnvironmentType, QuotaUse, StoredTarget};
 pub use quota::{preview, release, reserve, use_up};
 pub use service::{
     bind_target, ensure_environment_type, ensure_project, ensure_project_environment_type, ensure_quota, ensure_target,
-    environment_type, environment_types, find, find_environment_type, list, open_target, quotas, target,
+    environment_type, environment_types, find, find_environment_type, list, open_target, places, quotas, target,
 };

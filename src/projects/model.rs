@@ -40,6 +40,15 @@ pub struct ProjectEnvironmentType {
     pub maximum_lifetime: SignedDuration,
 }
 
+/// An environment type of a project with its quotas.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The environment type.
+    pub kind: ProjectEnvironmentType,
+    /// Its quotas.
+    pub quotas: Vec<QuotaUse>,
+}
+
 /// An environment type to be enabled for a project.
 #[derive(Debug, Clone)]
 pub struct NewProjectEnvironmentType {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::store::{projects, quotas, targets};
-use super::{Error, NewProjectEnvironmentType, Project, ProjectEnvironmentType, QuotaUse, StoredTarget};
+use super::{Error, NewProjectEnvironmentType, Place, Project, ProjectEnvironmentType, QuotaUse, StoredTarget};
 use crate::base::id::{EnvironmentTypeId, ProjectEnvironmentTypeId, ProjectId, QuotaId, TargetId};
 use crate::base::{Op, Sealer};
 use crate::db::{Result, Tx};
@@ -27,6 +27,22 @@ pub async fn environment_types(
     project: ProjectId,
 ) -> Result<Vec<ProjectEnvironmentType>> {
     projects::environment_types(connection, project).await
+}
+
+/// The environment types of these projects with their quotas, in the platform's order. Two queries.
+pub async fn places(connection: &mut PgConnection, of: &[ProjectId]) -> Result<Vec<Place>> {
+    let kinds = projects::environment_types_of(connection, of).await?;
+    let ids: Vec<ProjectEnvironmentTypeId> = kinds.iter().map(|kind| kind.id).collect();
+    let mut quotas = quotas::of_places(connection, &ids).await?;
+    Ok(kinds
+        .into_iter()
+        .map(|kind| {
+            let (own, rest) = std::mem::take(&mut quotas).into_iter().partition(|(place, _)| *place == kind.id);
+            quotas = rest;
+            let own: Vec<(ProjectEnvironmentTypeId, QuotaUse)> = own;
+            Place { kind, quotas: own.into_iter().map(|(_, quota)| quota).collect() }
+        })
+        .collect())
 }
 
 /// One environment type of a project, by its id.

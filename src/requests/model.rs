@@ -10,10 +10,11 @@ use crate::base::id::{
     RunId, TemplateId, TemplateVersionId,
 };
 use crate::environments::Operation;
+use crate::identity::Access;
 use crate::policy::{Role, StoredDecision};
 
 /// The status of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum RequestStatus {
@@ -148,7 +149,7 @@ pub struct Request {
 }
 
 /// What a reviewer says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum ReviewVerdict {
@@ -230,6 +231,18 @@ pub struct Mine {
     pub platform_roles: Vec<Role>,
     /// Roles in single projects.
     pub project_roles: Vec<(ProjectId, Role)>,
+}
+
+impl Mine {
+    /// What waits for this person, by the roles that they hold now.
+    pub fn of(access: &Access) -> Self {
+        let held = access.project_roles.iter();
+        Self {
+            person: access.person.id,
+            platform_roles: access.platform_roles.iter().copied().collect(),
+            project_roles: held.flat_map(|(project, roles)| roles.iter().map(|role| (*project, *role))).collect(),
+        }
+    }
 }
 
 /// Which requests to list; everything that is set narrows.

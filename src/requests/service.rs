@@ -8,7 +8,7 @@ use super::store::{requests, reviews};
 use super::{Error, Filter, Request, RequestDetail};
 use crate::base::Sealer;
 use crate::base::cursor::{Cursor, Page};
-use crate::base::id::RequestId;
+use crate::base::id::{DecisionId, RequestId};
 use crate::db::{self, Db};
 use crate::orchestrator::Signals;
 use crate::policy::{self, PolicyEngine};
@@ -66,10 +66,27 @@ impl Requests {
 
     /// The request with its decision, requirements and reviews.
     pub async fn detail(&self, connection: &mut PgConnection, request: Request) -> Result<RequestDetail, Error> {
-        let decision =
-            policy::find_decision(connection, request.decision_id).await?.ok_or(db::Error::Corrupt("decision"))?;
-        let requirements = reviews::requirements(connection, request.id).await?;
-        let reviews = reviews::list(connection, request.id).await?;
-        Ok(RequestDetail { request, decision, requirements, reviews })
+        self.details(connection, vec![request]).await?.pop().ok_or(Error::NotFound)
+    }
+
+    /// The same for a page of requests, in its order. Three queries.
+    pub async fn details(
+        &self,
+        connection: &mut PgConnection,
+        page: Vec<Request>,
+    ) -> Result<Vec<RequestDetail>, Error> {
+        let ids: Vec<RequestId> = page.iter().map(|request| request.id).collect();
+        let decisions: Vec<DecisionId> = page.iter().map(|request| request.decision_id).collect();
+        let mut decisions = policy::find_decisions(connection, &decisions).await?;
+        let mut requirements = reviews::requirements_of(connection, &ids).await?;
+        let mut reviews = reviews::list_of(connection, &ids).await?;
+        page.into_iter()
+            .map(|request| {
+                let decision = decisions.remove(&request.decision_id).ok_or(db::Error::Corrupt("decision"))?;
+                let requirements = requirements.remove(&request.id).unwrap_or_default();
+                let reviews = reviews.remove(&request.id).unwrap_or_default();
+                Ok(RequestDetail { request, decision, requirements, reviews })
+            })
+            .collect()
     }
 }

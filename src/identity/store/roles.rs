@@ -6,7 +6,7 @@ use super::people::PersonRow;
 use crate::base::id::{PersonId, ProjectId, RoleBindingId, TeamId};
 use crate::db::Result;
 use crate::identity::role::Role;
-use crate::identity::{Holder, Person, Source};
+use crate::identity::{Holder, Member, Person, Source};
 
 impl Holder {
     fn columns(self) -> (Option<PersonId>, Option<TeamId>) {
@@ -120,4 +120,21 @@ pub(in crate::identity) async fn people_with_role(
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(Into::into).collect())
+}
+
+pub(in crate::identity) async fn members(connection: &mut PgConnection, project: ProjectId) -> Result<Vec<Member>> {
+    Ok(sqlx::query_as!(
+        Member,
+        r#"SELECT p.id AS "person: _", p.login, p.display_name, b.role AS "role: _", t.slug AS "team?"
+           FROM role_binding b
+           LEFT JOIN team t ON t.id = b.team_id
+           JOIN person p ON p.id = b.person_id
+               OR p.id IN (SELECT m.person_id FROM team_member m WHERE m.team_id = b.team_id)
+           WHERE b.project_id = $1 AND p.active
+           GROUP BY p.id, b.role, t.slug
+           ORDER BY p.display_name, p.id, b.role, t.slug LIMIT 500"#,
+        project.0
+    )
+    .fetch_all(connection)
+    .await?)
 }

@@ -128,6 +128,25 @@ pub async fn environment_types(
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
+/// The environment types of several projects, by project in the platform's order.
+pub async fn environment_types_of(
+    connection: &mut PgConnection,
+    projects: &[ProjectId],
+) -> Result<Vec<ProjectEnvironmentType>> {
+    let projects: Vec<Uuid> = projects.iter().map(|id| id.0).collect();
+    let rows = sqlx::query_as!(
+        PlaceRow,
+        r#"SELECT p.id AS "id: _", p.project_id AS "project: _", p.environment_type_id AS "environment_type: _",
+               t.slug, t.name, p.enabled, p.default_lifetime_seconds, p.maximum_lifetime_seconds
+           FROM project_environment_type p JOIN environment_type t ON t.id = p.environment_type_id
+           WHERE p.project_id = ANY ($1) ORDER BY p.project_id, t.position, t.slug"#,
+        &projects
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
 pub async fn environment_type(
     connection: &mut PgConnection,
     id: ProjectEnvironmentTypeId,

@@ -17,6 +17,28 @@ pub async fn list(connection: &mut PgConnection, place: ProjectEnvironmentTypeId
     .await?)
 }
 
+pub async fn of_places(
+    connection: &mut PgConnection,
+    places: &[ProjectEnvironmentTypeId],
+) -> Result<Vec<(ProjectEnvironmentTypeId, QuotaUse)>> {
+    let places: Vec<uuid::Uuid> = places.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT project_environment_type_id AS "place: ProjectEnvironmentTypeId", id AS "id: QuotaId", dimension,
+               maximum, used, reserved
+           FROM quota WHERE project_environment_type_id = ANY ($1) ORDER BY id"#,
+        &places
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let (maximum, used, reserved) = (row.maximum, row.used, row.reserved);
+            (row.place, QuotaUse { id: row.id, dimension: row.dimension, maximum, used, reserved })
+        })
+        .collect())
+}
+
 pub async fn ensure(
     connection: &mut PgConnection,
     id: QuotaId,

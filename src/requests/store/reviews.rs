@@ -1,6 +1,9 @@
 //! Requirements and reviews.
 
+use std::collections::BTreeMap;
+
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::base::Digest;
 use crate::base::id::{PersonId, RequestId, RequirementId, ReviewId};
@@ -38,12 +41,26 @@ pub async fn insert_requirement(
     Ok(())
 }
 
+struct RequirementRow {
+    request_id: RequestId,
+    id: RequirementId,
+    rule_id: String,
+    who: String,
+    role: Role,
+    count: i32,
+    approvals: i64,
+}
+
 /// Requirements with their progress. An approval counts for a requirement when the reviewer holds
 /// its role, on the platform or in the project, by themselves or through a team.
-pub async fn requirements(connection: &mut PgConnection, request: RequestId) -> Result<Vec<ProgressedRequirement>> {
-    Ok(sqlx::query_as!(
-        ProgressedRequirement,
-        r#"SELECT a.id AS "id: _", a.rule_id, a.who, a.role AS "role: _", a.count,
+pub async fn requirements_of(
+    connection: &mut PgConnection,
+    requests: &[RequestId],
+) -> Result<BTreeMap<RequestId, Vec<ProgressedRequirement>>> {
+    let requests: Vec<Uuid> = requests.iter().map(|id| id.0).collect();
+    let rows = sqlx::query_as!(
+        RequirementRow,
+        r#"SELECT a.request_id AS "request_id: _", a.id AS "id: _", a.rule_id, a.who, a.role AS "role: _", a.count,
                (SELECT count(*) FROM review v
                 WHERE v.request_id = a.request_id AND v.verdict = 'approved'
                   AND v.reviewer_id IS DISTINCT FROM r.requester_id
@@ -53,11 +70,22 @@ pub async fn requirements(connection: &mut PgConnection, request: RequestId) -> 
                         AND (b.person_id = v.reviewer_id OR b.team_id IN (
                             SELECT m.team_id FROM team_member m WHERE m.person_id = v.reviewer_id)))) AS "approvals!"
            FROM approval_requirement a JOIN request r ON r.id = a.request_id
-           WHERE a.request_id = $1 ORDER BY a.rule_id"#,
-        request.0
+           WHERE a.request_id = ANY ($1) ORDER BY a.rule_id"#,
+        &requests
     )
     .fetch_all(connection)
-    .await?)
+    .await?;
+    let mut found: BTreeMap<RequestId, Vec<ProgressedRequirement>> = BTreeMap::new();
+    for RequirementRow { request_id, id, rule_id, who, role, count, approvals } in rows {
+        let requirement = ProgressedRequirement { id, rule_id, who, role, count, approvals };
+        found.entry(request_id).or_default().push(requirement);
+    }
+    Ok(found)
+}
+
+/// The requirements of one request.
+pub async fn requirements(connection: &mut PgConnection, request: RequestId) -> Result<Vec<ProgressedRequirement>> {
+    Ok(requirements_of(connection, &[request]).await?.remove(&request).unwrap_or_default())
 }
 
 pub async fn insert(connection: &mut PgConnection, review: &NewReview<'_>) -> Result<()> {
@@ -89,6 +117,7 @@ pub async fn all_bound_to(connection: &mut PgConnection, request: RequestId, dig
 }
 
 struct ReviewRow {
+    request_id: RequestId,
     id: ReviewId,
     reviewer_id: PersonId,
     display_name: String,
@@ -97,26 +126,31 @@ struct ReviewRow {
     created_at: jiff_sqlx::Timestamp,
 }
 
-pub async fn list(connection: &mut PgConnection, request: RequestId) -> Result<Vec<Review>> {
+pub async fn list_of(
+    connection: &mut PgConnection,
+    requests: &[RequestId],
+) -> Result<BTreeMap<RequestId, Vec<Review>>> {
+    let requests: Vec<Uuid> = requests.iter().map(|id| id.0).collect();
     let rows = sqlx::query_as!(
         ReviewRow,
-        r#"SELECT v.id AS "id: _", v.reviewer_id AS "reviewer_id: _", p.display_name, v.verdict AS "verdict: _",
-               v.reason, v.created_at
+        r#"SELECT v.request_id AS "request_id: _", v.id AS "id: _", v.reviewer_id AS "reviewer_id: _", p.display_name,
+               v.verdict AS "verdict: _", v.reason, v.created_at
            FROM review v JOIN person p ON p.id = v.reviewer_id
-           WHERE v.request_id = $1 ORDER BY v.created_at, v.id"#,
-        request.0
+           WHERE v.request_id = ANY ($1) ORDER BY v.created_at, v.id"#,
+        &requests
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Review {
+    let mut found: BTreeMap<RequestId, Vec<Review>> = BTreeMap::new();
+    for row in rows {
+        found.entry(row.request_id).or_default().push(Review {
             id: row.id,
             reviewer: row.reviewer_id,
             reviewer_name: row.display_name,
             verdict: row.verdict,
             reason: row.reason,
             at: row.created_at.to_jiff(),
-        })
-        .collect())
+        });
+    }
+    Ok(found)
 }

@@ -1,0 +1,114 @@
+//! What policy said, as the API shows it.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::policy::{Decision, Effect, Outcome, Role};
+use crate::requests::{Approver, ProgressedRequirement};
+
+/// What policy said, and why.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Decision)]
+pub struct DecisionView {
+    outcome: Outcome,
+    /// The rules that decided.
+    rules: Vec<RuleView>,
+    /// Who must agree.
+    requirements: Vec<RequirementView>,
+    /// The policy set that decided, by its SHA-256.
+    policy_digest: String,
+    /// The decision in one sentence.
+    sentence: String,
+    /// When it is denied: what would be allowed instead, in words.
+    would_be_allowed: Vec<String>,
+}
+
+/// A rule that took part.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Rule)]
+pub struct RuleView {
+    id: String,
+    effect: Effect,
+    /// The rule in words.
+    reason: String,
+}
+
+/// Who must agree, and how far that is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Requirement)]
+pub struct RequirementView {
+    /// Who, in words: “a lead of payments”.
+    who: String,
+    /// The role that counts.
+    role: Role,
+    /// How many different people.
+    count: i64,
+    /// How many have agreed.
+    approvals: i64,
+    /// Whether that is enough.
+    satisfied: bool,
+    /// The rule that asks for it.
+    rule_id: String,
+    /// In a verdict: the people who can agree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approvers: Option<Vec<PersonView>>,
+}
+
+/// A person, for showing.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = PersonRef)]
+pub struct PersonView {
+    id: String,
+    name: String,
+}
+
+impl PersonView {
+    /// Somebody by id and name.
+    pub fn new(id: impl std::fmt::Display, name: &str) -> Self {
+        Self { id: id.to_string(), name: name.to_owned() }
+    }
+}
+
+impl DecisionView {
+    fn new(decision: &Decision, requirements: Vec<RequirementView>) -> Self {
+        let rules = decision.rules.iter();
+        Self {
+            outcome: decision.outcome,
+            rules: rules
+                .map(|rule| RuleView { id: rule.id.clone(), effect: rule.effect, reason: rule.reason.clone() })
+                .collect(),
+            requirements,
+            policy_digest: decision.policy_digest.to_string(),
+            sentence: decision.sentence.clone(),
+            would_be_allowed: decision.would_be_allowed.clone(),
+        }
+    }
+
+    /// A stored decision with the progress of its requirements.
+    pub fn stored(decision: &Decision, progress: &[ProgressedRequirement]) -> Self {
+        let requirements = progress.iter().map(|requirement| RequirementView {
+            who: requirement.who.clone(),
+            role: requirement.role,
+            count: requirement.count.into(),
+            approvals: requirement.approvals,
+            satisfied: requirement.is_satisfied(),
+            rule_id: requirement.rule_id.clone(),
+            approvers: None,
+        });
+        Self::new(decision, requirements.collect())
+    }
+
+    /// A decision that was not stored, with the people who could agree.
+    pub fn preview(decision: &Decision, approvers: &[Vec<Approver>]) -> Self {
+        let requirements = decision.requirements.iter().zip(approvers).map(|(requirement, people)| RequirementView {
+            who: requirement.who.clone(),
+            role: requirement.role,
+            count: requirement.count.into(),
+            approvals: 0,
+            satisfied: false,
+            rule_id: requirement.rule_id.clone(),
+            approvers: Some(people.iter().map(|person| PersonView::new(person.id, &person.name)).collect()),
+        });
+        Self::new(decision, requirements.collect())
+    }
+}

@@ -1,0 +1,88 @@
+//! The API, version 1: the contract between Paddock and every other program.
+//!
+//! Each area has a file with its routes, its views (what goes out) and nothing else; the use-cases
+//! are those of the pages. Every handler takes a [`caller::Caller`], which cannot be made without
+//! a credential that reaches far enough, and asks it for permits. Every route stands in
+//! [`routes`] with its `OpenAPI` operation, so none is without one. What goes wrong leaves as
+//! problem JSON (RFC 9457), made in [`error`] only.
+
+mod audit;
+mod caller;
+mod decisions;
+mod drafts;
+mod environments;
+mod error;
+mod events;
+mod extract;
+mod health;
+mod me;
+mod openapi;
+mod outputs;
+mod page;
+mod projects;
+mod requests;
+mod runs;
+mod templates;
+mod verdicts;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::{App, http};
+
+pub use error::ProblemDocument;
+pub use openapi::document;
+
+/// The largest body that is read.
+const LONGEST_BODY: usize = 1024 * 1024;
+
+/// The API, ready to be served or merged with the pages: `/api/…`, `/healthz` and `/readyz`.
+pub fn router(app: App) -> Router {
+    let (router, _) = routes().split_for_parts();
+    router
+        .method_not_allowed_fallback(error::wrong_method)
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .layer(from_fn(error::render))
+        .layer(from_fn_with_state(app.clone(), http::security_headers))
+        .layer(from_fn_with_state(app.clone(), http::begin))
+        .with_state(app)
+}
+
+/// Every route with its operation.
+fn routes() -> OpenApiRouter<App> {
+    let v1 = OpenApiRouter::new()
+        .routes(routes!(me::get_me))
+        .routes(routes!(templates::list_templates))
+        .routes(routes!(templates::get_template))
+        .routes(routes!(templates::get_template_version))
+        .routes(routes!(projects::list_projects))
+        .routes(routes!(projects::get_project))
+        .routes(routes!(verdicts::ask_verdict))
+        .routes(routes!(requests::list_requests, requests::submit_request))
+        .routes(routes!(requests::get_request))
+        .routes(routes!(requests::review_request))
+        .routes(routes!(requests::withdraw_request))
+        .routes(routes!(environments::list_environments))
+        .routes(routes!(environments::get_environment))
+        .routes(routes!(environments::get_resources))
+        .routes(routes!(environments::get_timeline))
+        .routes(routes!(outputs::get_outputs))
+        .routes(routes!(runs::get_run))
+        .routes(routes!(runs::get_logs))
+        .routes(routes!(runs::cancel_run))
+        .routes(routes!(runs::retry_run))
+        .routes(routes!(events::follow_run))
+        .routes(routes!(audit::list_audit))
+        .routes(routes!(audit::get_audit_record));
+    let api =
+        OpenApiRouter::new().routes(routes!(openapi::get_document)).nest("/v1", v1).fallback(error::unknown_address);
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .nest("/api", api)
+}

@@ -1,0 +1,290 @@
+//! Requests: submit, list, read, review, withdraw.
+
+use axum::Json;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use super::caller::{Caller, Reach, Reads, Requests, Reviews};
+use super::decisions::{DecisionView, PersonView};
+use super::drafts::{DraftBody, environment_of};
+use super::error::Problem;
+use super::extract::{Body, Id, NoBody, Query, idempotency_key, if_match};
+use super::page::{List, Paging};
+use crate::base::id::{EnvironmentId, RequestId};
+use crate::environments::{self, Environment, Operation};
+use crate::policy::{Action, ability};
+use crate::requests::{self, Filter, Mine, Request, RequestDetail, RequestStatus, Review, ReviewVerdict};
+
+/// A request.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Request)]
+pub struct RequestView {
+    id: String,
+    status: RequestStatus,
+    operation: Operation,
+    decision: DecisionView,
+    /// Null when a create was denied.
+    environment: Option<EnvironmentRefView>,
+    /// The newest run for it; null before it is approved, and for `extend`, which needs none.
+    run: Option<RunRefView>,
+    /// The environment's name.
+    name: String,
+    /// The project's slug.
+    project: String,
+    /// The environment type's slug.
+    environment_type: String,
+    template: TemplateRefView,
+    /// Null when Paddock itself asked.
+    requester: Option<PersonView>,
+    /// Without the secret ones.
+    #[schema(value_type = Object)]
+    inputs: Map<String, Value>,
+    lifetime_seconds: Option<i64>,
+    reason: String,
+    /// Digest of all that is asked for: reviews bind to it.
+    digest: String,
+    /// When it lapses without an approval.
+    lapses_at: Option<Timestamp>,
+    created_at: Timestamp,
+    decided_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
+    reviews: Vec<ReviewView>,
+}
+
+/// The environment of a request.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EnvironmentRef)]
+pub struct EnvironmentRefView {
+    id: String,
+    name: String,
+}
+
+/// A run, by its id.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RunRef)]
+pub struct RunRefView {
+    id: String,
+}
+
+/// The template of a request or an environment.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TemplateRef)]
+pub struct TemplateRefView {
+    /// The template's id.
+    pub id: String,
+    /// Its slug.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// The version as its author writes it.
+    pub version: String,
+    /// The version's id.
+    pub version_id: String,
+}
+
+/// One person's verdict.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Review)]
+pub struct ReviewView {
+    id: String,
+    reviewer: PersonView,
+    verdict: ReviewVerdict,
+    reason: String,
+    at: Timestamp,
+}
+
+/// A verdict to be given.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewBody {
+    verdict: ReviewVerdict,
+    /// Why; needed to reject.
+    #[serde(default)]
+    reason: String,
+}
+
+/// Which requests.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct RequestQuery {
+    /// Only this status.
+    status: Option<RequestStatus>,
+    /// Only the caller's own.
+    #[serde(default)]
+    mine: bool,
+    /// Only those that wait for the caller's review.
+    #[serde(default)]
+    to_review: bool,
+    /// Only of this environment.
+    #[param(value_type = Option<String>)]
+    environment: Option<EnvironmentId>,
+    /// At most this many, 1 to 100.
+    limit: Option<i64>,
+    /// From the page before.
+    cursor: Option<String>,
+}
+
+/// Requests, newest first: those of the projects that the caller may read, and the caller's own.
+#[utoipa::path(get, path = "/requests", tag = "requests", params(RequestQuery),
+    security(("token" = ["read"]), ("session" = [])), responses((status = 200, body = List<RequestView>)))]
+pub async fn list_requests(
+    caller: Caller<Reads>,
+    Query(query): Query<RequestQuery>,
+) -> Result<Json<List<RequestView>>, Problem> {
+    let paging = Paging::read(query.limit, query.cursor.as_deref())?;
+    let visible = caller.visible(Action::ReadRequest).await?;
+    let me = caller.access().person.id;
+    let filter = Filter {
+        projects: visible.ids(),
+        or_requester: Some(me),
+        requester: query.mine.then_some(me),
+        status: query.status,
+        environment: query.environment,
+        to_review: query.to_review.then(|| Mine::of(caller.access())),
+    };
+    let requests = &caller.app.requests;
+    let mut connection = caller.app.db.acquire().await?;
+    let page = requests.list(&mut connection, &filter, paging.after, paging.limit).await?;
+    let items = requests.details(&mut connection, page.items).await?;
+    Ok(Json(List { items: items.into_iter().map(Into::into).collect(), next_cursor: page.next_cursor }))
+}
+
+/// Asks for an operation. A draft that policy denies is recorded, too: its status is `denied`.
+///
+/// With `Idempotency-Key`, a repetition of the same body gives the same request, another body 422.
+#[utoipa::path(post, path = "/requests", tag = "requests", request_body = DraftBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key makes one request"),
+           ("If-Match" = Option<String>, Header, description = "The ETag of the environment: 412 when it has changed")),
+    security(("token" = ["request"]), ("session" = [])),
+    responses((status = 201, body = RequestView), (status = 412, description = "The environment has changed"),
+              (status = 422, description = "Some values are not right")))]
+pub async fn submit_request(
+    caller: Caller<Requests>,
+    headers: HeaderMap,
+    Body(body): Body<DraftBody>,
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<RequestView>), Problem> {
+    let expected = if_match(&headers)?;
+    let key = idempotency_key(&headers)?;
+    let draft = body.into_draft(&caller.app, expected).await?;
+    if let Some(id) = environment_of(&draft) {
+        let environment = may_see_environment(&caller, id).await?;
+        // An update carries the generation in its draft, and is compared in the transaction.
+        let carried = matches!(draft.intent, requests::Intent::Update { .. });
+        if !carried && expected.is_some_and(|generation| generation != environment.generation) {
+            return Err(environments::Error::Stale.into());
+        }
+    }
+    let submitted = caller.app.requests.submit(&caller.op, caller.person(), &draft, key).await?;
+    let view = load(&caller, submitted.id).await?;
+    let location = [(header::LOCATION, format!("/api/v1/requests/{}", submitted.id))];
+    Ok((StatusCode::CREATED, location, Json(view)))
+}
+
+/// The environment of a draft, for those who may read it: a refusal tells of its project.
+pub async fn may_see_environment<S: Reach>(caller: &Caller<S>, id: EnvironmentId) -> Result<Environment, Problem> {
+    let found = environments::find(&mut *caller.app.db.acquire().await?, id).await?;
+    let environment = found.ok_or(environments::Error::NotFound)?;
+    caller.permit_environment::<ability::ReadEnvironment>(&environment)?;
+    Ok(environment)
+}
+
+/// One request.
+#[utoipa::path(get, path = "/requests/{id}", tag = "requests", params(("id" = String, Path)),
+    security(("token" = ["read"]), ("session" = [])), responses((status = 200, body = RequestView)))]
+pub async fn get_request(caller: Caller<Reads>, Id(id): Id<RequestId>) -> Result<Json<RequestView>, Problem> {
+    let found = caller.app.requests.find(&mut *caller.app.db.acquire().await?, id).await?;
+    let request = found.ok_or(requests::Error::NotFound)?;
+    caller.permit_request(&request)?;
+    Ok(Json(load(&caller, id).await?))
+}
+
+/// Approves or rejects a request. Nobody reviews their own.
+#[utoipa::path(post, path = "/requests/{id}/reviews", tag = "requests", params(("id" = String, Path)),
+    request_body = ReviewBody, security(("token" = ["review"]), ("session" = [])),
+    responses((status = 201, description = "The request, after the review", body = RequestView)))]
+pub async fn review_request(
+    caller: Caller<Reviews>,
+    Id(id): Id<RequestId>,
+    Body(body): Body<ReviewBody>,
+) -> Result<(StatusCode, Json<RequestView>), Problem> {
+    caller.app.requests.review(&caller.op, caller.person(), id, body.verdict, &body.reason).await?;
+    Ok((StatusCode::CREATED, Json(load(&caller, id).await?)))
+}
+
+/// Takes a request back that waits for approval.
+#[utoipa::path(post, path = "/requests/{id}/withdraw", tag = "requests", params(("id" = String, Path)),
+    security(("token" = ["request"]), ("session" = [])), responses((status = 200, body = RequestView)))]
+pub async fn withdraw_request(
+    caller: Caller<Requests>,
+    Id(id): Id<RequestId>,
+    _: NoBody,
+) -> Result<Json<RequestView>, Problem> {
+    caller.app.requests.withdraw(&caller.op, caller.person(), id).await?;
+    Ok(Json(load(&caller, id).await?))
+}
+
+async fn load<S: Reach>(caller: &Caller<S>, id: RequestId) -> Result<RequestView, Problem> {
+    let requests = &caller.app.requests;
+    let mut connection = caller.app.db.acquire().await?;
+    let request = requests.find(&mut connection, id).await?.ok_or(requests::Error::NotFound)?;
+    Ok(requests.detail(&mut connection, request).await?.into())
+}
+
+impl From<RequestDetail> for RequestView {
+    fn from(detail: RequestDetail) -> Self {
+        let decision = DecisionView::stored(&detail.decision.decision, &detail.requirements);
+        let reviews = detail.reviews.into_iter().map(Into::into).collect();
+        Self::new(detail.request, decision, reviews)
+    }
+}
+
+impl RequestView {
+    fn new(request: Request, decision: DecisionView, reviews: Vec<ReviewView>) -> Self {
+        Self {
+            id: request.id.to_string(),
+            status: request.status,
+            operation: request.operation,
+            decision,
+            environment: request
+                .environment
+                .map(|id| EnvironmentRefView { id: id.to_string(), name: request.environment_name.clone() }),
+            run: request.run.map(|id| RunRefView { id: id.to_string() }),
+            name: request.environment_name,
+            project: request.project_slug,
+            environment_type: request.environment_type,
+            template: TemplateRefView {
+                id: request.template.to_string(),
+                slug: request.template_slug,
+                name: request.template_name,
+                version: request.version,
+                version_id: request.version_id.to_string(),
+            },
+            requester: request.requester.map(|id| PersonView::new(id, &request.requester_label)),
+            inputs: request.inputs,
+            lifetime_seconds: request.lifetime.map(|lifetime| lifetime.as_secs()),
+            reason: request.reason,
+            digest: request.digest.to_string(),
+            lapses_at: request.lapses_at,
+            created_at: request.created_at,
+            decided_at: request.decided_at,
+            finished_at: request.finished_at,
+            reviews,
+        }
+    }
+}
+
+impl From<Review> for ReviewView {
+    fn from(review: Review) -> Self {
+        Self {
+            id: review.id.to_string(),
+            reviewer: PersonView::new(review.reviewer, &review.reviewer_name),
+            verdict: review.verdict,
+            reason: review.reason,
+            at: review.at,
+        }
+    }
+}

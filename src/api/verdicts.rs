@@ -1,0 +1,97 @@
+//! Verdicts: what a submit would meet. Nothing is written.
+
+use axum::Json;
+use axum::http::HeaderMap;
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::caller::{Caller, Requests};
+use super::decisions::DecisionView;
+use super::drafts::{DraftBody, environment_of};
+use super::error::Problem;
+use super::extract::{Body, if_match};
+use super::requests::may_see_environment;
+use crate::base::FieldError;
+use crate::policy::ability;
+use crate::projects;
+use crate::requests::{Draft, Intent, Verdict};
+
+/// What a submit of the draft would meet.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Verdict)]
+pub struct VerdictView {
+    decision: DecisionView,
+    /// Quotas before and after.
+    quotas: Vec<QuotaChangeView>,
+    /// How long the environment would live.
+    lifetime_seconds: Option<i64>,
+    /// The longest that is allowed there.
+    maximum_lifetime_seconds: i64,
+    /// When it would end if it were ready now.
+    ends_at: Option<Timestamp>,
+    /// Values that are not right yet, by their pointers.
+    errors: Vec<FieldError>,
+    /// Whether a submit would be taken: perhaps after an approval, but not refused.
+    can_submit: bool,
+}
+
+/// A quota before and after.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = QuotaChange)]
+pub struct QuotaChangeView {
+    dimension: String,
+    before: i64,
+    after: i64,
+    limit: i64,
+    /// Whether it is within the limit.
+    fits: bool,
+}
+
+/// What a submit of this draft would meet. No side effects.
+#[utoipa::path(post, path = "/verdicts", tag = "requests", request_body = DraftBody,
+    security(("token" = ["request"]), ("session" = [])), responses((status = 200, body = VerdictView)))]
+pub async fn ask_verdict(
+    caller: Caller<Requests>,
+    headers: HeaderMap,
+    Body(body): Body<DraftBody>,
+) -> Result<Json<VerdictView>, Problem> {
+    let draft = body.into_draft(&caller.app, if_match(&headers)?).await?;
+    may_see_place(&caller, &draft).await?;
+    let verdict = caller.app.requests.verdict(&caller.op, caller.person(), &draft).await?;
+    Ok(Json(verdict.into()))
+}
+
+/// A verdict shows quotas and approvers: they are for those who may read the project.
+async fn may_see_place(caller: &Caller<Requests>, draft: &Draft) -> Result<(), Problem> {
+    if let Some(environment) = environment_of(draft) {
+        return may_see_environment(caller, environment).await.map(drop);
+    }
+    let Intent::Create { project, .. } = &draft.intent else { return Ok(()) };
+    if let Some(project) = projects::find(&mut *caller.app.db.acquire().await?, project).await? {
+        caller.permit_project::<ability::ReadProject>(&project)?;
+    }
+    Ok(())
+}
+
+impl From<Verdict> for VerdictView {
+    fn from(verdict: Verdict) -> Self {
+        let can_submit = verdict.can_submit();
+        let quotas = verdict.quotas.iter().map(|quota| QuotaChangeView {
+            dimension: quota.dimension.clone(),
+            before: quota.before,
+            after: quota.after,
+            limit: quota.limit,
+            fits: quota.fits(),
+        });
+        Self {
+            decision: DecisionView::preview(&verdict.decision, &verdict.approvers),
+            quotas: quotas.collect(),
+            lifetime_seconds: verdict.lifetime.map(|lifetime| lifetime.as_secs()),
+            maximum_lifetime_seconds: verdict.maximum_lifetime.as_secs(),
+            ends_at: verdict.ends_at,
+            errors: verdict.errors,
+            can_submit,
+        }
+    }
+}
