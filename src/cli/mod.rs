@@ -2,12 +2,15 @@
 //! per verb; what a verb does lies in the rooms below. Errors end here: one sentence, its causes,
 //! exit code 1. It reads no environment variable itself (config does).
 
+mod admin;
+mod catalog;
+mod compose;
 mod doctor;
 mod migrate;
+mod server;
 mod signals;
 mod store;
 mod terminal;
-mod up;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +22,7 @@ use crate::config::{LogArgs, LogFormat, ServerArgs, StoreArgs};
 use crate::db::embedded::keeper;
 use crate::providers::guard;
 use crate::telemetry;
+use server::Roles;
 
 /// Self-hosted developer portal: environments by self-service, inside the limits of the platform team.
 #[derive(Debug, Parser)]
@@ -34,10 +38,18 @@ struct Cli {
 enum Verb {
     /// Run everything on this machine: pages, API, worker, and a private Postgres unless `DATABASE_URL` is set
     Up(Box<UpArgs>),
+    /// Serve pages and API on an existing Postgres; any number of these may run
+    Serve(Box<ServerArgs>),
+    /// Execute runs on an existing Postgres; any number of these may run
+    Worker(Box<ServerArgs>),
     /// Bring the database's schema up to this version
     Migrate(StoreArgs),
     /// Check the set-up and say what to do about what is wrong
     Doctor(doctor::DoctorArgs),
+    /// People and tokens, from the server's terminal
+    Admin(admin::AdminArgs),
+    /// Check, add and read catalog sources
+    Catalog(catalog::CatalogArgs),
     /// The process that keeps the private Postgres; started by `up`
     #[command(name = keeper::VERB, hide = true)]
     PostgresKeeper(KeeperArgs),
@@ -85,7 +97,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         return Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let default_filter = match &cli.verb {
-        Verb::Up(_) => "info,sqlx=warn",
+        Verb::Serve(_) | Verb::Worker(_) => "info,sqlx=warn",
+        // At a terminal the words of the verb itself are what people read.
         _ => "warn",
     };
     let log = cli.log.check(default_filter);
@@ -98,7 +111,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 async fn verb(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
-        Verb::Up(args) => up::run(args.server.check(args.demo)?).await?,
+        Verb::Up(args) => server::run(args.server.check(args.demo)?, Roles::All).await?,
+        Verb::Serve(args) => server::run(args.check(false)?, Roles::Serve).await?,
+        Verb::Worker(args) => server::run(args.check(false)?, Roles::Work).await?,
+        Verb::Admin(args) => admin::run(args).await?,
+        Verb::Catalog(args) => return catalog::run(args).await,
         Verb::Migrate(args) => migrate::run(args.check()?).await?,
         Verb::Doctor(args) => return doctor::run(args).await,
         Verb::PostgresKeeper(_) => {}

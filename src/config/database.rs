@@ -13,21 +13,21 @@ use super::{ConfigError, Result, default_cache_dir, default_data_dir};
 #[command(next_help_heading = "Database")]
 pub struct StoreArgs {
     /// An existing Postgres, 15 or newer. Without it, `up` runs a private one in the data directory
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<String>,
     /// A file that holds the database URL
-    #[arg(long, env = "DATABASE_URL_FILE", value_name = "FILE", conflicts_with = "database_url")]
+    #[arg(long, global = true, env = "DATABASE_URL_FILE", value_name = "FILE", conflicts_with = "database_url")]
     database_url_file: Option<PathBuf>,
     /// Most connections that one process opens
-    #[arg(long, env = "PADDOCK_DATABASE_CONNECTIONS", value_name = "N", default_value_t = 16)]
+    #[arg(long, global = true, env = "PADDOCK_DATABASE_CONNECTIONS", value_name = "N", default_value_t = 16)]
     database_connections: u32,
     /// Where the private Postgres and the encryption key lie
     /// [default: /var/lib/paddock for root, else ~/.local/share/paddock]
-    #[arg(long, env = "PADDOCK_DATA_DIR", value_name = "FOLDER")]
+    #[arg(long, global = true, env = "PADDOCK_DATA_DIR", value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
     /// Where a downloaded Postgres is kept
     /// [default: /var/cache/paddock for root, else ~/.cache/paddock]
-    #[arg(long, env = "PADDOCK_CACHE_DIR", value_name = "FOLDER")]
+    #[arg(long, global = true, env = "PADDOCK_CACHE_DIR", value_name = "FOLDER")]
     cache_dir: Option<PathBuf>,
     #[command(flatten)]
     key: KeyArgs,

@@ -19,11 +19,11 @@ const KEY_FILE_NAME: &str = "paddock.key";
 pub struct KeyArgs {
     /// 64 hex digits; several, separated by commas, while a key is being changed: the first one seals
     // An environment variable only: a flag's value would stand in the list of processes.
-    #[arg(long, env = "PADDOCK_KEY", hide_env_values = true, hide = true)]
+    #[arg(long, global = true, env = "PADDOCK_KEY", hide_env_values = true, hide = true)]
     key: Option<String>,
     /// A file with the key, 64 hex digits; one key a line while a key is being changed: the first one seals
     /// [default: paddock.key in the data directory, made at the first start, when Postgres is the private one]
-    #[arg(long, env = "PADDOCK_KEY_FILE", value_name = "FILE")]
+    #[arg(long, global = true, env = "PADDOCK_KEY_FILE", value_name = "FILE")]
     key_file: Option<PathBuf>,
 }
 

@@ -1,0 +1,126 @@
+//! Making the application of this process from its settings.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use super::store::Store;
+use crate::app::{App, DemoServer, Parts};
+use crate::base::{Actor, Entropy as _, Op, Origin, OsEntropy, Sealer, SystemClock};
+use crate::catalog::{self, NewSource, SourceKind};
+use crate::config::{Config, DatabaseSource, WorkerConfig};
+use crate::policy::PolicyEngine;
+use crate::providers::Registry;
+use crate::{identity, orchestrator, requests};
+
+/// How long a claim holds without a heartbeat, and how often work is looked for without a hint
+/// (docs/ARCHITECTURE.md, time-outs).
+const LEASE: Duration = Duration::from_secs(15);
+const POLL: Duration = Duration::from_millis(500);
+
+/// The application of `up`, `serve` and `worker`.
+pub(super) fn app(config: &Config, store: &Store, sealer: Sealer, public_url: Url) -> anyhow::Result<App> {
+    let policy = match &config.content.policies {
+        Some(folder) => PolicyEngine::from_folder(folder),
+        None => PolicyEngine::embedded(),
+    };
+    Ok(App::new(Parts {
+        db: store.db.clone(),
+        sealer,
+        policy: policy.context("the policies are not valid")?,
+        providers: Registry::standard(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(OsEntropy),
+        identity: identity::Settings {
+            session_idle: config.http.sessions.idle,
+            session_absolute: config.http.sessions.absolute,
+            demo: config.demo,
+        },
+        public_url,
+        requests: requests::Settings::default(),
+    }))
+}
+
+/// Somebody at the server's terminal.
+pub(super) fn operator() -> Op {
+    Op::new(Actor::Operator, Origin::internal("cli"), Arc::new(SystemClock), Arc::new(OsEntropy))
+}
+
+/// The worker's settings: its name is unique, also where every process has the id 1.
+pub(super) fn worker(config: WorkerConfig) -> orchestrator::Settings {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "worker" } else { host.trim() };
+    let mut random = [0; 3];
+    OsEntropy.fill(&mut random);
+    orchestrator::Settings {
+        name: format!("{host}-{}-{}", std::process::id(), hex::encode(random)),
+        slots: config.runs,
+        lease: LEASE,
+        poll: POLL,
+        grace: config.drain.try_into().unwrap_or_default(),
+    }
+}
+
+/// Where the demo makes databases and repositories.
+pub(super) fn demo_server(config: &Config, store: &Store) -> anyhow::Result<DemoServer> {
+    let repositories = config.store.data_dir.join("repositories");
+    make_folder(&repositories)?;
+    if let Some(embedded) = &store.embedded {
+        let address = embedded.tcp_address();
+        return Ok(DemoServer {
+            postgres_url: SecretString::from(embedded.superuser_url()),
+            host: address.ip().to_string(),
+            port: address.port(),
+            repositories,
+        });
+    }
+    let DatabaseSource::Url(text) = &config.store.database.source else {
+        anyhow::bail!("there is no database for the demo");
+    };
+    let url = Url::parse(text.expose_secret()).context("DATABASE_URL is not valid")?;
+    Ok(DemoServer {
+        postgres_url: text.clone(),
+        host: url.host_str().filter(|host| !host.is_empty()).unwrap_or("127.0.0.1").to_owned(),
+        port: url.port().unwrap_or(5432),
+        repositories,
+    })
+}
+
+fn make_folder(path: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))
+}
+
+/// The sample catalog inside the binary, for `--demo`.
+pub(super) fn sample_source() -> NewSource {
+    source("sample", SourceKind::Embedded, String::new())
+}
+
+/// The folder of `--catalog`.
+pub(super) fn folder_source(folder: &Path) -> anyhow::Result<NewSource> {
+    let folder: PathBuf = folder.canonicalize().with_context(|| format!("cannot open {}", folder.display()))?;
+    Ok(source("local", SourceKind::Folder, folder.display().to_string()))
+}
+
+fn source(slug: &str, kind: SourceKind, location: String) -> NewSource {
+    NewSource { slug: slug.to_owned(), kind, location, branch: None, folder: String::new() }
+}
+
+/// Adds the source unless it is there, and reads it.
+pub(super) async fn sync(app: &App, source: NewSource) -> anyhow::Result<()> {
+    let op = operator();
+    let slug = source.slug.clone();
+    let known = catalog::list_sources(&app.db).await?.into_iter().find(|known| known.slug == slug);
+    let id = match known {
+        Some(known) => known.id,
+        None => catalog::add_source(&app.db, &op, source).await?,
+    };
+    catalog::sync(&app.db, &op, id).await.with_context(|| format!("the catalog source {slug} could not be read"))?;
+    for problem in catalog::problems(&app.db, id).await? {
+        tracing::warn!(catalog_source = slug, %problem, "catalog");
+    }
+    Ok(())
+}
