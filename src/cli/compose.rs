@@ -15,7 +15,7 @@ use crate::catalog::{self, NewSource, SourceKind};
 use crate::config::{Config, DatabaseSource, WorkerConfig};
 use crate::policy::PolicyEngine;
 use crate::providers::Registry;
-use crate::{identity, orchestrator, requests};
+use crate::{identity, orchestrator, providers, requests};
 
 /// How long a claim holds without a heartbeat, and how often work is looked for without a hint
 /// (docs/ARCHITECTURE.md, time-outs).
@@ -32,7 +32,7 @@ pub(super) fn app(config: &Config, store: &Store, sealer: Sealer, public_url: Ur
         db: store.db.clone(),
         sealer,
         policy: policy.context("the policies are not valid")?,
-        providers: Registry::standard(),
+        providers: Registry::standard(&machine(config)?),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(OsEntropy),
         identity: identity::Settings {
@@ -45,13 +45,27 @@ pub(super) fn app(config: &Config, store: &Store, sealer: Sealer, public_url: Ur
     }))
 }
 
+/// What the providers that run programs need to know about this machine.
+fn machine(config: &Config) -> anyhow::Result<providers::Settings> {
+    // The running program itself, also after its file was replaced by a new version.
+    let itself = PathBuf::from("/proc/self/exe");
+    let guard =
+        if itself.exists() { itself } else { std::env::current_exe().context("cannot find our own program")? };
+    let work_root = config.store.data_dir.join("work");
+    Ok(providers::Settings {
+        terraform: config.worker.terraform.clone(),
+        terraform_config: config.worker.terraform_config.clone(),
+        ..providers::Settings::new(work_root, guard, config.worker.path.clone())
+    })
+}
+
 /// Somebody at the server's terminal.
 pub(super) fn operator() -> Op {
     Op::new(Actor::Operator, Origin::internal("cli"), Arc::new(SystemClock), Arc::new(OsEntropy))
 }
 
 /// The worker's settings: its name is unique, also where every process has the id 1.
-pub(super) fn worker(config: WorkerConfig) -> orchestrator::Settings {
+pub(super) fn worker(config: &WorkerConfig) -> orchestrator::Settings {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = if host.trim().is_empty() { "worker" } else { host.trim() };
     let mut random = [0; 3];

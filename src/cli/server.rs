@@ -18,7 +18,7 @@ use crate::base::OsEntropy;
 use crate::config::{Config, ConfigError, DatabaseSource};
 use crate::db::embedded::{EmbeddedError, Reporter as _, Step};
 use crate::db::{MigrationState, migration_state};
-use crate::identity;
+use crate::{identity, web};
 
 /// Beyond the drain of the worker: for open pages and the rest.
 const GRACE: Duration = Duration::from_secs(10);
@@ -95,7 +95,7 @@ async fn start(
         compose::sync(&app, compose::folder_source(folder)?).await?;
     }
     if matches!(roles, Roles::All | Roles::Work) {
-        start_worker(&app, compose::worker(config.worker));
+        start_worker(&app, compose::worker(&config.worker));
         start_reconcilers(&app);
     }
     match listener {
@@ -110,7 +110,7 @@ async fn start(
 
 /// Every route of the product.
 fn routes(app: &App) -> Router {
-    http::health_routes(app.clone())
+    http::health_routes(app.clone()).merge(web::router(app.clone()))
 }
 
 fn serve(app: &App, listener: TcpListener) {

@@ -1,4 +1,7 @@
-//! How much one worker process does at a time, and how long a drain may take.
+//! How much one worker process does at a time, how long a drain may take, and which programs it runs.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::Args;
 use jiff::SignedDuration;
@@ -14,15 +17,27 @@ pub(super) struct WorkerArgs {
     /// How long a stop waits for running runs; what is left then goes on elsewhere, or at the next start
     #[arg(long, env = "PADDOCK_DRAIN", value_name = "DURATION", default_value = "30s")]
     drain: SignedDuration,
+    /// The Terraform or OpenTofu program [default: `tofu`, else `terraform`, on the PATH]
+    #[arg(long, env = "PADDOCK_TERRAFORM", value_name = "FILE")]
+    terraform: Option<PathBuf>,
+    /// A file with more lines for Terraform's CLI configuration, for example a provider mirror
+    #[arg(long, env = "PADDOCK_TERRAFORM_CONFIG_FILE", value_name = "FILE")]
+    terraform_config_file: Option<PathBuf>,
 }
 
-/// How much this process works at a time.
-#[derive(Debug, Clone, Copy)]
+/// How this process executes runs.
+#[derive(Debug, Clone)]
 pub struct WorkerConfig {
     /// Runs at the same time.
     pub runs: usize,
     /// How long a stop waits for running runs.
     pub drain: SignedDuration,
+    /// The `PATH` that the programs of templates see.
+    pub path: OsString,
+    /// The Terraform or OpenTofu program, if one is named.
+    pub terraform: Option<PathBuf>,
+    /// More lines for Terraform's CLI configuration.
+    pub terraform_config: Option<String>,
 }
 
 impl WorkerArgs {
@@ -33,6 +48,16 @@ impl WorkerArgs {
         if self.drain.is_negative() || self.drain > SignedDuration::from_hours(6) {
             return Err(ConfigError::invalid("--drain", "must be from 0s to 6h"));
         }
-        Ok(WorkerConfig { runs: self.worker_runs, drain: self.drain })
+        let read = |path: PathBuf| {
+            let flag = "--terraform-config-file (PADDOCK_TERRAFORM_CONFIG_FILE)";
+            std::fs::read_to_string(&path).map_err(|source| ConfigError::Unreadable { flag, path, source })
+        };
+        Ok(WorkerConfig {
+            runs: self.worker_runs,
+            drain: self.drain,
+            path: std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
+            terraform: self.terraform,
+            terraform_config: self.terraform_config_file.map(read).transpose()?,
+        })
     }
 }

@@ -125,7 +125,9 @@ fn words(kind: ErrorKind) -> (&'static str, &'static str) {
         ErrorKind::Stale => ("Somebody was faster", "Go back, look at what has changed, and decide again."),
         ErrorKind::Limited => ("That is too much", "Wait a moment, or do less at a time."),
         ErrorKind::Unavailable => ("Not at the moment", "Nothing was changed. Try again in a moment."),
-        ErrorKind::Internal => ("That went wrong", "Try again. If it stays, give your platform admin the operation id."),
+        ErrorKind::Internal => {
+            ("That went wrong", "Try again. If it stays, give your platform admin the operation id.")
+        }
     }
 }
 

@@ -34,7 +34,8 @@ async fn viewer(visitor: &Visitor) -> Result<Viewer, PageError> {
     let mut connection = visitor.app.db.acquire().await?;
     let projects = visitor.projects(&mut connection).await?;
     let can_approve = projects.iter().any(|project| may_review(visitor, project));
-    let approvals = if can_approve { visitor.app.requests.count(&mut connection, &to_review(visitor)).await? } else { 0 };
+    let approvals =
+        if can_approve { visitor.app.requests.count(&mut connection, &to_review(visitor)).await? } else { 0 };
     let may = |action| {
         let question = visitor.app.platform_question(&visitor.op, &visitor.access, action, Resource::platform());
         visitor.app.policy.decide(&question).is_allowed()

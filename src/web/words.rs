@@ -90,7 +90,8 @@ pub fn length(long: SignedDuration) -> String {
     if seconds < 60 {
         return if seconds == 0 { format!("{} ms", long.as_millis().max(0)) } else { format!("{seconds} s") };
     }
-    let parts = [(seconds / 86_400, "days"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
+    let parts =
+        [(seconds / 86_400, "days"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
     let words: Vec<String> = parts
         .iter()
         .skip_while(|(n, _)| *n == 0)
@@ -141,9 +142,10 @@ mod tests {
     #[test]
     fn lengths_and_lists_in_words() {
         let words = |seconds| length(SignedDuration::from_secs(seconds));
-        assert_eq!([words(12), words(200), words(7 * 86_400), words(129_600), words(3_600)], [
-            "12 s", "3 min 20 s", "7 days", "1 day 12 h", "1 h"
-        ]);
+        assert_eq!(
+            [words(12), words(200), words(7 * 86_400), words(129_600), words(3_600)],
+            ["12 s", "3 min 20 s", "7 days", "1 day 12 h", "1 h"]
+        );
         assert_eq!(listed(&["a", "b", "c"], "and"), "a, b and c");
         assert_eq!(count(1_usize, "request", "requests"), "1 request");
     }

@@ -212,6 +212,12 @@ impl Owner {
     }
 }
 
+/// The running program, also after its file was replaced by a new version.
+pub(super) fn own_program() -> std::io::Result<PathBuf> {
+    let itself = PathBuf::from("/proc/self/exe");
+    if itself.exists() { Ok(itself) } else { std::env::current_exe() }
+}
+
 /// A path that a process of another user can execute: through the open file where the system
 /// offers that.
 pub(super) fn executable_path(open: &File, path: &Path) -> PathBuf {

@@ -238,7 +238,7 @@ impl Keeper {
     async fn spawn(settings: &Settings, layout: &Layout, bin: &std::path::Path) -> Result<Self> {
         let path = match &settings.program {
             Some(path) => path.clone(),
-            None => std::env::current_exe().map_err(|source| EmbeddedError::io("find", "our own program", source))?,
+            None => layout::own_program().map_err(|source| EmbeddedError::io("find", "our own program", source))?,
         };
         // Held until the child runs: the owner may not be able to enter the folder of the program
         // (root's home, for example), but an open file it can execute.

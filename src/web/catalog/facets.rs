@@ -114,7 +114,8 @@ impl<'a> Chosen<'a> {
     }
 
     fn without(&self, question: &str, value: &str) -> String {
-        let rest = self.query.0.iter().filter(|(name, found)| !(name == question && found == value) && !found.is_empty());
+        let rest =
+            self.query.0.iter().filter(|(name, found)| !(name == question && found == value) && !found.is_empty());
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(rest);
         let query = query.finish();

@@ -80,11 +80,16 @@ fn default(control: &Control) -> Option<String> {
         | Control::Json { value } => Some(value.clone()),
         Control::Switch { checked } => Some(if *checked { "yes" } else { "no" }.to_owned()),
         Control::Select { choices } | Control::Radios { choices } | Control::Checks { choices } => {
-            let chosen: Vec<&str> =
-                choices.iter().filter(|one| one.selected && !one.value.is_empty()).map(|one| one.label.as_str()).collect();
+            let chosen: Vec<&str> = choices
+                .iter()
+                .filter(|one| one.selected && !one.value.is_empty())
+                .map(|one| one.label.as_str())
+                .collect();
             Some(chosen.join(", "))
         }
-        Control::List { items, .. } => Some(items.iter().filter_map(|item| default(&item.control)).collect::<Vec<_>>().join(", ")),
+        Control::List { items, .. } => {
+            Some(items.iter().filter_map(|item| default(&item.control)).collect::<Vec<_>>().join(", "))
+        }
         Control::Group { .. } => None,
     }
 }

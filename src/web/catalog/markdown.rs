@@ -68,8 +68,12 @@ mod tests {
 
     #[test]
     fn headings_go_below_the_pages_own() {
-        let html = render("# Postgres database\n\n## Use\n\n| a | b |\n|---|---|\n| 1 | 2 |", "Postgres database").unwrap();
-        assert!(html.contains("<h4>Use</h4>") && !html.contains("Postgres database") && html.contains("<table>"), "{html}");
+        let html =
+            render("# Postgres database\n\n## Use\n\n| a | b |\n|---|---|\n| 1 | 2 |", "Postgres database").unwrap();
+        assert!(
+            html.contains("<h4>Use</h4>") && !html.contains("Postgres database") && html.contains("<table>"),
+            "{html}"
+        );
         assert_eq!(render("# Same\n", "same"), None);
     }
 }

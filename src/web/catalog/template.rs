@@ -5,8 +5,8 @@ use axum::response::Response;
 
 use super::view::{OutputSpec, PlaceRow, TemplatePage, VersionRow};
 use super::{inputs, markdown, provider_words};
-use crate::catalog::{self, Kind, Template, TemplateVersion, VersionState, VersionSummary};
 use crate::catalog::form;
+use crate::catalog::{self, Kind, Template, TemplateVersion, VersionState, VersionSummary};
 use crate::policy::{Action, Context, Decision, Outcome, Question, Resource, ResourceKind};
 use crate::projects::{self, Project, ProjectEnvironmentType};
 use crate::web::answer;

@@ -53,7 +53,8 @@ pub async fn show(State(app): State<App>, request: Request, next: Next) -> Respo
     if page.shell.viewer.is_none() {
         page.links = vec![("Sign in".to_owned(), urls::SIGN_IN.to_owned())];
     }
-    let text = askama::Template::render(&page).unwrap_or_else(|_| format!("{} Operation {}", page.sentence, visit.op.id));
+    let text =
+        askama::Template::render(&page).unwrap_or_else(|_| format!("{} Operation {}", page.sentence, visit.op.id));
     (problem.status, Html(text)).into_response()
 }
 
