@@ -27,9 +27,6 @@ pub enum CatalogError {
     /// Something that the source needs did not answer.
     #[error("{0}")]
     Unavailable(String),
-    /// Another process is syncing the same source.
-    #[error("this catalog source is being synced at the moment; try again when that is done")]
-    SyncRunning,
     /// The store.
     #[error(transparent)]
     Store(#[from] db::Error),
@@ -49,7 +46,7 @@ impl Kinded for CatalogError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::TemplateNotFound(_) | Self::VersionNotFound(_) | Self::SourceNotFound(_) => ErrorKind::NotFound,
-            Self::SourceExists(_) | Self::SyncRunning => ErrorKind::Conflict,
+            Self::SourceExists(_) => ErrorKind::Conflict,
             Self::InvalidSource(_) | Self::Unreadable(_) => ErrorKind::Invalid,
             Self::Unavailable(_) => ErrorKind::Unavailable,
             Self::Store(error) => error.kind(),

@@ -22,6 +22,9 @@ pub const MAX_TEMPLATE: u64 = 8 * 1024 * 1024;
 /// Most files of a template: a service skeleton has some 100.
 pub const MAX_FILES: usize = 500;
 
+/// Most problems that are told: nobody reads more at once.
+pub const MAX_PROBLEMS: usize = 500;
+
 /// A template as it lies in its source.
 #[derive(Debug, Clone)]
 pub struct Loaded {
@@ -86,6 +89,11 @@ pub fn load(tree: &dyn Tree) -> Result<Content, SourceError> {
     }
     report_strays(&entries, &roots, &mut content.problems);
     content.problems.sort_by(|a, b| (&a.path, a.line, a.col).cmp(&(&b.path, b.line, b.col)));
+    let more = content.problems.len().saturating_sub(MAX_PROBLEMS);
+    if more > 0 {
+        content.problems.truncate(MAX_PROBLEMS);
+        content.problems.push(Problem::error(".", format!("There are {more} more problems. Solve these first.")));
+    }
     Ok(content)
 }
 
@@ -179,7 +187,7 @@ fn load_template(
         let EntryKind::File { executable, .. } = entry.kind else { continue };
         match tree.read(&entry.path, MAX_FILE) {
             Ok(content) => {
-                files.push(TemplateFile { path: relative(&entry.path, folder).to_owned(), executable, content })
+                files.push(TemplateFile { path: relative(&entry.path, folder).to_owned(), executable, content });
             }
             Err(reason) => problems.push(Problem::error(&entry.path, reason)),
         }
@@ -240,10 +248,11 @@ fn check_entries(folder: &str, manifest: &str, inside: &[&Entry], problems: &mut
 }
 
 fn bytes(count: u64) -> String {
+    const MIB: u64 = 1024 * 1024;
     match count {
         0..10_240 => format!("{count} bytes"),
-        10_240..10_485_760 => format!("{} KiB", count / 1024),
-        _ => format!("{} MiB", count / 1024 / 1024),
+        10_240..MIB => format!("{} KiB", count / 1024),
+        _ => format!("{} MiB", count.div_ceil(MIB)),
     }
 }
 
@@ -291,17 +300,13 @@ fn check_template_path(folder: &str, root: &Root, manifest: &Manifest, inside: &
 
 fn readme(folder: &str, files: &[TemplateFile], problems: &mut Vec<Problem>) -> Option<String> {
     let file = files.iter().find(|file| file.path.eq_ignore_ascii_case("readme.md"))?;
-    match std::str::from_utf8(&file.content) {
-        Ok(text) => Some(text.trim_start_matches('\u{feff}').replace('\0', "")),
-        Err(_) => {
-            let path = if folder == "." { file.path.clone() } else { format!("{folder}/{}", file.path) };
-            problems.push(Problem::warning(
-                path,
-                "The file is not UTF-8, so the template has no description. Save it as UTF-8.",
-            ));
-            None
-        }
+    if let Ok(text) = std::str::from_utf8(&file.content) {
+        return Some(text.trim_start_matches('\u{feff}').replace('\0', ""));
     }
+    let path = if folder == "." { file.path.clone() } else { format!("{folder}/{}", file.path) };
+    let message = "The file is not UTF-8, so the template has no description. Save it as UTF-8.";
+    problems.push(Problem::warning(path, message));
+    None
 }
 
 /// Links and unreadable things outside any template keep nothing out, but are told.

@@ -16,8 +16,8 @@ use super::model::{CatalogSource, Problem, SyncCounts, VersionState};
 use super::source::{self, FolderTree, Location, SourceError};
 use super::store::{self, Known};
 use crate::audit::{self, Entry, Object, Outcome};
-use crate::base::Op;
 use crate::base::id::{CatalogSourceId, TemplateId, TemplateVersionId};
+use crate::base::{Actor, Op};
 use crate::db::{Db, Tx};
 
 /// Reads a source and stores what is new. Problems of single templates do not make it fail; they
@@ -76,10 +76,12 @@ async fn record_failure(db: &Db, op: &Op, source: &CatalogSource, error: &Source
     let reason = error.to_string();
     let mut tx = db.begin().await?;
     store::fail_sync(&mut tx, source.id, &reason).await?;
-    let entry = Entry::new("catalog.synced", Object::new("catalog_source", source.id.0, &source.slug))
-        .outcome(Outcome::Failed)
-        .detail(json!({"error": reason}));
-    audit::append(&mut tx, op, entry).await?;
+    if is_news(op, source.sync_error.as_ref() != Some(&reason)) {
+        let entry = Entry::new("catalog.synced", Object::new("catalog_source", source.id.0, &source.slug))
+            .outcome(Outcome::Failed)
+            .detail(json!({"error": reason}));
+        audit::append(&mut tx, op, entry).await?;
+    }
     tx.commit().await?;
     Ok(())
 }
@@ -124,14 +126,24 @@ async fn store_content(
     }
     store::replace_problems(&mut tx, source.id, &content.problems).await?;
     store::finish_sync(&mut tx, source.id, counts, content.commit.as_deref()).await?;
-    let errors = content.problems.iter().filter(|problem| problem.is_error()).count();
-    let entry = Entry::new("catalog.synced", Object::new("catalog_source", source.id.0, &source.slug)).detail(json!({
-        "added": counts.added, "updated": counts.updated, "unchanged": counts.unchanged, "removed": counts.removed,
-        "errors": errors, "warnings": content.problems.len() - errors, "commit": content.commit,
-    }));
-    audit::append(&mut tx, op, entry).await?;
+    let changed = counts.added + counts.updated + counts.removed > 0 || source.sync_error.is_some();
+    if is_news(op, changed) {
+        let errors = content.problems.iter().filter(|problem| problem.is_error()).count();
+        let object = Object::new("catalog_source", source.id.0, &source.slug);
+        let entry = Entry::new("catalog.synced", object).detail(json!({
+            "added": counts.added, "updated": counts.updated, "unchanged": counts.unchanged, "removed": counts.removed,
+            "errors": errors, "warnings": content.problems.len() - errors, "commit": content.commit,
+        }));
+        audit::append(&mut tx, op, entry).await?;
+    }
     tx.commit().await?;
     Ok(counts)
+}
+
+/// Whether a sync belongs into the audit log: it changed something, or a person asked for it. The
+/// reconciler that finds everything as it was would only fill it.
+fn is_news(op: &Op, changed: bool) -> bool {
+    changed || !matches!(op.actor, Actor::System { .. })
 }
 
 /// Where a loaded template belongs.
@@ -196,33 +208,24 @@ async fn store_template(
     loaded: &Loaded,
     commit: Option<&str>,
 ) -> Result<Stored, CatalogError> {
-    let id = match mine {
-        Some(id) => {
-            store::update_template(tx, id, loaded).await?;
-            id
-        }
-        None => {
-            let id = TemplateId::new(op.clock(), op.entropy());
-            store::insert_template(tx, id, source, loaded).await?;
-            id
-        }
-    };
+    let id = mine.unwrap_or_else(|| TemplateId::new(op.clock(), op.entropy()));
+    if mine.is_some() {
+        store::update_template(tx, id, loaded).await?;
+    } else {
+        store::insert_template(tx, id, source, loaded).await?;
+    }
     let (same, last) = store::versions_for_sync(tx, id, loaded.digest).await?;
     if let Some((_, VersionState::Published)) = same {
         return Ok(Stored { id, change: Change::Unchanged });
     }
     let replaced = store::replace_published(tx, id, None, VersionState::Deprecated).await?;
-    let (version, action) = match same {
-        // A draft stays one until an admin publishes it; there is none yet in this version.
-        Some((version, _)) => {
-            store::publish(tx, version).await?;
-            (version, "template_version.republished")
-        }
-        None => {
-            let version = TemplateVersionId::new(op.clock(), op.entropy());
-            store::insert_version(tx, version, id, last + 1, commit, loaded).await?;
-            (version, "template_version.published")
-        }
+    let (version, action) = if let Some((version, _)) = same {
+        store::publish(tx, version).await?;
+        (version, "template_version.republished")
+    } else {
+        let version = TemplateVersionId::new(op.clock(), op.entropy());
+        store::insert_version(tx, version, id, last + 1, commit, loaded).await?;
+        (version, "template_version.published")
     };
     let detail = json!({
         "template": id, "slug": loaded.slug, "version": loaded.manifest.version, "digest": loaded.digest,

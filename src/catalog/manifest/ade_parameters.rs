@@ -92,18 +92,18 @@ fn kind(reader: &mut Reader<'_>, node: &Node, prefix: &str) -> String {
         "bool" => "boolean",
         "int" => "integer",
         "float" => "number",
-        other => match TYPES.into_iter().find(|kind| *kind == other) {
-            Some(kind) => kind,
-            None => {
-                let meant = closest(&lower, TYPES.into_iter())
-                    .map(|meant| format!(" Did you mean “{meant}”?"))
-                    .unwrap_or_default();
-                let message =
-                    format!("“{written}” is not a type: array, boolean, integer, number, object or string.{meant}");
-                reader.error(node.place_of("/type"), &format!("{prefix}type"), message);
-                "string"
+        other => {
+            if let Some(kind) = TYPES.into_iter().find(|kind| *kind == other) {
+                return kind.to_owned();
             }
-        },
+            let meant = closest(&lower, TYPES.into_iter()).map(|meant| format!(" Did you mean “{meant}”?"));
+            let message = format!(
+                "“{written}” is not a type: array, boolean, integer, number, object or string.{}",
+                meant.unwrap_or_default()
+            );
+            reader.error(node.place_of("/type"), &format!("{prefix}type"), message);
+            "string"
+        }
     };
     kind.to_owned()
 }

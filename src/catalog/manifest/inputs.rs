@@ -194,7 +194,12 @@ pub(super) fn check(reader: &mut Reader<'_>, schema: &Value, origin: &Origin<'_>
     }
     if let Err(error) = schema::compile(schema) {
         let pointer = error.schema_path().as_str();
-        let message = format!("This schema cannot be used: {error}.");
+        let message = match error.kind() {
+            jsonschema::error::ValidationErrorKind::Format { format } if format == "regex" => {
+                format!("{} is not a regular expression. Correct the pattern.", shown(error.instance()))
+            }
+            _ => format!("This schema cannot be used: {error}."),
+        };
         reader.error((origin.place)(pointer), &origin.key(pointer), message);
         return;
     }
@@ -240,7 +245,7 @@ fn check_root(reader: &mut Reader<'_>, schema: &Value, origin: &Origin<'_>) {
             .collect();
         if !named.is_empty() {
             let message = format!(
-                "{} stand directly under “inputs”. Put them under “inputs”, “properties”.",
+                "“inputs” is a JSON Schema. Put {} under “properties” there.",
                 list_words(named.into_iter(), "and")
             );
             reader.error((origin.place)(""), &origin.key(""), message);

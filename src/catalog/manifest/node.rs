@@ -81,12 +81,31 @@ impl Node {
             duplicate_keys: DuplicateKeyPolicy::Error,
             strict_booleans: true,
         };
-        serde_saphyr::from_str_with_options::<Self>(text, options).map_err(|error| explain(&error))
+        let node = serde_saphyr::from_str_with_options::<Self>(text, options).map_err(|error| explain(&error))?;
+        match node.find_nul() {
+            Some(at) => Err(YamlError {
+                at: Some(at),
+                message: "The text has a NUL character, which cannot be stored. Remove it.".to_owned(),
+            }),
+            None => Ok(node),
+        }
     }
 
     /// An empty mapping, where something that is optional is absent.
     pub fn empty(at: Place) -> Self {
         Self { at, raw: None, value: Yaml::Map(Vec::new()) }
+    }
+
+    /// Where a key or text with a NUL character stands: Postgres stores none.
+    fn find_nul(&self) -> Option<Place> {
+        match &self.value {
+            Yaml::Text(text) => text.contains('\0').then_some(self.at),
+            Yaml::List(items) => items.iter().find_map(Self::find_nul),
+            Yaml::Map(entries) => entries
+                .iter()
+                .find_map(|(key, node)| if key.text.contains('\0') { Some(key.at) } else { node.find_nul() }),
+            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => None,
+        }
     }
 
     /// What kind of value it is, for messages.
@@ -287,6 +306,8 @@ impl<'de> Visitor<'de> for YamlVisitor {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     #[test]
@@ -322,7 +343,7 @@ mod tests {
         let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
         for level in 1..12 {
             let above = format!("*a{}", level - 1);
-            text.push_str(&format!("a{level}: &a{level} [{}]\n", [above.as_str(); 9].join(", ")));
+            writeln!(text, "a{level}: &a{level} [{}]", [above.as_str(); 9].join(", ")).unwrap();
         }
         let error = Node::parse(&text).unwrap_err();
         assert!(error.message.contains("grows too large"), "{error:?}");

@@ -11,11 +11,13 @@ pub(super) struct Reader<'a> {
     path: &'a str,
     pub(super) source: &'a str,
     problems: Vec<Problem>,
+    /// Keys that an unknown key was probably meant to be: that they are missing is said already.
+    meant: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(path: &'a str, source: &'a str) -> Self {
-        Self { path, source, problems: Vec::new() }
+        Self { path, source, problems: Vec::new(), meant: Vec::new() }
     }
 
     /// The problems, in the order of the file.
@@ -66,6 +68,9 @@ impl<'a> Reader<'a> {
             let advice = if let Some((_, hint)) = hints.iter().find(|(word, _)| *word == key.text) {
                 (*hint).to_owned()
             } else if let Some(meant) = closest(&key.text, known.iter().copied()) {
+                if severity == Severity::Error {
+                    self.meant.push(format!("{prefix}{meant}"));
+                }
                 format!("Did you mean “{meant}”?")
             } else if severity == Severity::Warning {
                 "It is ignored. Keys of our own stand under “x-paddock”.".to_owned()
@@ -82,20 +87,18 @@ impl<'a> Reader<'a> {
         if value.value == Yaml::Null {
             return None;
         }
-        match value.scalar(self.source) {
-            Some(text) => Some(text.trim().to_owned()),
-            None => {
-                let message = format!("“{key}” is text, not {}.", value.kind());
-                self.error(value.at, &format!("{prefix}{key}"), message);
-                None
-            }
+        let text = value.scalar(self.source).map(|text| text.trim().to_owned());
+        if text.is_none() {
+            self.error(value.at, &format!("{prefix}{key}"), format!("“{key}” is text, not {}.", value.kind()));
         }
+        text
     }
 
     /// A text that must be there and not be empty.
     pub(super) fn required_text(&mut self, node: &Node, key: &str, prefix: &str, advice: &str) -> Option<String> {
         let text = self.text(node, key, prefix);
         match (node.get(key), &text) {
+            (None, _) if self.meant.contains(&format!("{prefix}{key}")) => {}
             (None, _) => self.error(node.at, &format!("{prefix}{key}"), format!("“{key}” is missing. {advice}")),
             (Some(value), Some(text)) if text.is_empty() => {
                 self.error(value.at, &format!("{prefix}{key}"), format!("“{key}” is empty. {advice}"));

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn errors(property: Value, value: Value) -> String {
+    fn errors(property: &Value, value: &Value) -> String {
         let schema = json!({"type": "object", "properties": {"x": property}});
         let Value::Object(values) = json!({"x": value}) else { unreachable!() };
         match validate(&schema, &values) {
@@ -102,7 +102,7 @@ mod tests {
             (json!({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 5}]}), json!(3)),
             (json!({"not": {"const": "root"}}), json!("root")),
         ];
-        let text: Vec<String> = all.into_iter().map(|(property, value)| errors(property, value)).collect();
+        let text: Vec<String> = all.into_iter().map(|(property, value)| errors(&property, &value)).collect();
         insta::assert_snapshot!(text.join("\n"), @r#"
         /x must be at most 72; 100 was given
         /x must be at least 1; 0 was given

@@ -6,6 +6,8 @@
 
 mod embedded;
 mod folder;
+#[cfg(feature = "git")]
+mod git;
 
 use super::model::SourceKind;
 
@@ -92,6 +94,9 @@ pub fn open(source: &Location) -> Result<Box<dyn Tree>, SourceError> {
             Ok(Box::new(FolderTree::open(&root)?))
         }
         SourceKind::Embedded => Ok(Box::new(embedded::EmbeddedTree)),
+        #[cfg(feature = "git")]
+        SourceKind::Git => Ok(Box::new(git::GitTree::open(source, &git::Limits::default())?)),
+        #[cfg(not(feature = "git"))]
         SourceKind::Git => Err(SourceError::Unreadable(
             "This build of Paddock cannot read Git repositories: it was made without the feature “git”.".to_owned(),
         )),
@@ -140,11 +145,12 @@ fn is_loopback(url: &url::Url) -> bool {
 
 /// Whether a text may name a branch (the rules of `git check-ref-format`, narrowed).
 pub fn is_branch(text: &str) -> bool {
+    let locked = text.rsplit('.').next() == Some("lock");
     !text.is_empty()
         && text.len() <= 200
         && !text.starts_with(['-', '/', '.'])
         && !text.ends_with(['/', '.'])
-        && !text.ends_with(".lock")
+        && !locked
         && !text.contains("..")
         && !text.contains("//")
         && !text.contains("@{")

@@ -95,8 +95,11 @@ pub(in crate::catalog) async fn find_source(
     Ok(row.map(Into::into))
 }
 
-/// Locks the source's row until the transaction ends: one sync writes at a time.
+/// Locks the catalog for one sync until the transaction ends: slugs are unique across sources.
+/// False when the source is gone.
 pub(in crate::catalog) async fn lock_source(connection: &mut PgConnection, id: CatalogSourceId) -> Result<bool> {
+    // The key is “pcat” in ASCII; nothing else in this database takes it.
+    sqlx::query!("SELECT pg_advisory_xact_lock(1885565300)").execute(&mut *connection).await?;
     let row =
         sqlx::query_scalar!(r#"SELECT id AS "id: CatalogSourceId" FROM catalog_source WHERE id = $1 FOR UPDATE"#, id.0)
             .fetch_optional(connection)
@@ -154,17 +157,22 @@ pub(in crate::catalog) async fn replace_problems(
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             source.0,
             position,
-            problem.path,
+            storable(&problem.path),
             number(problem.line),
             number(problem.col),
-            problem.key,
-            problem.message,
+            problem.key.as_deref().map(storable),
+            storable(&problem.message),
             problem.severity as Severity
         )
         .execute(&mut *connection)
         .await?;
     }
     Ok(())
+}
+
+/// Text as Postgres takes it: it repeats what a stranger wrote, NUL characters perhaps.
+fn storable(text: &str) -> String {
+    text.chars().filter(|c| *c != '\0').take(2_000).collect()
 }
 
 pub(in crate::catalog) async fn problems(

@@ -1,4 +1,8 @@
-//! The catalog against Postgres and real folders.
+//! The catalog against Postgres, real folders, real Git repositories and bad input.
 
+mod corpus;
 mod fixture;
+mod folders;
+#[cfg(feature = "git")]
+mod git;
 mod sync;
