@@ -80,6 +80,11 @@ pub async fn demo_sign_in(
         return Err(IdentityError::Denied(reason));
     }
     let person = person.ok_or(IdentityError::NotFound("demo person"))?;
+    if !person.active {
+        session::refused(&mut tx, op, Some(&person), SignInMethod::Demo, "disabled").await?;
+        tx.commit().await?;
+        return Err(IdentityError::Disabled);
+    }
     let signed_in = session::start(&mut tx, op, settings, person, SignInMethod::Demo, browser).await?;
     tx.commit().await?;
     Ok(signed_in)

@@ -135,7 +135,7 @@ impl Oidc {
         let code = callback.code.as_deref().filter(|code| !code.is_empty()).ok_or_else(no_code)?;
         let tokens = self.exchange(&known, &flow, code).await?;
         let claims = self.claims(op, &known, &flow, &tokens).await?;
-        Ok((claims, local_path(&return_to).to_owned()))
+        Ok((claims, return_to))
     }
 
     fn logged(&self, op: &Op, error: OidcError) -> IdentityError {

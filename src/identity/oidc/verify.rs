@@ -90,12 +90,8 @@ impl Oidc {
 
     fn check(&self, op: &Op, known: &Known, flow: &Flow, tokens: &Tokens) -> Result<Found, Failed> {
         let now = op.now().as_second();
-        let verifier = known
-            .client
-            .id_token_verifier()
-            .set_allowed_algs(ALGORITHMS)
-            .set_other_audience_verifier_fn(|_| false)
-            .set_issue_time_verifier_fn(move |at| {
+        let verifier =
+            known.client.id_token_verifier().set_allowed_algs(ALGORITHMS).set_issue_time_verifier_fn(move |at| {
                 if at.timestamp() > now + SKEW_SECONDS { Err("issued in the future".to_owned()) } else { Ok(()) }
             });
         let token = tokens.id_token().ok_or_else(|| untrusted("the answer has no ID token"))?;

@@ -144,6 +144,7 @@ async fn disabling_a_person_ends_everything_for_good() {
     .await;
     assert!(matches!(again, Err(IdentityError::Disabled)));
     assert_eq!(fixture.text("SELECT count(*) FROM session").await, "0");
+    assert_eq!(fixture.audit("session.refused").await.len(), 1);
     assert_eq!(
         fixture.audit("person.disabled").await,
         [

@@ -83,16 +83,17 @@ impl<'a> Trip<'a> {
     pub async fn finish_from(&self, address: &str, browser: Browser<'_>) -> Result<OidcSignedIn, IdentityError> {
         let (db, op, settings) = (&self.fixture.db, self.fixture.from(address), &self.fixture.settings);
         let work = self.oidc.finish(db, &op, settings, &self.callback, self.cookie.as_deref(), browser);
-        // Handlers need a future that moves between threads.
-        fn sendable<T: Send>(future: T) -> T {
-            future
-        }
         sendable(work).await
     }
 }
 
 pub fn oidc(issuer: &str) -> Oidc {
     Oidc::new(config(issuer), &Url::parse(PUBLIC_URL).unwrap()).unwrap()
+}
+
+/// Handlers need a future that moves between threads.
+fn sendable<T: Send>(future: T) -> T {
+    future
 }
 
 /// Why an answer was not trusted.

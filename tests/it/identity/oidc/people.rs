@@ -17,7 +17,7 @@ async fn sign_in(fixture: &Fixture, hostile: &Hostile, oidc: &Oidc, changes: Val
     }
     hostile.answer(&claims);
     let person = trip.finish().await?.signed_in.person;
-    load_access(&mut *fixture.db.acquire().await.unwrap(), person.id).await
+    load_access(&mut fixture.db.acquire().await.unwrap(), person.id).await
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! ID tokens that must not be believed.
 
-use paddock::identity::IdentityError;
-use paddock::identity::OidcError;
+use paddock::identity::{Browser, IdentityError, OidcError};
 use serde_json::{Value, json};
 
 use super::super::fixture::Fixture;
@@ -22,7 +21,7 @@ async fn refused(fixture: &Fixture, hostile: &Hostile, changes: Value, sign: Sig
     }
     hostile.answer_signed(&claims, sign);
     // Every try has an address of its own: the limit is not what is tested here.
-    let reason = untrusted(trip.finish_from(&format!("host-{}", trip.question["state"]), Default::default()).await);
+    let reason = untrusted(trip.finish_from(&format!("host-{}", trip.question["state"]), Browser::default()).await);
     assert_eq!(fixture.text("SELECT count(*) FROM session").await, "0", "{changes}");
     assert_eq!(fixture.text("SELECT count(*) FROM person").await, "0", "{changes}");
     reason
