@@ -48,14 +48,12 @@ pub(in crate::identity) async fn insert(
 
 pub(in crate::identity) struct Found {
     pub session: SessionId,
-    pub method: SignInMethod,
     pub stale: bool,
     pub person: Person,
 }
 
 struct FoundRow {
     session: SessionId,
-    method: SignInMethod,
     stale: bool,
     id: PersonId,
     login: String,
@@ -71,8 +69,7 @@ struct FoundRow {
 pub(in crate::identity) async fn find_live(connection: &mut PgConnection, token: Digest) -> Result<Option<Found>> {
     let row = sqlx::query_as!(
         FoundRow,
-        r#"SELECT session.id AS "session: _", session.method AS "method: _",
-               session.seen_at < now() - interval '1 minute' AS "stale!",
+        r#"SELECT session.id AS "session: _", session.seen_at < now() - interval '1 minute' AS "stale!",
                person.id AS "id: _", login, display_name, email, demo, service, person.created_at
            FROM session JOIN person ON person.id = session.person_id
            WHERE session.token_hash = $1 AND person.active AND idle_until > now() AND absolute_until > now()"#,
@@ -82,7 +79,6 @@ pub(in crate::identity) async fn find_live(connection: &mut PgConnection, token:
     .await?;
     Ok(row.map(|row| Found {
         session: row.session,
-        method: row.method,
         stale: row.stale,
         person: PersonRow {
             id: row.id,
