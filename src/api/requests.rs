@@ -145,6 +145,7 @@ pub async fn list_requests(
         status: query.status,
         environment: query.environment,
         to_review: query.to_review.then(|| Mine::of(caller.access())),
+        query: None,
     };
     let requests = &caller.app.requests;
     let mut connection = caller.app.db.acquire().await?;

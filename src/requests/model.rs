@@ -258,6 +258,8 @@ pub struct Filter {
     pub status: Option<RequestStatus>,
     /// Only of this environment.
     pub environment: Option<EnvironmentId>,
+    /// A part of the environment's name.
+    pub query: Option<String>,
     /// Only those that wait for this person.
     pub to_review: Option<Mine>,
 }

@@ -18,6 +18,7 @@ pub mod frame;
 pub mod gate;
 pub mod home;
 pub mod icons;
+pub mod listing;
 pub mod preferences;
 pub mod problem;
 mod reports;

@@ -15,7 +15,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::requests::form;
-use super::{assets, catalog, gate, preferences, problem, reports, urls, visitor};
+use super::{approvals, assets, catalog, gate, preferences, problem, reports, requests, urls, visitor};
 use crate::app::App;
 use crate::app::http::{begin, security_headers};
 
@@ -52,6 +52,11 @@ fn pages() -> Router<App> {
         .route(urls::CATALOG, get(catalog::list_page))
         .route(urls::TEMPLATE, get(catalog::template_page))
         .route(urls::TEMPLATE_REQUEST, get(form::show_create).post(form::post_create))
+        .route(urls::REQUESTS, get(requests::list::page))
+        .route(urls::REQUEST, get(requests::detail::page))
+        .route(urls::REQUEST_WITHDRAW, post(requests::detail::withdraw))
+        .route(urls::APPROVALS, get(approvals::list::page))
+        .route(urls::APPROVAL, get(approvals::review::page).post(approvals::review::post))
         .route(urls::ENVIRONMENT_UPDATE, get(form::show_update).post(form::post_update))
         .route(urls::ENVIRONMENT_EXTEND, get(form::show_extend).post(form::post_extend))
 }

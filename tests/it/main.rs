@@ -18,3 +18,4 @@ mod policy;
 mod providers;
 mod runs;
 mod support;
+mod web;

@@ -220,6 +220,7 @@ pub async fn list(
                          SELECT FROM unnest($8::uuid[], $9::text[]) AS held (project_id, role)
                          WHERE held.project_id = r.project_id AND held.role = a.role)))))
            AND ($10::timestamptz IS NULL OR (created_at, id) < ($10, $11))
+           AND ($13::text IS NULL OR strpos(lower(environment_name), lower($13)) > 0)
          ORDER BY created_at DESC, id DESC LIMIT $12",
         projects.as_deref(),
         filter.or_requester.map(|id| id.0),
@@ -233,6 +234,7 @@ pub async fn list(
         after.map(|cursor| cursor.at.to_sqlx()) as Option<jiff_sqlx::Timestamp>,
         after.map(|cursor| cursor.id),
         limit.clamp(1, MAX_PAGE) + 1,
+        filter.query,
     )
     .fetch_all(&mut *connection)
     .await?;

@@ -1,3 +1,5 @@
-//! Approvals: the inbox, and one request with everything that an approver needs.
+//! Approving: the inbox, and one request with everything that an approver needs.
 
+pub mod list;
+pub mod review;
 pub mod view;

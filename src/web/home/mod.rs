@@ -3,26 +3,122 @@
 pub mod view;
 
 use axum::response::Response;
+use jiff::SignedDuration;
 
-use super::answer;
-use super::error::PageError;
-use super::frame;
 use super::shell::Section;
+use super::ui::{Empty, LinkRow, Pill};
 use super::visitor::Visitor;
-use view::HomePage;
+use super::words::count;
+use super::{answer, frame, icons, urls};
+use crate::catalog;
+use crate::db::Connection;
+use crate::environments::{self, Environment};
+use crate::requests::{Filter, Request, RequestStatus};
+use crate::web::catalog::provider_words;
+use crate::web::error::PageError;
+use crate::web::requests::rows;
+use view::{HomePage, RecentTemplate};
+
+/// Rows of a card.
+const FEW: i64 = 8;
+/// My latest requests, from which open ones and used templates are picked.
+const LATEST: i64 = 30;
+/// What ends within this time ends soon.
+const SOON: SignedDuration = SignedDuration::from_hours(24 * 7);
+/// What ends within this time is amber.
+const VERY_SOON: SignedDuration = SignedDuration::from_hours(24);
 
 /// `GET /`
 pub async fn page(visitor: Visitor) -> Result<Response, PageError> {
+    let shell = frame::shell(&visitor, Section::Home, "Home").await?;
+    let mut connection = visitor.app.db.acquire().await?;
+    let me = visitor.access.person.id;
+    let own = environments::Filter { owner: Some(me), ..environments::Filter::default() };
+    let mine = environments::list(&mut connection, &own, None, FEW).await?;
+    let ending = environments::Filter { expires_before: visitor.op.now().checked_add(SOON).ok(), ..own };
+    let mut ending = environments::list(&mut connection, &ending, None, FEW).await?.items;
+    ending.sort_by_key(|environment| environment.expires_at);
+    let asked = Filter { requester: Some(me), ..Filter::default() };
+    let asked = visitor.app.requests.list(&mut connection, &asked, None, LATEST).await?.items;
+    let to_approve = match shell.viewer.as_ref().is_some_and(|viewer| viewer.can_approve) {
+        true => Some(visitor.app.requests.list(&mut connection, &frame::to_review(&visitor), None, FEW).await?.items),
+        false => None,
+    };
+    let recent = recent(&mut connection, &asked).await?;
+    drop(connection);
+    let times = visitor.times();
+    let new_here = mine.items.is_empty() && asked.is_empty();
     let page = HomePage {
-        shell: frame::shell(&visitor, Section::Home, "Home").await?,
-        title: visitor.access.person.display_name.clone(),
-        lede: String::new(),
-        mine: Vec::new(),
-        first_step: None,
-        open_requests: Vec::new(),
-        to_approve: None,
-        expiring: Vec::new(),
-        recent: Vec::new(),
+        shell,
+        title: visitor.access.person.display_name.split(" (").next().unwrap_or_default().to_owned(),
+        lede: lede(&visitor, mine.items.len(), mine.next_cursor.is_some(), &ending),
+        first_step: new_here.then(first_step),
+        mine: mine.items.iter().map(|environment| row(&visitor, environment)).collect(),
+        open_requests: asked.iter().filter(is_open).map(|one| rows::link(one, urls::request(one.id), &times)).collect(),
+        to_approve: to_approve
+            .map(|waiting| waiting.iter().map(|one| rows::link(one, urls::approval(one.id), &times)).collect()),
+        expiring: ending.iter().map(|environment| row(&visitor, environment)).collect(),
+        recent,
     };
     answer::page(&page)
+}
+
+fn is_open(request: &&Request) -> bool {
+    matches!(request.status, RequestStatus::AwaitingApproval | RequestStatus::Approved | RequestStatus::Running)
+}
+
+fn row(visitor: &Visitor, environment: &Environment) -> LinkRow {
+    let end = environment.expires_at;
+    LinkRow {
+        title: environment.name.clone(),
+        href: urls::environment(environment.id),
+        sub: format!("{} in {}, {}", environment.template.name, environment.project.slug, environment.place.slug),
+        pill: Some(Pill::of(environment.state.as_str())),
+        when: end.map(|at| visitor.times().near(at)),
+        soon: environment.remaining.is_some_and(|left| left < VERY_SOON),
+    }
+}
+
+fn lede(visitor: &Visitor, shown: usize, more: bool, ending: &[Environment]) -> String {
+    if shown == 0 {
+        return "Nothing of yours runs at the moment.".to_owned();
+    }
+    let has = if more { format!("more than {shown} environments") } else { count(shown, "environment", "environments") };
+    match ending.first().and_then(|environment| Some((environment, environment.expires_at?))) {
+        Some((next, at)) => format!("You have {has}; {} ends {}.", next.name, visitor.times().near(at).shown),
+        None => format!("You have {has}."),
+    }
+}
+
+fn first_step() -> Empty {
+    Empty {
+        icon: "box",
+        title: "You have no environments yet".to_owned(),
+        text: "Pick a template from the catalog. Before you send it you see whether it is allowed, who must agree, \
+               and when it ends."
+            .to_owned(),
+        action: Some(("Open the catalog".to_owned(), urls::CATALOG.to_owned())),
+    }
+}
+
+/// The templates of the latest requests, each once.
+async fn recent(connection: &mut Connection, asked: &[Request]) -> Result<Vec<RecentTemplate>, PageError> {
+    let mut recent: Vec<RecentTemplate> = Vec::new();
+    for request in asked {
+        let href = urls::template(&request.template_slug);
+        if recent.len() == 4 || recent.iter().any(|one| one.href == href) {
+            continue;
+        }
+        let (template, version) = catalog::get_template(connection, &request.template_slug).await?;
+        if version.requestable().is_ok() {
+            recent.push(RecentTemplate {
+                name: template.name.clone(),
+                href,
+                request_href: urls::template_request(&template.slug),
+                icon: icons::of_template(&template.icon),
+                sub: format!("{} · {}", provider_words(&template.provider), version.version),
+            });
+        }
+    }
+    Ok(recent)
 }

@@ -1,5 +1,9 @@
 //! Asking: the form, the list of requests, one request.
 
+pub mod decision;
+pub mod detail;
 pub mod form;
+pub mod list;
+pub mod rows;
 pub mod values;
 pub mod view;

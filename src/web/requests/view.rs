@@ -85,6 +85,8 @@ pub struct RequestPage {
     pub withdraw_action: Option<String>,
     /// Address of the approval page, when the viewer may review it.
     pub review_href: Option<String>,
+    /// Post address that tries a failed run again.
+    pub retry_action: Option<String>,
     pub environment_href: Option<String>,
     pub run_href: Option<String>,
     /// What the requester wrote for the approvers.

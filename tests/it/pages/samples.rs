@@ -678,6 +678,7 @@ fn request_pages(pages: &mut Vec<Sample>) {
             waiting: o("Waits for Lena Lead or Mette Holm"),
             withdraw_action: o("/requests/x/withdraw"),
             review_href: o("/approvals/x"),
+            retry_action: None,
             environment_href: None,
             run_href: None,
             why: o("Order history moves out of the monolith on 1 December."),

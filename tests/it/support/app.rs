@@ -35,6 +35,17 @@ pub struct TestApp {
 impl TestApp {
     /// With demo people and projects, and the sample catalog; nothing is executed yet.
     pub async fn start() -> Self {
+        let this = Self::bare(true).await;
+        this.seed().await;
+        this
+    }
+
+    /// As it is after the first start without `--demo`.
+    pub async fn start_empty() -> Self {
+        Self::bare(false).await
+    }
+
+    async fn bare(demo: bool) -> Self {
         let database = TestDatabase::new().await;
         let folder = tempfile::tempdir().unwrap();
         let path = std::env::var_os("PATH").unwrap();
@@ -46,13 +57,11 @@ impl TestApp {
             providers: Registry::standard(&machine),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
-            identity: identity::Settings { demo: true, ..identity::Settings::default() },
+            identity: identity::Settings { demo, ..identity::Settings::default() },
             public_url: "http://127.0.0.1:8400/".parse().unwrap(),
             requests: requests::Settings::default(),
         });
-        let this = Self { app, database, folder };
-        this.seed().await;
-        this
+        Self { app, database, folder }
     }
 
     async fn seed(&self) {

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod database;
+pub mod pages;
 pub mod program;
 pub mod server;
 pub mod wait;

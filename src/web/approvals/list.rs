@@ -1,0 +1,74 @@
+//! `GET /approvals`: what waits for the viewer.
+
+use axum::response::Response;
+
+use super::view::ApprovalsPage;
+use crate::app::Visible;
+use crate::policy::Action;
+use crate::requests::{Filter, RequestStatus};
+use crate::web::answer::{self, Query};
+use crate::web::error::PageError;
+use crate::web::listing::{self, PAGE_SIZE};
+use crate::web::requests::rows::{self, Approvers};
+use crate::web::shell::Section;
+use crate::web::ui::{Empty, Tab};
+use crate::web::visitor::Visitor;
+use crate::web::words::count;
+use crate::web::{frame, urls};
+
+/// The page.
+pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError> {
+    let after = listing::cursor(&query)?;
+    let mut connection = visitor.app.db.acquire().await?;
+    let all = query.get("view") == "all";
+    let filter = if all {
+        let projects = visitor.projects(&mut connection).await?;
+        let visible = visitor.app.visible(&visitor.op, &visitor.access, Action::ReadRequest, &projects);
+        let projects = match visible {
+            Visible::All => projects.iter().map(|project| project.id).collect(),
+            Visible::Only(ids) => ids,
+        };
+        Filter { projects: Some(projects), status: Some(RequestStatus::AwaitingApproval), ..Filter::default() }
+    } else {
+        frame::to_review(&visitor)
+    };
+    let found = visitor.app.requests.list(&mut connection, &filter, after, PAGE_SIZE).await?;
+    let (mut approvers, times) = (Approvers::default(), visitor.times());
+    let mut shown = Vec::with_capacity(found.items.len());
+    for request in &found.items {
+        let waits_for = approvers.waits_for(&visitor, &mut connection, request).await?;
+        shown.push(rows::row(request, urls::approval(request.id), waits_for, &times));
+    }
+    drop(connection);
+    let shell = frame::shell(&visitor, Section::Approvals, "Approvals").await?;
+    let waiting = shell.viewer.as_ref().map_or(0, |viewer| viewer.approvals);
+    let tab = |label: &str, view: &str, count: Option<String>| Tab {
+        label: label.to_owned(),
+        count,
+        href: listing::href(urls::APPROVALS, [("view", view)]),
+        current: (view == "all") == all,
+    };
+    let page = ApprovalsPage {
+        shell,
+        lede: "Decide soon: somebody waits for each of them.".to_owned(),
+        tabs: vec![tab("Waiting for you", "", Some(waiting.to_string())), tab("All that wait", "all", None)],
+        empty: shown.is_empty().then(empty),
+        pager: listing::pager(
+            urls::APPROVALS,
+            &query,
+            count(shown.len(), "request", "requests"),
+            found.next_cursor.as_deref(),
+        ),
+        rows: shown,
+    };
+    answer::page(&page)
+}
+
+fn empty() -> Empty {
+    Empty {
+        icon: "circle-check",
+        title: "Nothing waits".to_owned(),
+        text: "Requests that need an approval appear here.".to_owned(),
+        action: None,
+    }
+}

@@ -1,0 +1,227 @@
+//! `GET /approvals/{request}`: everything on one screen; `POST`: the review.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::view::ApprovalPage;
+use crate::base::id::RequestId;
+use crate::base::{ErrorKind, Kinded as _};
+use crate::db::Connection;
+use crate::environments::{self, Operation};
+use crate::policy::Action;
+use crate::requests::{Caller, Filter, Request, RequestDetail, RequestStatus, ReviewVerdict};
+use crate::web::answer::{self, Form};
+use crate::web::error::{PageError, sentence};
+use crate::web::requests::rows::{self, Approvers};
+use crate::web::requests::{decision, detail, values};
+use crate::web::shell::Section;
+use crate::web::ui::{Crumb, Fact, FormError, LinkRow, Person, Pill, QuotaBar};
+use crate::web::visitor::Visitor;
+use crate::web::words::{count, length, listed};
+use crate::web::{frame, urls};
+use crate::{catalog, identity, projects};
+
+/// How many of the requester's earlier requests are listed, and counted.
+const LISTED: usize = 5;
+const COUNTED: i64 = 100;
+
+/// The page.
+pub async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, PageError> {
+    answer::page(&view(&visitor, &id, "", Vec::new()).await?)
+}
+
+/// The review.
+pub async fn post(visitor: Visitor, Path(text): Path<String>, form: Form) -> Result<Response, PageError> {
+    let id: RequestId = text.parse().map_err(|_| PageError::not_found("request"))?;
+    let verdict = match form.get("verdict") {
+        "approve" => ReviewVerdict::Approved,
+        "reject" => ReviewVerdict::Rejected,
+        _ => return Err(PageError::invalid("Say whether you approve or reject.").link("The request", urls::approval(id))),
+    };
+    let caller = Caller::Person(&visitor.access);
+    let error = match visitor.app.requests.review(&visitor.op, caller, id, verdict, form.get("reason")).await {
+        Ok(request) => return Ok(answer::see_other_saying(urls::APPROVALS, &said(&request, verdict))),
+        Err(error) => error,
+    };
+    let kind = error.kind();
+    if !matches!(kind, ErrorKind::Invalid | ErrorKind::Conflict) {
+        return Err(PageError::from(error).link("The request", urls::request(id)));
+    }
+    let field = |one: &crate::base::FieldError| FormError {
+        text: format!("Reason: {}", one.detail),
+        href: "#f-reason".to_owned(),
+    };
+    let mut errors: Vec<FormError> = error.field_errors().iter().map(field).collect();
+    if errors.is_empty() {
+        errors.push(FormError { text: sentence(&error.to_string()), href: String::new() });
+    }
+    let page = view(&visitor, &text, form.get("reason"), errors).await?;
+    let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+    Ok((status, answer::page(&page)?).into_response())
+}
+
+fn said(request: &Request, verdict: ReviewVerdict) -> String {
+    let what = rows::title(request);
+    match (verdict, request.status) {
+        (ReviewVerdict::Rejected, _) => format!("Rejected: {what}."),
+        (ReviewVerdict::Approved, RequestStatus::AwaitingApproval) => {
+            format!("Approved: {what}. It still waits for somebody else.")
+        }
+        (ReviewVerdict::Approved, _) => format!("Approved: {what}. It is carried out now."),
+    }
+}
+
+async fn view(visitor: &Visitor, id: &str, reason: &str, errors: Vec<FormError>) -> Result<ApprovalPage, PageError> {
+    let mut connection = visitor.app.db.acquire().await?;
+    let detail = detail::load(visitor, &mut connection, id).await?;
+    let request = &detail.request;
+    let decision = decision::view(visitor, &mut connection, &mut Approvers::default(), &detail).await?;
+    let requester_role = requester_role(&mut connection, request).await?;
+    let inputs = inputs(&mut connection, request).await?;
+    let quotas = quotas(&mut connection, request).await?;
+    let (history, history_summary) = history(visitor, &mut connection, request).await?;
+    drop(connection);
+    let title = rows::title(request);
+    Ok(ApprovalPage {
+        shell: frame::shell(visitor, Section::Approvals, &title).await?,
+        crumbs: vec![Crumb::to("Approvals", urls::APPROVALS)],
+        pill: Pill::of(request.status.as_str()),
+        lede: format!("{} {} in {}", request.template_name, request.version, rows::place(request)),
+        action: urls::approval(request.id),
+        errors,
+        reason: reason.to_owned(),
+        cannot: cannot(visitor, &detail),
+        requester: Person::named(&request.requester_label),
+        requester_role,
+        asked: visitor.times().near(request.created_at),
+        why: Some(request.reason.clone()).filter(|why| !why.is_empty()),
+        inputs,
+        plan: None,
+        decision,
+        quotas,
+        facts: facts(visitor, request),
+        history,
+        history_summary,
+        title,
+    })
+}
+
+/// Why the viewer cannot review it.
+fn cannot(visitor: &Visitor, detail: &RequestDetail) -> Option<String> {
+    let (request, me) = (&detail.request, visitor.access.person.id);
+    if request.status != RequestStatus::AwaitingApproval {
+        let word = Pill::of(request.status.as_str()).word.to_lowercase();
+        return Some(format!("It does not wait any more: it is {word}."));
+    }
+    if request.requester == Some(me) {
+        return Some("You asked for this yourself. Nobody approves their own request.".to_owned());
+    }
+    if detail.reviews.iter().any(|review| review.reviewer == me) {
+        return Some("You have reviewed it already. It waits for somebody else.".to_owned());
+    }
+    if !detail::may(visitor, Action::ReviewRequest, request) {
+        let who: Vec<&str> = detail.requirements.iter().map(|one| one.who.as_str()).collect();
+        return Some(format!("You may see it, but not decide it. It needs {}.", listed(&who, "and")));
+    }
+    None
+}
+
+async fn requester_role(connection: &mut Connection, request: &Request) -> Result<String, PageError> {
+    let Some(id) = request.requester else { return Ok("Paddock itself".to_owned()) };
+    let access = identity::load_access(connection, id).await?;
+    let roles: Vec<&str> = access.roles_in(request.project).into_iter().map(|role| role.as_str()).collect();
+    if roles.is_empty() {
+        return Ok(format!("no role in {} any more", request.project_slug));
+    }
+    Ok(format!("{} in {}", listed(&roles, "and"), request.project_slug))
+}
+
+/// The inputs; for an update with what they are now.
+async fn inputs(connection: &mut Connection, request: &Request) -> Result<Vec<Fact>, PageError> {
+    let mut facts = Vec::new();
+    if matches!(request.operation, Operation::Create | Operation::Update) {
+        let version = catalog::get_version(connection, request.version_id).await?;
+        facts = values::facts(&version.inputs_schema, &request.inputs);
+        if let (Operation::Update, Some(id)) = (request.operation, request.environment)
+            && let Some(environment) = environments::find(connection, id).await?
+        {
+            let now = values::facts(&version.inputs_schema, &environment.inputs);
+            for fact in &mut facts {
+                let before = now.iter().find(|one| one.label == fact.label);
+                let before = before.map_or_else(|| "none".to_owned(), |one| one.value.clone());
+                fact.before = (before != fact.value).then_some(before);
+            }
+        }
+    }
+    if let Some(lifetime) = request.lifetime {
+        facts.push(Fact::new("Lifetime", length(lifetime)));
+    }
+    facts.insert(0, Fact::new("Name", request.environment_name.clone()));
+    Ok(facts)
+}
+
+/// What a new environment takes is reserved already: before is without it.
+async fn quotas(connection: &mut Connection, request: &Request) -> Result<Vec<QuotaBar>, PageError> {
+    if request.operation != Operation::Create {
+        return Ok(Vec::new());
+    }
+    let number = |n: i64| u64::try_from(n).unwrap_or(0);
+    let waits = request.status == RequestStatus::AwaitingApproval;
+    let found = projects::preview(connection, request.place).await?;
+    let bars = found.into_iter().map(|(quota, amount)| {
+        let after = quota.used + quota.reserved;
+        let before = if waits { after - amount } else { after };
+        let name = sentence(&quota.dimension);
+        let label = format!("{} in {}", name.trim_end_matches('.'), rows::place(request));
+        QuotaBar::new(label, number(before), number(after), number(quota.maximum))
+    });
+    Ok(bars.collect())
+}
+
+fn facts(visitor: &Visitor, request: &Request) -> Vec<Fact> {
+    let mut facts = vec![Fact::link("Template", request.template_name.clone(), urls::template(&request.template_slug))];
+    if let Some(lifetime) = request.lifetime
+        && let Ok(end) = visitor.op.now().checked_add(lifetime)
+    {
+        facts.push(Fact::new("Ends", format!("{} ({})", visitor.times().at(end).shown, length(lifetime))));
+    }
+    if let (RequestStatus::AwaitingApproval, Some(at)) = (request.status, request.lapses_at) {
+        facts.push(Fact::new("Lapses", visitor.times().at(at).shown));
+    }
+    facts.push(Fact::link("Request", request.id.to_string(), urls::request(request.id)));
+    facts
+}
+
+/// What the requester asked for before, as far as the viewer may see it.
+async fn history(
+    visitor: &Visitor,
+    connection: &mut Connection,
+    request: &Request,
+) -> Result<(Vec<LinkRow>, String), PageError> {
+    let Some(requester) = request.requester else { return Ok((Vec::new(), String::new())) };
+    let filter = Filter { requester: Some(requester), ..Filter::default() };
+    let mut before = visitor.app.requests.list(connection, &filter, None, COUNTED).await?.items;
+    before.retain(|one| one.id != request.id && detail::may(visitor, Action::ReadRequest, one));
+    let times = visitor.times();
+    let rows = before.iter().take(LISTED).map(|one| rows::link(one, urls::request(one.id), &times)).collect();
+    let mut parts = Vec::new();
+    for (status, word) in [
+        (RequestStatus::Succeeded, "succeeded"),
+        (RequestStatus::Denied, "denied"),
+        (RequestStatus::Rejected, "rejected"),
+        (RequestStatus::Failed, "failed"),
+    ] {
+        let n = before.iter().filter(|one| one.status == status).count();
+        if n > 0 {
+            parts.push(format!("{n} {word}"));
+        }
+    }
+    let total = count(before.len(), "request", "requests");
+    let summary = match (before.is_empty(), parts.is_empty()) {
+        (true, _) => String::new(),
+        (false, true) => total,
+        (false, false) => format!("{total}: {}", parts.join(", ")),
+    };
+    Ok((rows, summary))
+}

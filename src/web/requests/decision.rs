@@ -1,0 +1,60 @@
+//! A stored decision in words, with who must agree and who did.
+
+use super::rows::Approvers;
+use crate::db::Connection;
+use crate::policy::Outcome;
+use crate::requests::{RequestDetail, RequestStatus, ReviewVerdict};
+use crate::web::error::PageError;
+use crate::web::ui::{DecisionView, Person, Pill, Requirement, Review, Rule};
+use crate::web::visitor::Visitor;
+
+/// The decision of a request.
+pub async fn view(
+    visitor: &Visitor,
+    connection: &mut Connection,
+    approvers: &mut Approvers,
+    detail: &RequestDetail,
+) -> Result<DecisionView, PageError> {
+    let (decision, times) = (&detail.decision.decision, visitor.times());
+    let waits = detail.request.status == RequestStatus::AwaitingApproval;
+    let mut requirements = Vec::new();
+    for requirement in &detail.requirements {
+        let mut people = Vec::new();
+        if waits && !requirement.is_satisfied() {
+            let found = approvers.with_role(connection, &detail.request, requirement.role).await?;
+            people.extend(found.iter().map(|person| Person::named(&person.display_name)));
+        }
+        requirements.push(Requirement {
+            who: crate::web::error::sentence(&requirement.who).trim_end_matches('.').to_owned(),
+            progress: match requirement.approvals {
+                0 => "nobody yet".to_owned(),
+                n => format!("{n} of {} agreed", requirement.count),
+            },
+            satisfied: requirement.is_satisfied(),
+            people,
+        });
+    }
+    let reviews = detail.reviews.iter().map(|review| Review {
+        person: Person::named(&review.reviewer_name),
+        pill: Pill::of(match review.verdict {
+            ReviewVerdict::Approved => "approved",
+            ReviewVerdict::Rejected => "rejected",
+        }),
+        reason: Some(review.reason.clone()).filter(|reason| !reason.is_empty()),
+        when: times.near(review.at),
+    });
+    let instead = &decision.would_be_allowed;
+    Ok(DecisionView {
+        pill: Pill::of(match decision.outcome {
+            Outcome::Allowed => "allowed",
+            Outcome::NeedsApproval => "needs_approval",
+            Outcome::Denied => "denied",
+        }),
+        rules: decision.rules.iter().map(|rule| Rule { text: rule.reason.clone(), id: rule.id.clone() }).collect(),
+        advice: (!instead.is_empty()).then(|| format!("Allowed instead: {}.", instead.join("; ").trim_end_matches('.'))),
+        requirements,
+        reviews: reviews.collect(),
+        policy_digest: decision.policy_digest.short(),
+        when: times.near(detail.decision.at),
+    })
+}

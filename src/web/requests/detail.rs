@@ -1,0 +1,174 @@
+//! `GET /requests/{request}`: what was asked for, what policy said, whom it waits for; withdraw.
+
+use axum::extract::Path;
+use axum::response::Response;
+
+use super::rows::{self, Approvers};
+use super::view::RequestPage;
+use super::{decision, values};
+use crate::base::id::RequestId;
+use crate::catalog;
+use crate::db::Connection;
+use crate::environments::{self, Environment, Operation};
+use crate::policy::{Action, ability};
+use crate::requests::{Caller, Request, RequestDetail, RequestStatus, ReviewVerdict};
+use crate::web::answer;
+use crate::web::error::PageError;
+use crate::web::shell::Section;
+use crate::web::ui::{Crumb, Fact, Look, Pill, TimelineItem};
+use crate::web::visitor::Visitor;
+use crate::web::words::length;
+use crate::web::{frame, urls};
+
+/// The request that an address names, if the viewer may see it.
+pub async fn load(visitor: &Visitor, connection: &mut Connection, text: &str) -> Result<RequestDetail, PageError> {
+    let id: RequestId = text.parse().map_err(|_| PageError::not_found("request"))?;
+    let requests = &visitor.app.requests;
+    let request = requests.find(connection, id).await?.ok_or_else(|| PageError::not_found("request"))?;
+    let question =
+        requests.question_about(&visitor.op, Caller::Person(&visitor.access), Action::ReadRequest, &request);
+    visitor.app.policy.permit::<ability::ReadRequest>(&question)?;
+    Ok(requests.detail(connection, request).await?)
+}
+
+/// Whether policy lets the viewer do this with the request.
+pub fn may(visitor: &Visitor, action: Action, request: &Request) -> bool {
+    let caller = Caller::Person(&visitor.access);
+    let question = visitor.app.requests.question_about(&visitor.op, caller, action, request);
+    visitor.app.policy.decide(&question).is_allowed()
+}
+
+/// The page.
+pub async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, PageError> {
+    let mut connection = visitor.app.db.acquire().await?;
+    let detail = load(&visitor, &mut connection, &id).await?;
+    let mut approvers = Approvers::default();
+    let waits_for = match detail.request.status {
+        RequestStatus::AwaitingApproval => approvers.missing(&mut connection, &detail).await?,
+        _ => String::new(),
+    };
+    let decided = decision::view(&visitor, &mut connection, &mut approvers, &detail).await?;
+    let request = &detail.request;
+    let version = catalog::get_version(&mut connection, request.version_id).await?;
+    let environment = match request.environment {
+        Some(id) => environments::find(&mut connection, id).await?,
+        None => None,
+    };
+    drop(connection);
+    let waiting = request.status == RequestStatus::AwaitingApproval;
+    let reviewed = detail.reviews.iter().any(|review| review.reviewer == visitor.access.person.id);
+    let page = RequestPage {
+        shell: frame::shell(&visitor, Section::Requests, &rows::title(request)).await?,
+        crumbs: vec![Crumb::to("Requests", urls::REQUESTS)],
+        title: rows::title(request),
+        pill: Pill::of(request.status.as_str()),
+        lede: format!("{} {} in {}", request.template_name, request.version, rows::place(request)),
+        waiting: waiting.then(|| format!("Waits for {waits_for}")),
+        withdraw_action: (waiting && may(&visitor, Action::WithdrawRequest, request))
+            .then(|| urls::request_withdraw(request.id)),
+        review_href: (waiting && !reviewed && may(&visitor, Action::ReviewRequest, request))
+            .then(|| urls::approval(request.id)),
+        retry_action: retry_action(&visitor, request, environment.as_ref()),
+        environment_href: request.environment.map(urls::environment),
+        run_href: request.run.map(urls::run),
+        why: Some(request.reason.clone()).filter(|why| !why.is_empty()),
+        decision: decided,
+        inputs: inputs(request, &version),
+        facts: facts(&visitor, request),
+        timeline: timeline(&visitor, &detail),
+        live: matches!(
+            request.status,
+            RequestStatus::AwaitingApproval | RequestStatus::Approved | RequestStatus::Running
+        ),
+    };
+    answer::page(&page)
+}
+
+/// `POST /requests/{request}/withdraw`
+pub async fn withdraw(visitor: Visitor, Path(id): Path<String>) -> Result<Response, PageError> {
+    let id: RequestId = id.parse().map_err(|_| PageError::not_found("request"))?;
+    let caller = Caller::Person(&visitor.access);
+    let withdrawn = visitor.app.requests.withdraw(&visitor.op, caller, id).await;
+    let request = withdrawn.map_err(|error| PageError::from(error).link("The request", urls::request(id)))?;
+    let text = format!("You took the request for {} back.", request.environment_name);
+    Ok(answer::see_other_saying(&urls::request(id), &text))
+}
+
+fn retry_action(visitor: &Visitor, request: &Request, environment: Option<&Environment>) -> Option<String> {
+    let failed = matches!(request.status, RequestStatus::Failed | RequestStatus::Canceled);
+    let (environment, run) = environment.zip(request.run).filter(|_| failed)?;
+    visitor.app.permit_on::<ability::RetryRun>(&visitor.op, &visitor.access, environment).ok()?;
+    Some(urls::run_retry(run))
+}
+
+fn inputs(request: &Request, version: &catalog::TemplateVersion) -> Vec<Fact> {
+    match request.operation {
+        Operation::Create | Operation::Update => values::facts(&version.inputs_schema, &request.inputs),
+        Operation::Extend | Operation::Delete => Vec::new(),
+    }
+}
+
+fn facts(visitor: &Visitor, request: &Request) -> Vec<Fact> {
+    let times = visitor.times();
+    let mut facts = vec![
+        Fact::new("Asked by", request.requester_label.clone()),
+        Fact::new("Where", rows::place(request)),
+        Fact::link("Template", request.template_name.clone(), urls::template(&request.template_slug)),
+        Fact::new("Version", request.version.clone()),
+    ];
+    if let Some(lifetime) = request.lifetime {
+        facts.push(Fact::new("Lifetime", length(lifetime)));
+    }
+    if let (RequestStatus::AwaitingApproval, Some(at)) = (request.status, request.lapses_at) {
+        facts.push(Fact::new("Lapses", times.at(at).shown));
+    }
+    facts.push(Fact::id("Request", request.id.to_string()));
+    facts.push(Fact::id("Digest", request.digest.to_string()));
+    facts
+}
+
+/// What happened, newest first.
+fn timeline(visitor: &Visitor, detail: &RequestDetail) -> Vec<TimelineItem> {
+    let (times, request) = (visitor.times(), &detail.request);
+    let item = |look, icon, sentence: String, note: Option<String>, at| TimelineItem {
+        look,
+        icon,
+        sentence,
+        href: None,
+        note,
+        when: times.near(at),
+    };
+    let mut items = Vec::new();
+    let asked = format!("{} asked for it", request.requester_label);
+    items.push(item(Look::Off, "send", asked, None, request.created_at));
+    items.push(item(Look::Off, "shield-check", detail.decision.decision.sentence.clone(), None, detail.decision.at));
+    for review in &detail.reviews {
+        let (look, icon, word) = match review.verdict {
+            ReviewVerdict::Approved => (Look::Go, "circle-check", "approved"),
+            ReviewVerdict::Rejected => (Look::Bad, "circle-x", "rejected"),
+        };
+        let note = Some(review.reason.clone()).filter(|reason| !reason.is_empty());
+        items.push(item(look, icon, format!("{} {word} it", review.reviewer_name), note, review.at));
+    }
+    let pill = Pill::of(request.status.as_str());
+    let end = match request.status {
+        RequestStatus::Withdrawn => Some(format!("{} took it back", request.requester_label)),
+        RequestStatus::Lapsed => Some("Nobody agreed in time, so it lapsed".to_owned()),
+        RequestStatus::Succeeded => Some("Done".to_owned()),
+        RequestStatus::Failed => Some("Its run failed".to_owned()),
+        RequestStatus::Canceled => Some("Its run was canceled".to_owned()),
+        RequestStatus::Denied
+        | RequestStatus::AwaitingApproval
+        | RequestStatus::Rejected
+        | RequestStatus::Approved
+        | RequestStatus::Running => None,
+    };
+    if let (Some(sentence), Some(at)) = (end, request.finished_at) {
+        items.push(item(pill.look, pill.icon, sentence, None, at));
+    }
+    items.reverse();
+    if let (Some(run), Some(newest)) = (request.run, items.first_mut()) {
+        newest.href = Some(urls::run(run));
+    }
+    items
+}

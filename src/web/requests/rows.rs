@@ -1,0 +1,112 @@
+//! A request as a row, and who it waits for.
+
+use std::collections::HashMap;
+
+use super::view::RequestRow;
+use crate::base::id::ProjectId;
+use crate::db::Connection;
+use crate::environments::Operation;
+use crate::identity::{self, Person};
+use crate::policy::Role;
+use crate::requests::{Request, RequestDetail, RequestStatus};
+use crate::web::error::PageError;
+use crate::web::ui::{LinkRow, Person as Shown, Pill};
+use crate::web::visitor::Visitor;
+use crate::web::words::{Times, listed};
+
+/// "Create orders-db".
+pub fn title(request: &Request) -> String {
+    format!("{} {}", request.operation.title(), request.environment_name)
+}
+
+/// "payments, prod".
+pub fn place(request: &Request) -> String {
+    format!("{}, {}", request.project_slug, request.environment_type)
+}
+
+/// The icon of an operation.
+pub fn icon(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Create => "plus",
+        Operation::Update => "pencil",
+        Operation::Extend => "calendar-plus",
+        Operation::Delete => "trash-2",
+    }
+}
+
+/// A row of the list.
+pub fn row(request: &Request, href: String, waits_for: String, times: &Times) -> RequestRow {
+    RequestRow {
+        title: title(request),
+        href,
+        icon: icon(request.operation),
+        template: format!("{} {}", request.template_name, request.version),
+        place: place(request),
+        pill: Pill::of(request.status.as_str()),
+        requester: Shown::named(&request.requester_label),
+        waits_for,
+        when: times.near(request.created_at),
+    }
+}
+
+/// A row of a short list in a card.
+pub fn link(request: &Request, href: String, times: &Times) -> LinkRow {
+    LinkRow {
+        title: title(request),
+        href,
+        sub: format!("{} in {}", request.template_name, place(request)),
+        pill: Some(Pill::of(request.status.as_str())),
+        when: Some(times.near(request.created_at)),
+        soon: false,
+    }
+}
+
+/// Looks up who could still agree; asks once for each role in a project.
+#[derive(Default)]
+pub struct Approvers {
+    known: HashMap<(ProjectId, Role), Vec<Person>>,
+}
+
+impl Approvers {
+    /// The people who hold `role` in the request's project, but for the requester.
+    pub async fn with_role(
+        &mut self,
+        connection: &mut Connection,
+        request: &Request,
+        role: Role,
+    ) -> Result<Vec<Person>, PageError> {
+        let key = (request.project, role);
+        if !self.known.contains_key(&key) {
+            let people = identity::people_with_role(connection, request.project, role).await?;
+            self.known.insert(key, people);
+        }
+        let people = self.known.get(&key).into_iter().flatten();
+        Ok(people.filter(|person| Some(person.id) != request.requester).cloned().collect())
+    }
+
+    /// "Lena Lead or Mette Holm"; empty when the request waits for nobody.
+    pub async fn waits_for(
+        &mut self,
+        visitor: &Visitor,
+        connection: &mut Connection,
+        request: &Request,
+    ) -> Result<String, PageError> {
+        if request.status != RequestStatus::AwaitingApproval {
+            return Ok(String::new());
+        }
+        let detail = visitor.app.requests.detail(connection, request.clone()).await?;
+        self.missing(connection, &detail).await
+    }
+
+    /// The same when the detail is at hand.
+    pub async fn missing(&mut self, connection: &mut Connection, detail: &RequestDetail) -> Result<String, PageError> {
+        let mut parts = Vec::new();
+        for requirement in detail.requirements.iter().filter(|one| !one.is_satisfied()) {
+            let people = self.with_role(connection, &detail.request, requirement.role).await?;
+            let left = people.iter().filter(|one| !detail.reviews.iter().any(|review| review.reviewer == one.id));
+            let names: Vec<&str> = left.map(|person| person.display_name.as_str()).collect();
+            parts.push(if names.is_empty() { requirement.who.clone() } else { listed(&names, "or") });
+        }
+        Ok(listed(&parts, "and"))
+    }
+}

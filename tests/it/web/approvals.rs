@@ -1,0 +1,76 @@
+//! Requests that need an approval: who sees them, who decides, who does not.
+
+use axum::http::StatusCode;
+
+use crate::support::app::TestApp;
+use crate::support::pages::Browser;
+
+/// The developer asks for a database in prod; gives the id.
+async fn ask(browser: &mut Browser, name: &str) -> String {
+    let fields = [
+        ("_key", name),
+        ("project", "payments"),
+        ("environment_type", "prod"),
+        ("name", name),
+        ("inputs/size", "small"),
+        ("reason", "We need <it>"),
+    ];
+    let answer = browser.post("/catalog/postgres-database/request", &fields).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
+    answer.location().trim_start_matches("/requests/").to_owned()
+}
+
+#[tokio::test]
+async fn a_lead_decides_and_the_requester_watches() {
+    let test = TestApp::start().await;
+    let (mut developer, mut lead) = (test.browser_of("developer").await, test.browser_of("lead").await);
+    let id = ask(&mut developer, "orders-db").await;
+    let page = developer.get(&format!("/requests/{id}")).await;
+    page.shows(&[
+        "Sent. It waits for approval now.",
+        "Create orders-db",
+        "Waits for Lee Okafor (team lead)",
+        "Awaiting approval",
+        "leads-approve-outside-dev-and-test",
+        "We need &#60;it&#62;",
+        "Withdraw",
+    ]);
+    developer.get(&format!("/requests/{id}")).await.hides(&["Sent. It waits"]);
+    developer.get("/requests").await.shows(&["Create orders-db", "Lee Okafor (team lead)"]);
+    developer.get("/").await.shows(&["Your open requests", "Create orders-db"]);
+
+    lead.get("/").await.shows(&["Waiting for you", "Create orders-db"]);
+    lead.get("/approvals").await.shows(&["Create orders-db", &format!("/approvals/{id}")]);
+    let review = lead.get(&format!("/approvals/{id}")).await;
+    review.shows(&["Approve", "Reject", "developer in payments", "Small", "Environments in payments, prod"]);
+    let empty = lead.post(&format!("/approvals/{id}"), &[("verdict", "reject"), ("reason", " ")]).await;
+    assert_eq!(empty.status, StatusCode::UNPROCESSABLE_ENTITY);
+    empty.shows(&["say why", "href=\"#f-reason\""]);
+    let done = lead.post(&format!("/approvals/{id}"), &[("verdict", "approve"), ("reason", "go on")]).await;
+    assert_eq!(done.location(), "/approvals");
+    lead.get("/approvals").await.shows(&["Approved: Create orders-db. It is carried out now.", "Nothing waits"]);
+    let again = lead.post(&format!("/approvals/{id}"), &[("verdict", "approve")]).await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    developer.get(&format!("/requests/{id}")).await.shows(&["Lee Okafor (team lead) approved it", "go on", "Running"]);
+}
+
+#[tokio::test]
+async fn nobody_decides_on_their_own_or_without_the_role() {
+    let test = TestApp::start().await;
+    let mut lead = test.browser_of("lead").await;
+    let id = ask(&mut lead, "leads-db").await;
+    lead.get(&format!("/approvals/{id}")).await.shows(&["Nobody approves their own request."]);
+    let own = lead.post(&format!("/approvals/{id}"), &[("verdict", "approve")]).await;
+    assert_eq!(own.status, StatusCode::FORBIDDEN);
+    let mut developer = test.browser_of("developer").await;
+    developer.get(&format!("/approvals/{id}")).await.shows(&["You may see it, but not decide it."]);
+    let other = developer.post(&format!("/approvals/{id}"), &[("verdict", "approve")]).await;
+    assert_eq!(other.status, StatusCode::FORBIDDEN);
+    other.shows(&["Needs the role lead in project payments."]);
+    let foreign = developer.post(&format!("/requests/{id}/withdraw"), &[]).await;
+    assert_eq!(foreign.status, StatusCode::FORBIDDEN);
+    lead.get(&format!("/requests/{id}")).await.shows(&["Awaiting approval"]);
+    let answer = lead.post(&format!("/requests/{id}/withdraw"), &[]).await;
+    assert_eq!(answer.location(), format!("/requests/{id}"));
+    lead.get(&format!("/requests/{id}")).await.shows(&["Withdrawn", "You took the request for leads-db back."]);
+}

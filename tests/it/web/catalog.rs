@@ -1,0 +1,54 @@
+//! The catalog and a template's page.
+
+use crate::support::app::TestApp;
+
+fn names(text: &str) -> Vec<String> {
+    let links = text.split("class=\"row-link\" href=\"/catalog/").skip(1);
+    links.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+}
+
+fn count_of(text: &str, value: &str) -> String {
+    let at = text.find(&format!("value=\"{value}\"")).unwrap_or_else(|| panic!("no choice {value}"));
+    text[at..].split("class=\"n\">").nth(1).unwrap().split('<').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn search_and_facets_live_in_the_address() {
+    let test = TestApp::start().await;
+    let mut browser = test.browser_of("developer").await;
+    let all = browser.get("/catalog").await;
+    assert_eq!(names(&all.text), ["postgres-database", "service-repository", "terraform-stack"]);
+    all.shows(&["3 templates"]);
+    assert_eq!([count_of(&all.text, "postgres"), count_of(&all.text, "terraform")], ["1", "1"]);
+
+    let one = browser.get("/catalog?provider=postgres").await;
+    assert_eq!(names(&one.text), ["postgres-database"]);
+    one.shows(&["1 of 3 templates", "Remove filter Made by Postgres"]);
+    assert_eq!(count_of(&one.text, "terraform"), "1", "a question does not narrow its own counts");
+    let two = browser.get("/catalog?provider=postgres&provider=terraform").await;
+    assert_eq!(names(&two.text), ["postgres-database", "terraform-stack"]);
+    let found = browser.get("/catalog?q=git").await;
+    assert_eq!(names(&found.text), ["service-repository"]);
+    let none = browser.get("/catalog?q=nothing-like-that").await;
+    none.shows(&["No template fits", "href=\"/catalog\""]);
+}
+
+#[tokio::test]
+async fn a_template_tells_what_it_asks_and_who_may_have_it() {
+    let test = TestApp::start().await;
+    let page = test.browser_of("developer").await.get("/catalog/postgres-database").await;
+    page.shows(&[
+        "href=\"/catalog/postgres-database/request\"",
+        "payments, prod",
+        "storefront, dev",
+        "Needs approval",
+        "one of Small, Medium or Large",
+        "connection_limit",
+        "Published",
+        "1.0.0",
+    ]);
+    page.hides(&["<script>alert"]);
+    let page = test.browser_of("auditor").await.get("/catalog/postgres-database").await;
+    page.shows(&["Denied"]);
+    page.hides(&["href=\"/catalog/postgres-database/request\""]);
+}
