@@ -372,7 +372,7 @@ pub struct Listing {
     pub facets: Facets,
 }
 
-/// The providers of this build. `tests/it/catalog` compares them with the registry of `app`.
+/// The providers of this build. `tests/it/catalog` compares them with the registry.
 pub const PROVIDERS: [&str; 3] = ["postgres", "terraform", "command"];
 
 /// Whether templates of this provider can be requested from this build, and if not, why.

@@ -1,5 +1,6 @@
 //! Sync into Postgres: versions, problems, retirement, audit.
 
+use paddock::base::Actor;
 use paddock::catalog::{self, CatalogError, Filter, Kind, NewSource, SourceKind, VersionState};
 use serde_json::json;
 
@@ -214,4 +215,36 @@ async fn definitions_of_azure_deployment_environments_are_imported_unchanged() {
     let (sandbox, version) = catalog::get_template(&mut *source.connection().await, "sandbox").await.unwrap();
     assert_eq!((sandbox.summary.as_str(), version.version.as_str()), ("Sandbox environment", "1"));
     assert_eq!(version.inputs_schema["properties"], json!({}));
+}
+
+#[tokio::test]
+async fn a_reconciler_that_finds_nothing_new_leaves_no_record() {
+    let folder = Folder::new();
+    folder.template("db", "Database");
+    let source = Source::new(SourceKind::Folder, folder.path().to_str().unwrap()).await;
+    let system = source.op.clone().with_actor(Actor::System { part: "reconciler.catalog" });
+    let records = async || source.audit().await.iter().filter(|said| *said == "catalog.synced first").count();
+    for (content, expected) in [("1", 1), ("1", 1), ("2", 2), ("2", 2)] {
+        folder.write("db/main.tf", content);
+        catalog::sync(source.db(), &system, source.id).await.unwrap();
+        assert_eq!(records().await, expected);
+    }
+    std::fs::remove_dir_all(folder.path()).unwrap();
+    for _ in 0..2 {
+        assert!(catalog::sync(source.db(), &system, source.id).await.is_err());
+        assert_eq!(records().await, 3, "a failure is told once");
+    }
+    folder.write("db/main.tf", "2").template("db", "Database").write("db/main.tf", "2");
+    catalog::sync(source.db(), &system, source.id).await.unwrap();
+    assert_eq!(records().await, 4, "and so is its end");
+}
+
+#[test]
+fn requestable_providers_are_those_of_the_registry() {
+    let folder = Folder::new();
+    let settings = crate::providers::machine::settings(folder.path());
+    let known: Vec<&str> = paddock::providers::Registry::standard(&settings).names().collect();
+    let mut listed = catalog::PROVIDERS.to_vec();
+    listed.sort_unstable();
+    assert_eq!(known, listed);
 }

@@ -3,7 +3,7 @@
 mod command;
 mod conformance;
 mod host;
-mod machine;
+pub mod machine;
 mod postgres;
 mod terraform;
 mod victim;
