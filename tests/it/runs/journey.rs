@@ -10,7 +10,7 @@ use sqlx::{Connection as _, PgConnection};
 
 use crate::support::app::{TestApp, inputs};
 
-fn create(project: &str, kind: &str, template: &str, name: &str, values: Value) -> Draft {
+pub fn create(project: &str, kind: &str, template: &str, name: &str, values: Value) -> Draft {
     Draft {
         intent: Intent::Create {
             project: project.to_owned(),
