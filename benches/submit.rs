@@ -1,0 +1,81 @@
+//! Submit over HTTP (policy, quota, audit, run: one commit) against pgbench running the same writes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::world::World;
+use crate::{CLIENTS, SPAN, pgbench, result};
+
+/// The statements of one allowed create, with ids made on the server.
+const SCRIPT: &str = "
+BEGIN;
+SELECT pg_advisory_xact_lock(hashtextextended(gen_random_uuid()::text, 0));
+SELECT id FROM request WHERE requester_id = (SELECT id FROM person WHERE login = 'developer') AND idempotency_key = gen_random_uuid()::text;
+SELECT * FROM project WHERE slug = 'payments';
+SELECT * FROM project_environment_type p JOIN environment_type t ON t.id = p.environment_type_id;
+SELECT * FROM template WHERE slug = 'postgres-database';
+SELECT * FROM template_version WHERE state = 'published' AND template_id = (SELECT id FROM template WHERE slug = 'postgres-database');
+INSERT INTO decision (id, outcome, input, policy_digest, rules, requirements, sentence, would_be_allowed)
+    SELECT gen_random_uuid(), outcome, input, policy_digest, rules, requirements, sentence, would_be_allowed FROM decision LIMIT 1;
+INSERT INTO environment (id, project_id, project_environment_type_id, template_id, template_version_id, owner_id, name, kind, state, inputs, seed, lifetime_seconds)
+    SELECT gen_random_uuid(), project_id, project_environment_type_id, template_id, template_version_id, owner_id, gen_random_uuid()::text, kind, 'requested', inputs, seed, lifetime_seconds FROM environment LIMIT 1;
+INSERT INTO audit_record (id, operation_id, actor_kind, actor_label, action, object_kind, object_label, outcome, channel)
+    VALUES (gen_random_uuid(), gen_random_uuid(), 'person', 'developer', 'environment.requested', 'environment', 'x', 'succeeded', 'api');
+UPDATE quota SET reserved = reserved + 1 WHERE id = (SELECT id FROM quota ORDER BY id LIMIT 1) AND used + reserved + 1 <= maximum;
+INSERT INTO request (id, operation, status, requester_id, requester_label, project_id, project_environment_type_id, template_id, template_version_id, environment_name, decision_id, inputs, digest)
+    SELECT gen_random_uuid(), operation, 'approved', requester_id, requester_label, project_id, project_environment_type_id, template_id, template_version_id, environment_name, decision_id, inputs, digest FROM request LIMIT 1;
+INSERT INTO audit_record (id, operation_id, actor_kind, actor_label, action, object_kind, object_label, outcome, channel)
+    VALUES (gen_random_uuid(), gen_random_uuid(), 'person', 'developer', 'request.submitted', 'request', 'x', 'succeeded', 'api');
+INSERT INTO run (id, kind, subject_id, project_id, label, state) SELECT gen_random_uuid(), 'none.bench', gen_random_uuid(), id, 'x', 'queued' FROM project LIMIT 1;
+INSERT INTO audit_record (id, operation_id, actor_kind, actor_label, action, object_kind, object_label, outcome, channel)
+    VALUES (gen_random_uuid(), gen_random_uuid(), 'person', 'developer', 'environment.provisioning', 'environment', 'x', 'succeeded', 'api');
+COMMIT;
+";
+
+pub async fn run(world: &World) {
+    submit_one(world, "bench-first").await;
+    let before = pgbench::rate(&world.url, SCRIPT);
+    let ours = rate(world).await;
+    let after = pgbench::rate(&world.url, SCRIPT);
+    let probe = f64::midpoint(before, after);
+    result("submit / pgbench, same writes", ours / probe, 0.5, &format!("{ours:.0}/s of {probe:.0}/s"));
+}
+
+async fn submit_one(world: &World, name: &str) -> reqwest::StatusCode {
+    submit_with(&reqwest::Client::new(), world, name).await
+}
+
+async fn submit_with(client: &reqwest::Client, world: &World, name: &str) -> reqwest::StatusCode {
+    let body = json!({
+        "operation": "create", "project": "payments", "environment_type": "dev",
+        "template": "postgres-database", "name": name, "inputs": {"size": "small"},
+    });
+    let answer = client
+        .post(format!("{}/api/v1/requests", world.address))
+        .bearer_auth(&world.token)
+        .header("idempotency-key", name)
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
+    let status = answer.status();
+    assert!(status.is_success(), "{status} {}", answer.text().await.unwrap());
+    status
+}
+
+async fn rate(world: &World) -> f64 {
+    let next = Arc::new(AtomicUsize::new(0));
+    let started = Instant::now();
+    let clients = (0..CLIENTS).map(|_| async {
+        let client = reqwest::Client::new();
+        while started.elapsed() < SPAN {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            submit_with(&client, world, &format!("bench-{number}")).await;
+        }
+    });
+    futures_util::future::join_all(clients).await;
+    next.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64()
+}

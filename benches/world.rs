@@ -1,0 +1,154 @@
+//! A private Postgres with durable commits, the demo's projects, and the real `serve`.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::SignedDuration;
+use paddock::app::{App, DemoServer, Parts, seed_demo};
+use paddock::base::{Actor, Origin, OsEntropy, Sealer, SystemClock};
+use paddock::catalog::{self, NewSource, SourceKind};
+use paddock::db::embedded::{Embedded, Reporter, Settings};
+use paddock::db::{Db, migrate};
+use paddock::identity::{self, Scope, TokenScopes};
+use paddock::policy::PolicyEngine;
+use paddock::providers::{self, Registry};
+use paddock::requests;
+use secrecy::ExposeSecret as _;
+
+const KEY: &str = "4242424242424242424242424242424242424242424242424242424242424242";
+
+/// Everything that the measurements share.
+pub struct World {
+    /// The application in this process, for set-up.
+    pub app: App,
+    /// The superuser's URL.
+    pub url: String,
+    /// The address of `serve`.
+    pub address: String,
+    /// A bearer token of the developer.
+    pub token: String,
+    /// The process of `serve`.
+    pub serve: Child,
+    /// How long `serve` took until it answered.
+    pub ready_after: Duration,
+    /// Its resident memory then, in KiB, where /proc tells.
+    pub idle_memory: Option<u64>,
+    embedded: Embedded,
+    _folder: tempfile::TempDir,
+}
+
+struct Quiet;
+
+impl Reporter for Quiet {
+    fn line(&self, _: &str) {}
+}
+
+/// The program that is measured.
+pub fn program() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_paddock"))
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("paddock-bench").tempdir_in("/var/tmp").unwrap();
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let settings = Settings {
+            program: Some(program()),
+            max_connections: 100,
+            ..Settings::new(folder.path().join("data"), paddock::config::default_cache_dir())
+        };
+        let embedded = Embedded::start(settings, &Quiet).await.expect("a Postgres for the benches");
+        let db = Db::with_options(embedded.options(), 8);
+        migrate(&db).await.unwrap();
+        let app = app(db, folder.path());
+        seed(&app).await;
+        let token = token(&app).await;
+        let mut url = url::Url::parse(&embedded.superuser_url()).unwrap();
+        url.set_path(embedded.options().get_database().unwrap_or("paddock"));
+        let url = url.to_string();
+        let (serve, address, ready_after) = serve(&url).await;
+        let idle_memory = resident(serve.id());
+        Self { app, url, address, token, serve, ready_after, idle_memory, embedded, _folder: folder }
+    }
+
+    pub async fn stop(mut self) {
+        self.serve.kill().unwrap();
+        self.serve.wait().unwrap();
+        self.app.tasks.stop(Duration::from_secs(5)).await;
+        self.app.db.close().await;
+        self.embedded.stop(&Quiet).await.unwrap();
+    }
+}
+
+fn app(db: Db, folder: &std::path::Path) -> App {
+    let machine = providers::Settings::new(folder.join("work"), program(), std::env::var_os("PATH").unwrap_or_default());
+    App::new(Parts {
+        db,
+        sealer: Sealer::from_hex([KEY]).unwrap(),
+        policy: PolicyEngine::embedded().unwrap(),
+        providers: Registry::standard(&machine),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(OsEntropy),
+        identity: identity::Settings { demo: true, ..identity::Settings::default() },
+        public_url: "http://127.0.0.1:8400/".parse().unwrap(),
+        requests: requests::Settings::default(),
+    })
+}
+
+async fn seed(app: &App) {
+    let server = DemoServer {
+        postgres_url: "postgres://unused@127.0.0.1/postgres".into(),
+        host: "127.0.0.1".to_owned(),
+        port: 5432,
+        repositories: PathBuf::from("/nonexistent"),
+    };
+    seed_demo(app, &server).await.unwrap();
+    let op = app.op(Actor::Operator, Origin::internal("cli"));
+    let source = NewSource {
+        slug: "sample".to_owned(),
+        kind: SourceKind::Embedded,
+        location: String::new(),
+        branch: None,
+        folder: String::new(),
+    };
+    let id = catalog::add_source(&app.db, &op, source).await.unwrap();
+    catalog::sync(&app.db, &op, id).await.unwrap();
+    sqlx::query("UPDATE quota SET maximum = 1000000000").execute(app.db.pool()).await.unwrap();
+}
+
+async fn token(app: &App) -> String {
+    let op = app.op(Actor::Operator, Origin::internal("cli"));
+    let person = identity::find_person(&mut app.db.acquire().await.unwrap(), "developer").await.unwrap().unwrap();
+    let scopes = TokenScopes::new([Scope::Read, Scope::Request]);
+    let token = identity::mint_token(&app.db, &op, &person, "bench", scopes, SignedDuration::from_hours(1));
+    token.await.unwrap().secret.expose_secret().to_owned()
+}
+
+async fn serve(url: &str) -> (Child, String, Duration) {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("http://127.0.0.1:{port}");
+    let started = Instant::now();
+    let child = Command::new(program())
+        .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+        .env("DATABASE_URL", url)
+        .env("PADDOCK_KEY", KEY)
+        .env("PADDOCK_LOG", "error")
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap();
+    let deadline = started + Duration::from_secs(30);
+    while !reqwest::get(format!("{address}/readyz")).await.is_ok_and(|answer| answer.status().is_success()) {
+        assert!(Instant::now() < deadline, "serve does not answer");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    (child, address, started.elapsed())
+}
+
+fn resident(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.split_whitespace().next()?.parse().ok()
+}
