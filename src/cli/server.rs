@@ -7,7 +7,6 @@ use anyhow::Context as _;
 use axum::Router;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
-use url::Url;
 
 use super::compose;
 use super::signals::StopSignals;
@@ -101,7 +100,8 @@ async fn start(
     match listener {
         Some(listener) => {
             serve(&app, listener);
-            tell_address(&app, config.demo, &public_url).await?;
+            tell_first_visit(&app, config.demo, roles).await?;
+            Terminal.line(&format!("Paddock is ready: {public_url}"));
         }
         None => Terminal.line("Paddock is ready: this worker waits for runs"),
     }
@@ -124,13 +124,18 @@ fn serve(app: &App, listener: TcpListener) {
     });
 }
 
-async fn tell_address(app: &App, demo: bool, url: &Url) -> anyhow::Result<()> {
+/// How the first visitor gets in.
+async fn tell_first_visit(app: &App, demo: bool, roles: Roles) -> anyhow::Result<()> {
     if demo {
         Terminal.line("Demo: anybody on this machine can sign in as anybody, by one click.");
+    } else if roles == Roles::Serve {
+        // Several of these may run, and each new code replaces the last one.
+        if identity::setup_needed(&mut *app.db.acquire().await?).await? {
+            Terminal.line("There is no admin yet: `paddock admin setup-code` prints the code for the set-up page");
+        }
     } else if let Some(code) = identity::begin_setup(&app.db, &compose::operator()).await? {
         Terminal.line(&format!("First visit: the set-up page asks for this code: {}", code.expose_secret()));
     }
-    Terminal.line(&format!("Paddock is ready: {url}"));
     Ok(())
 }
 

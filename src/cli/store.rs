@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use secrecy::ExposeSecret as _;
+use sqlx::{Connection as _, PgConnection};
 
 use super::terminal::Terminal;
 use crate::config::{DatabaseSource, StoreConfig};
@@ -30,6 +31,9 @@ impl Store {
         match &config.database.source {
             DatabaseSource::Url(url) => {
                 let db = Db::connect(url.expose_secret(), connections).context("DATABASE_URL is not valid")?;
+                // Not through the pool, which would only say that it timed out.
+                let connection = PgConnection::connect_with(db.options()).await;
+                connection.context("the Postgres that DATABASE_URL names does not answer")?.close().await?;
                 Ok(Self { db, embedded: None })
             }
             DatabaseSource::Embedded => {

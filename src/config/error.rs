@@ -60,7 +60,7 @@ pub enum ConfigError {
     )]
     NoKey,
     /// A key is not one.
-    #[error("{from}: {source}")]
+    #[error("{from} holds no encryption key")]
     BadKey {
         /// Where the key came from.
         from: String,
