@@ -18,7 +18,7 @@ use crate::base::ErrorKind;
 use crate::base::id::{EnvironmentId, RunId};
 use crate::db;
 use crate::environments::Environment;
-use crate::orchestrator::{self, Event, LogLine, Run, RunState, RunStep, StepStatus};
+use crate::orchestrator::{self, LogLine, Run, RunState, RunStep, StepStatus};
 use crate::policy::ability;
 
 /// How many lines are read at once.
@@ -125,16 +125,9 @@ pub async fn cancel_run(
     Id(id): Id<RunId>,
     _: NoBody,
 ) -> Result<(StatusCode, Json<RunView>), Problem> {
-    let (run, environment) = readable(&caller, id).await?;
-    caller.permit_environment::<ability::CancelRun>(&environment)?;
-    let workflow = caller.app.workflows().all().remove(&run.kind).ok_or_else(|| {
-        let detail = format!("This process does not know runs of the kind {}.", run.kind);
-        Problem::new(ErrorKind::Unavailable, detail)
-    })?;
-    let mut tx = caller.app.db.begin().await?;
-    orchestrator::cancel(&mut tx, &caller.op, id, &workflow).await?;
-    tx.commit().await?;
-    caller.app.signals.send(Event::Run(id));
+    let (_, environment) = readable(&caller, id).await?;
+    let permit = caller.permit_environment::<ability::CancelRun>(&environment)?;
+    caller.app.cancel_run(&caller.op, &permit, id).await?;
     Ok((StatusCode::ACCEPTED, Json(load(&caller.app, id).await?)))
 }
 

@@ -5,6 +5,7 @@ mod abilities;
 mod demo;
 pub mod http;
 mod reconcilers;
+mod runs;
 mod state;
 mod tasks;
 mod worker;

@@ -1,6 +1,8 @@
 //! Making people, teams and role bindings. Every change takes the caller's transaction, so that
 //! it stands or falls with what it is part of, and appends its record there.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -112,6 +114,11 @@ pub async fn bind_role(
         audit::append(tx, op, role_entry("role.granted", role, holder, project, source)).await?;
     }
     Ok(())
+}
+
+/// The names to show of these people; those who are not there are left out.
+pub async fn names(connection: &mut PgConnection, ids: &[PersonId]) -> Result<BTreeMap<PersonId, String>> {
+    Ok(store::names(connection, ids).await?.into_iter().collect())
 }
 
 /// Takes a role back. Nothing happens when the holder does not have it from this source.

@@ -12,6 +12,9 @@ pub enum Error {
     /// The run has ended already.
     #[error("the run has ended already")]
     Ended,
+    /// No workflow of this process knows the run's kind.
+    #[error("this process does not know runs of the kind {0}")]
+    UnknownKind(String),
     /// The fencing token is not the current one any more: another attempt holds the run.
     #[error("another worker holds this run now")]
     LeaseLost,
@@ -25,6 +28,7 @@ impl Kinded for Error {
         match self {
             Self::NotFound => ErrorKind::NotFound,
             Self::Ended => ErrorKind::Conflict,
+            Self::UnknownKind(_) => ErrorKind::Unavailable,
             Self::LeaseLost => ErrorKind::Stale,
             Self::Db(error) => error.kind(),
         }

@@ -23,7 +23,7 @@ mod workflow;
 
 pub use error::Error;
 pub use model::{Ending, LogLine, NewRun, Run, RunState, RunStep, StepStatus};
-pub use service::{cancel, enqueue, find, log_lines, runs_of, steps};
+pub use service::{cancel, checkpoint, enqueue, find, log_length, log_lines, runs_of, steps};
 pub use signals::{Event, Signals};
 pub use worker::{Settings, Worker};
 pub use workflow::{Interrupt, StepContext, StepError, Workflow};

@@ -37,6 +37,16 @@ pub async fn log_lines(connection: &mut PgConnection, id: RunId, after: i64, lim
     log::after(connection, id, after, limit).await
 }
 
+/// How many log lines a run has: the number of the last one.
+pub async fn log_length(connection: &mut PgConnection, id: RunId) -> Result<i64> {
+    log::length(connection, id).await
+}
+
+/// The checkpoint of a step that succeeded. Only its workflow knows what it says.
+pub async fn checkpoint(connection: &mut PgConnection, id: RunId, step: &str) -> Result<Option<Vec<u8>>> {
+    steps::checkpoint(connection, id, step).await
+}
+
 /// Asks for a run to be canceled. One that still waits ends at once; one that runs is stopped by
 /// its worker, and then ends.
 pub async fn cancel(tx: &mut Tx, op: &Op, id: RunId, workflow: &Arc<dyn Workflow>) -> Result<Run, Error> {

@@ -4,6 +4,7 @@ use super::error::PageError;
 use super::shell::{Section, Shell, Viewer};
 use super::ui::Person;
 use super::visitor::{Visit, Visitor};
+use crate::app::Visible;
 use crate::db::Connection;
 use crate::policy::{Action, Context, Question, Resource, ResourceKind, Role};
 use crate::projects::{self, Project};
@@ -57,6 +58,14 @@ impl Visitor {
         let own: Vec<_> = self.access.projects().collect();
         let only = if self.access.platform_roles.is_empty() { Some(own.as_slice()) } else { None };
         Ok(projects::list(connection, only).await?)
+    }
+}
+
+impl Visitor {
+    /// The projects in which this person may do something, out of all that there are.
+    pub async fn visible(&self, connection: &mut Connection, action: Action) -> Result<Visible, PageError> {
+        let projects = projects::list(connection, None).await?;
+        Ok(self.app.visible(&self.op, &self.access, action, &projects))
     }
 }
 

@@ -15,7 +15,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::requests::form;
-use super::{approvals, assets, catalog, gate, preferences, problem, reports, requests, urls, visitor};
+use super::{approvals, assets, catalog, environments, gate, preferences, problem, reports, requests, urls, visitor};
 use crate::app::App;
 use crate::app::http::{begin, security_headers};
 
@@ -57,6 +57,11 @@ fn pages() -> Router<App> {
         .route(urls::REQUEST_WITHDRAW, post(requests::detail::withdraw))
         .route(urls::APPROVALS, get(approvals::list::page))
         .route(urls::APPROVAL, get(approvals::review::page).post(approvals::review::post))
+        .route(urls::ENVIRONMENTS, get(environments::list_page))
+        .route(urls::ENVIRONMENTS_CSV, get(environments::csv))
+        .route(urls::ENVIRONMENT, get(environments::page))
+        .route(urls::ENVIRONMENT_REVEAL, post(environments::reveal))
+        .route(urls::ENVIRONMENT_DELETE, get(environments::delete_page).post(environments::delete_post))
         .route(urls::ENVIRONMENT_UPDATE, get(form::show_update).post(form::post_update))
         .route(urls::ENVIRONMENT_EXTEND, get(form::show_extend).post(form::post_extend))
 }

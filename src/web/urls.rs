@@ -38,6 +38,8 @@ pub const APPROVALS: &str = "/approvals";
 pub const APPROVAL: &str = "/approvals/{request}";
 /// Environments.
 pub const ENVIRONMENTS: &str = "/environments";
+/// The same list as a table for other programs.
+pub const ENVIRONMENTS_CSV: &str = "/environments.csv";
 /// One environment.
 pub const ENVIRONMENT: &str = "/environments/{environment}";
 /// New inputs.

@@ -57,6 +57,21 @@ impl Times {
         zoned.strftime(if same_year { "%-d %b" } else { "%-d %b %Y" }).to_string()
     }
 
+    /// The heading of a day: "Today, 21 November", "Friday, 20 November".
+    pub fn heading(&self, at: Timestamp) -> String {
+        let (zoned, now) = (at.to_zoned(self.zone.clone()), self.now.to_zoned(self.zone.clone()));
+        let weekday = if zoned.date() == now.date() { "Today".to_owned() } else { zoned.strftime("%A").to_string() };
+        let date = zoned.strftime(if zoned.year() == now.year() { "%-d %B" } else { "%-d %B %Y" });
+        format!("{weekday}, {date}")
+    }
+
+    /// The first moment of a date as it is typed, `2026-11-01`, `days` later.
+    pub fn start_of(&self, date: &str, days: i64) -> Option<Timestamp> {
+        let date: jiff::civil::Date = date.parse().ok()?;
+        let date = date.checked_add(jiff::Span::new().try_days(days).ok()?).ok()?;
+        Some(date.to_zoned(self.zone.clone()).ok()?.timestamp())
+    }
+
     fn when(&self, at: Timestamp, shown: String) -> When {
         When { iso: at.to_string(), shown, exact: self.exact(at, "%-d %b %Y, %H:%M:%S") }
     }

@@ -69,6 +69,15 @@ pub(in crate::identity) async fn find(connection: &mut PgConnection, id: PersonI
     Ok(row.map(Into::into))
 }
 
+/// The names to show of these people.
+pub(in crate::identity) async fn names(connection: &mut PgConnection, ids: &[PersonId]) -> Result<Vec<(PersonId, String)>> {
+    let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(r#"SELECT id AS "id: PersonId", display_name FROM person WHERE id = ANY ($1)"#, &ids)
+        .fetch_all(connection)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.display_name)).collect())
+}
+
 pub(in crate::identity) async fn find_by_login(connection: &mut PgConnection, login: &str) -> Result<Option<Person>> {
     let row = sqlx::query_as!(
         PersonRow,

@@ -81,3 +81,9 @@ pub async fn after(connection: &mut PgConnection, run: RunId, after: i64, limit:
         })
         .collect())
 }
+
+/// The number of the last line.
+pub async fn length(connection: &mut PgConnection, run: RunId) -> Result<i64> {
+    let row = sqlx::query!("SELECT log_seq FROM run WHERE id = $1", run.0).fetch_optional(connection).await?;
+    Ok(row.map_or(0, |row| row.log_seq))
+}

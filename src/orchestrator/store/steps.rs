@@ -104,3 +104,15 @@ pub async fn checkpoints(connection: &mut PgConnection, run: RunId) -> Result<BT
         .await?;
     Ok(rows.into_iter().map(|row| (row.name, row.checkpoint.unwrap_or_default())).collect())
 }
+
+/// The checkpoint of one step, if it succeeded.
+pub async fn checkpoint(connection: &mut PgConnection, run: RunId, name: &str) -> Result<Option<Vec<u8>>> {
+    let row = sqlx::query!(
+        "SELECT checkpoint FROM run_step WHERE run_id = $1 AND name = $2 AND status = 'succeeded'",
+        run.0,
+        name
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.and_then(|row| row.checkpoint))
+}

@@ -48,6 +48,8 @@ pub struct EnvironmentsPage {
     pub filter: FilterBar,
     pub rows: Vec<EnvironmentRow>,
     pub pager: Pager,
+    /// The rows as a file.
+    pub csv_href: Option<String>,
     pub empty: Option<Empty>,
 }
 
@@ -106,6 +108,8 @@ pub struct EnvironmentPage {
     pub resources: Vec<ResourceRow>,
     pub inputs: Vec<Fact>,
     pub facts: Vec<Fact>,
+    /// What cannot be done now, each with its reason.
+    pub cannot: Vec<Fact>,
     pub timeline: Vec<TimelineItem>,
     /// The audit records about it, for those who may read them.
     pub audit_href: Option<String>,

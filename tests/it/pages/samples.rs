@@ -829,6 +829,7 @@ fn environment_pages(pages: &mut Vec<Sample>) {
             filter: filter(),
             rows,
             pager: pager("8 environments · updated 10:01:23 UTC+1"),
+            csv_href: o("/environments.csv?view=all"),
             empty: None,
         },
     );
@@ -878,6 +879,7 @@ fn environment_pages(pages: &mut Vec<Sample>) {
         }],
         inputs: vec![Fact::new("Size", "L"), Fact::new("Extensions", "pgvector, pg_trgm")],
         facts: facts(),
+        cannot: vec![Fact::new("Delete", "Needs the role lead in project payments.")],
         timeline: tl(),
         audit_href: o("/audit?object=env"),
         runs: vec![

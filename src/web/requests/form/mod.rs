@@ -121,7 +121,7 @@ async fn submit(visitor: &Visitor, subject: &Subject, typed: &Typed, form: &Form
 }
 
 /// Where a sent request is to be watched.
-async fn sent(visitor: &Visitor, id: RequestId) -> Result<Response, PageError> {
+pub(in crate::web) async fn sent(visitor: &Visitor, id: RequestId) -> Result<Response, PageError> {
     let mut connection = visitor.app.db.acquire().await?;
     let found = visitor.app.requests.find(&mut connection, id).await?;
     let request = found.ok_or_else(|| PageError::internal("a request that was just sent is not there"))?;
@@ -185,14 +185,14 @@ async fn page(
     })
 }
 
-fn key_of(visitor: &Visitor, form: &Form) -> String {
+pub(in crate::web) fn key_of(visitor: &Visitor, form: &Form) -> String {
     match form.get("_key") {
         "" => new_key(visitor),
         key => key.to_owned(),
     }
 }
 
-fn new_key(visitor: &Visitor) -> String {
+pub(in crate::web) fn new_key(visitor: &Visitor) -> String {
     let mut random = [0; 16];
     visitor.op.entropy().fill(&mut random);
     hex::encode(random)

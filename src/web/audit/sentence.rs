@@ -1,0 +1,175 @@
+//! An audit record as a sentence: "Dana Reyes requested orders-db in prod".
+//!
+//! The record has the login of that time; people are shown by the name that they have now, with
+//! the login in the record's own page.
+
+use std::collections::BTreeMap;
+
+use crate::audit::{AuditRecord, Outcome};
+use crate::base::id::PersonId;
+use crate::db::Connection;
+use crate::identity;
+use crate::web::error::PageError;
+use crate::web::ui::Look;
+use crate::web::words::listed;
+
+/// The names of the people in some records.
+pub struct Names(BTreeMap<PersonId, String>);
+
+/// A record in words.
+pub struct Sentence {
+    /// Its colour family.
+    pub look: Look,
+    /// Its icon.
+    pub icon: &'static str,
+    /// The words, without a full stop.
+    pub text: String,
+    /// A reason that a person gave, or the error.
+    pub note: Option<String>,
+}
+
+impl Names {
+    /// Those of these records. One query.
+    pub async fn of(connection: &mut Connection, records: &[AuditRecord]) -> Result<Self, PageError> {
+        let ids: Vec<PersonId> = records.iter().filter_map(|record| record.actor_id).collect();
+        Ok(Self(identity::names(connection, &ids).await?))
+    }
+
+    /// Who did it: "Dana Reyes", "Paddock", "Somebody who was not signed in".
+    pub fn actor(&self, record: &AuditRecord) -> String {
+        let name = record.actor_id.and_then(|id| self.0.get(&id)).cloned();
+        match record.actor_kind.as_str() {
+            "person" => name.unwrap_or_else(|| record.actor.clone()),
+            "operator" => "The operator".to_owned(),
+            "anonymous" => "Somebody who was not signed in".to_owned(),
+            _ => "Paddock".to_owned(),
+        }
+    }
+
+    /// The record in words.
+    pub fn sentence(&self, record: &AuditRecord) -> Sentence {
+        let (icon, words) = words(record);
+        let mut text = format!("{} {words}", self.actor(record));
+        if record.outcome == Outcome::Failed && !matches!(record.action.as_str(), "environment.failed" | "request.failed")
+        {
+            text.push_str(", without success");
+        }
+        Sentence { look: look(record), icon, text, note: note(record) }
+    }
+}
+
+fn look(record: &AuditRecord) -> Look {
+    match (record.outcome, record.action.as_str()) {
+        (Outcome::Denied | Outcome::Failed, _) => Look::Bad,
+        (_, "output.revealed" | "environment.expiry_warned") => Look::Wait,
+        (_, "request.reviewed") if detail(record, "verdict") == "rejected" => Look::Bad,
+        (_, "environment.ready" | "environment.updated" | "request.reviewed" | "request.approved") => Look::Go,
+        _ => Look::Off,
+    }
+}
+
+fn detail<'a>(record: &'a AuditRecord, name: &str) -> &'a str {
+    record.detail.get(name).and_then(|value| value.as_str()).unwrap_or_default()
+}
+
+fn note(record: &AuditRecord) -> Option<String> {
+    let text = if record.action == "request.reviewed" { detail(record, "reason") } else { detail(record, "error") };
+    Some(text.to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Icon and predicate.
+fn words(record: &AuditRecord) -> (&'static str, String) {
+    let object = &record.object_label;
+    let (kind, verb) = record.action.split_once('.').unwrap_or((&record.action, ""));
+    match kind {
+        "request" => request(record, verb),
+        "environment" => environment(verb, object),
+        "run" => run(record, verb),
+        "output" => ("eye", format!("showed {} of {object}", outputs(record))),
+        "session" => match verb {
+            "signed_in" => ("log-in", "signed in".to_owned()),
+            "ended" => ("log-out", "signed out".to_owned()),
+            _ => ("lock", format!("was refused to sign in as {object}")),
+        },
+        "catalog_source" | "catalog" => ("folder-git-2", format!("{} the catalog source {object}", past(verb))),
+        "template_version" => ("package", format!("{} the template version {object}", past(verb))),
+        "role" => ("key-round", format!("{} the role {}", past(verb), detail(record, "role"))),
+        "token" => ("key-round", format!("{} the token {object}", past(verb))),
+        "person" | "team" => ("user-round", format!("{} {object}", past(verb))),
+        "setup" => ("house", format!("{} the set-up", past(verb))),
+        _ => ("scroll-text", format!("{} {object}", record.action.replace(['.', '_'], " "))),
+    }
+}
+
+fn past(verb: &str) -> String {
+    verb.replace('_', " ")
+}
+
+fn outputs(record: &AuditRecord) -> String {
+    let names = record.detail.get("outputs").and_then(|value| value.as_array());
+    let names: Vec<&str> = names.into_iter().flatten().filter_map(|name| name.as_str()).collect();
+    match names.len() {
+        0 => "secret outputs".to_owned(),
+        1 => format!("the secret output {}", listed(&names, "and")),
+        _ => format!("the secret outputs {}", listed(&names, "and")),
+    }
+}
+
+/// The object of a request's record is "Create orders-db".
+fn request(record: &AuditRecord, verb: &str) -> (&'static str, String) {
+    let label = &record.object_label;
+    let (operation, name) = label.split_once(' ').unwrap_or(("", label));
+    let operation = operation.to_lowercase();
+    match verb {
+        "submitted" => {
+            let place = match detail(record, "environment_type") {
+                "" => String::new(),
+                kind => format!(" in {kind}"),
+            };
+            let words = match (record.outcome, operation.as_str()) {
+                (Outcome::Denied, _) => format!("was denied to {operation} {name}{place}"),
+                (_, "create") => format!("requested {name}{place}"),
+                _ => format!("asked to {operation} {name}{place}"),
+            };
+            ("send", words)
+        }
+        "reviewed" => ("user-round-check", format!("{} the request to {operation} {name}", detail(record, "verdict"))),
+        "approved" => ("shield-check", format!("carries out the request to {operation} {name}: everybody agreed")),
+        "rejected" => ("circle-x", format!("closed the rejected request to {operation} {name}")),
+        "withdrawn" => ("ban", format!("took the request to {operation} {name} back")),
+        "lapsed" => ("timer-off", format!("let the request to {operation} {name} lapse: nobody agreed in time")),
+        "retried" => ("rotate-cw", format!("retried to {operation} {name}")),
+        "succeeded" => ("circle-check", format!("finished the request to {operation} {name}")),
+        "failed" => ("circle-x", format!("could not {operation} {name}")),
+        other => ("inbox", format!("marked the request to {operation} {name} as {}", past(other))),
+    }
+}
+
+fn environment(verb: &str, name: &str) -> (&'static str, String) {
+    match verb {
+        "requested" => ("box", format!("reserved a place for {name}")),
+        "provisioning" => ("box", format!("began to make {name}")),
+        "updating" => ("pencil", format!("began to update {name}")),
+        "deleting" => ("trash-2", format!("began to delete {name}")),
+        "ready" => ("circle-check", format!("made {name}: it is ready")),
+        "updated" => ("circle-check", format!("updated {name}")),
+        "extended" => ("calendar-plus", format!("gave {name} a new end")),
+        "deleted" => ("trash-2", format!("deleted {name}")),
+        "discarded" => ("ban", format!("gave the place of {name} free: it was not made")),
+        "failed" => ("circle-x", format!("could not finish the run for {name}")),
+        "faulted" => ("triangle-alert", format!("could not clean up {name}")),
+        "expiry_warned" => ("calendar-clock", format!("warned that {name} ends soon")),
+        other => ("box", format!("recorded “{}” for {name}", past(other))),
+    }
+}
+
+fn run(record: &AuditRecord, verb: &str) -> (&'static str, String) {
+    let label = &record.object_label;
+    match verb {
+        "started" => ("terminal", format!("started the run “{label}”")),
+        "requeued" => ("refresh-cw", format!("put the run “{label}” back into the queue")),
+        "cancel_requested" => ("square", format!("asked to cancel the run “{label}”")),
+        other => ("terminal", format!("recorded “{}” for the run “{label}”", past(other))),
+    }
+}
+

@@ -1,0 +1,95 @@
+//! What can be done with an environment now, and why the rest cannot.
+//!
+//! Policy and state decide; the use-case behind each button decides again.
+
+use crate::environments::{Environment, Operation, State};
+use crate::orchestrator::Run;
+use crate::policy::{Ability, Outcome, ability};
+use crate::web::error::sentence;
+use crate::web::ui::{Action, Fact};
+use crate::web::urls;
+use crate::web::visitor::Visitor;
+
+/// The buttons, and what cannot be done with its reason.
+pub(super) fn of(visitor: &Visitor, environment: &Environment, last: Option<&Run>) -> (Vec<Action>, Vec<Fact>) {
+    let mut found = Found { visitor, environment, actions: Vec::new(), cannot: Vec::new() };
+    let (state, id) = (environment.state, environment.id);
+    if state == State::Deleted {
+        return (Vec::new(), Vec::new());
+    }
+    let working = last.filter(|run| !run.state.is_terminal());
+    if let Some(run) = working {
+        let canceling = run.cancel_requested.then_some("It is being canceled.");
+        found.add::<ability::CancelRun>(canceling, post("Cancel", urls::run_cancel(run.id), "square", "outline"));
+    }
+    let failed = last.filter(|run| run.request.is_some() && matches!(state, State::Failed | State::Faulted));
+    if let (Some(run), None) = (failed, working) {
+        found.add::<ability::RetryRun>(None, post("Retry", urls::run_retry(run.id), "rotate-cw", "primary"));
+    }
+    let refused = refused(environment, Operation::Update);
+    found.add::<ability::UpdateEnvironment>(refused, link("Update", urls::environment_update(id), "pencil", "outline"));
+    let refused = self::refused(environment, Operation::Extend);
+    let extend = link("Extend", urls::environment_extend(id), "calendar-plus", "outline");
+    found.add::<ability::ExtendEnvironment>(refused, extend);
+    let refused = self::refused(environment, Operation::Delete);
+    found.add::<ability::DeleteEnvironment>(refused, link("Delete…", urls::environment_delete(id), "trash-2", "danger"));
+    (found.actions, found.cannot)
+}
+
+struct Found<'a> {
+    visitor: &'a Visitor,
+    environment: &'a Environment,
+    actions: Vec<Action>,
+    cannot: Vec<Fact>,
+}
+
+impl Found<'_> {
+    fn add<A: Ability>(&mut self, refused: Option<&str>, action: Action) {
+        let denied = denied::<A>(self.visitor, self.environment);
+        match denied.or_else(|| refused.map(str::to_owned)) {
+            Some(reason) => self.cannot.push(Fact::new(action.label.trim_end_matches('…'), reason)),
+            None => self.actions.push(action),
+        }
+    }
+}
+
+/// Why policy does not allow it, not even with an approval.
+pub(super) fn denied<A: Ability>(visitor: &Visitor, environment: &Environment) -> Option<String> {
+    let (app, op, access) = (&visitor.app, &visitor.op, &visitor.access);
+    let question = app.environment_question(op, access, A::ACTION, environment);
+    if app.policy.decide(&question).outcome != Outcome::Denied {
+        return None;
+    }
+    app.permit_on::<A>(op, access, environment).err().map(|denied| sentence(&denied.to_string()))
+}
+
+/// Why the state does not allow it.
+fn refused(environment: &Environment, operation: Operation) -> Option<&'static str> {
+    let state = environment.state;
+    let working = match state {
+        State::Requested => Some("It waits for approval; the request can be withdrawn."),
+        State::Provisioning => Some("It is being made; cancel that first, or wait."),
+        State::Updating => Some("It is being updated; cancel that first, or wait."),
+        State::Deleting => Some("It is being deleted."),
+        State::Stopping | State::Starting => Some("Its power state is changing; wait for that."),
+        State::Ready | State::Stopped | State::Failed | State::Faulted | State::Deleted => None,
+    };
+    if working.is_some() {
+        return working;
+    }
+    match (operation, state) {
+        (Operation::Update, State::Stopped) => Some("Only one that is ready or failed can be updated."),
+        (Operation::Update | Operation::Extend, State::Faulted) => {
+            Some("Its clean-up failed: it can only be deleted again.")
+        }
+        _ => None,
+    }
+}
+
+fn link(label: &str, href: String, icon: &'static str, variant: &'static str) -> Action {
+    Action { label: label.to_owned(), href, icon, variant, post: false }
+}
+
+fn post(label: &str, href: String, icon: &'static str, variant: &'static str) -> Action {
+    Action { post: true, ..link(label, href, icon, variant) }
+}

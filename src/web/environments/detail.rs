@@ -1,0 +1,165 @@
+//! `GET /environments/{environment}`, and its secret outputs.
+
+use axum::extract::Path;
+use axum::response::Response;
+
+use super::view::{EnvironmentPage, OutputsFragment};
+use super::{actions, facts, id_of, readable};
+use crate::audit;
+use crate::catalog;
+use crate::db::Connection;
+use crate::environments::{self, Environment, OutputView, State};
+use crate::orchestrator::{self, Run};
+use crate::policy::{Action, ability};
+use crate::web::answer::{self, Form};
+use crate::web::audit::sentence::Names;
+use crate::web::error::PageError;
+use crate::web::requests::values;
+use crate::web::shell::Section;
+use crate::web::ui::{Crumb, Pill, TimelineItem};
+use crate::web::visitor::Visitor;
+use crate::web::{frame, urls};
+
+/// How much of its past the page shows.
+const RUNS: i64 = 20;
+const RECORDS: i64 = 60;
+/// What the sentences beside them say already.
+const QUIET: [&str; 7] = [
+    "environment.requested",
+    "environment.provisioning",
+    "environment.updating",
+    "environment.deleting",
+    "request.started",
+    "request.succeeded",
+    "request.failed",
+];
+
+/// The page.
+pub async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, PageError> {
+    let mut connection = visitor.app.db.acquire().await?;
+    let environment = readable(&visitor, &mut connection, id_of(&id)?).await?;
+    let outputs = environments::list_outputs(&mut connection, environment.id).await?;
+    answer::page(&filled(&visitor, &mut connection, &environment, outputs).await?)
+}
+
+/// `POST …/reveal`: one secret output is shown, once, and that is recorded.
+pub async fn reveal(visitor: Visitor, Path(id): Path<String>, form: Form) -> Result<Response, PageError> {
+    let mut connection = visitor.app.db.acquire().await?;
+    let environment = readable(&visitor, &mut connection, id_of(&id)?).await?;
+    let back = urls::environment(environment.id);
+    let permit = visitor.app.permit_on::<ability::RevealOutput>(&visitor.op, &visitor.access, &environment);
+    let permit = permit.map_err(|denied| PageError::from(denied).link(&environment.name, &back))?;
+    let name = form.get("name");
+    if name.is_empty() {
+        return Err(PageError::invalid("Say which output to show.").link(&environment.name, back));
+    }
+    let mut tx = visitor.app.db.begin().await?;
+    let (sealer, names) = (&visitor.app.sealer, [name.to_owned()]);
+    let outputs = environments::reveal(&mut tx, &visitor.op, sealer, &permit, &environment, &names).await?;
+    tx.commit().await?;
+    if visitor.htmx {
+        let outputs = outputs.into_iter().map(facts::output).collect();
+        let reveal_action = Some(urls::environment_reveal(environment.id));
+        return answer::page(&OutputsFragment { outputs, reveal_action });
+    }
+    let mut page = filled(&visitor, &mut connection, &environment, outputs).await?;
+    // Its own address would ask again, and take what is shown away.
+    page.live = false;
+    answer::page(&page)
+}
+
+async fn filled(
+    visitor: &Visitor,
+    connection: &mut Connection,
+    environment: &Environment,
+    outputs: Vec<OutputView>,
+) -> Result<EnvironmentPage, PageError> {
+    let times = visitor.times();
+    let version = catalog::get_version(connection, environment.template.version_id).await?;
+    let resources = environments::resources(connection, environment.id).await?;
+    let runs = orchestrator::runs_of(connection, environment.id.0, RUNS).await?;
+    let timeline = timeline(visitor, connection, environment).await?;
+    let last = runs.first();
+    let (actions, cannot) = actions::of(visitor, environment, last);
+    let (template, place) = (&environment.template, &environment.place.slug);
+    let (project, owner) = (&environment.project.slug, &environment.owner.name);
+    let mut shell = frame::shell(visitor, Section::Environments, &environment.name).await?;
+    shell.here = urls::environment(environment.id);
+    let may_reveal = actions::denied::<ability::RevealOutput>(visitor, environment).is_none();
+    Ok(EnvironmentPage {
+        shell,
+        crumbs: vec![Crumb::to("Environments", urls::ENVIRONMENTS)],
+        name: environment.name.clone(),
+        pill: Pill::of(environment.state.as_str()),
+        marks: Vec::new(),
+        lede: format!("{} {} · {project}, {place} · owned by {owner}", template.name, template.version),
+        next_event: facts::next_event(environment, &times),
+        actions,
+        working: working(last, &times),
+        failure: facts::failure(environment, last, &times),
+        outputs: outputs.into_iter().map(facts::output).collect(),
+        reveal_action: may_reveal.then(|| urls::environment_reveal(environment.id)),
+        resources: resources.into_iter().map(facts::resource).collect(),
+        inputs: values::facts(&version.inputs_schema, &environment.inputs),
+        facts: facts::details(environment, &times),
+        cannot,
+        timeline,
+        audit_href: audit_href(visitor, environment),
+        runs: runs.iter().map(|run| facts::run(run, &times)).collect(),
+        live: is_changing(environment.state),
+    })
+}
+
+/// Something works on it, or may begin to by itself.
+fn is_changing(state: State) -> bool {
+    match state {
+        State::Ready | State::Stopped | State::Failed | State::Faulted | State::Deleted => false,
+        State::Requested
+        | State::Provisioning
+        | State::Updating
+        | State::Stopping
+        | State::Starting
+        | State::Deleting => true,
+    }
+}
+
+/// The run that works on it: words and address.
+fn working(last: Option<&Run>, times: &crate::web::words::Times) -> Option<(String, String)> {
+    let run = last.filter(|run| !run.state.is_terminal())?;
+    let words = match (run.cancel_requested, run.started_at) {
+        (true, _) => format!("{}: being canceled", run.label),
+        (false, None) => format!("{}: waits for a worker", run.label),
+        (false, Some(_)) => format!("{}: running for {}", run.label, facts::took(run, times)),
+    };
+    Some((words, urls::run(run.id)))
+}
+
+fn audit_href(visitor: &Visitor, environment: &Environment) -> Option<String> {
+    let project = crate::projects::Project {
+        id: environment.project.id,
+        slug: environment.project.slug.clone(),
+        name: environment.project.name.clone(),
+        summary: String::new(),
+    };
+    let question = visitor.app.project_question(&visitor.op, &visitor.access, Action::ReadAudit, &project);
+    visitor.app.policy.decide(&question).is_allowed().then(|| urls::audit_of(environment.id))
+}
+
+/// What happened, newest first.
+async fn timeline(
+    visitor: &Visitor,
+    connection: &mut Connection,
+    environment: &Environment,
+) -> Result<Vec<TimelineItem>, PageError> {
+    let times = visitor.times();
+    let filter = audit::Filter { object: Some(environment.id.0), ..audit::Filter::default() };
+    let mut records = audit::list(connection, &filter, None, RECORDS).await?.items;
+    records.retain(|record| !QUIET.contains(&record.action.as_str()));
+    let names = Names::of(connection, &records).await?;
+    let items = records.iter().map(|record| {
+        let said = names.sentence(record);
+        let href = record.run_id.map(urls::run).or_else(|| record.request_id.map(urls::request));
+        TimelineItem { look: said.look, icon: said.icon, sentence: said.text, href, note: said.note, when: times.near(record.at) }
+    });
+    Ok(items.collect())
+}

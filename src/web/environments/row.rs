@@ -1,0 +1,94 @@
+//! An environment as a row of the list, and as a line of the CSV.
+
+use jiff::SignedDuration;
+
+use super::view::EnvironmentRow;
+use crate::environments::{Environment, State};
+use crate::web::ui::{Person, Pill};
+use crate::web::words::{Times, length};
+use crate::web::{icons, urls};
+
+/// What ends within this time is amber.
+const SOON: SignedDuration = SignedDuration::from_hours(24);
+
+/// The row; `current` is the published version of its template.
+pub(super) fn row(environment: &Environment, current: Option<&str>, times: &Times) -> EnvironmentRow {
+    let (template, state) = (&environment.template, environment.state);
+    let lives = !matches!(state, State::Deleted | State::Deleting | State::Faulted);
+    let ends = environment.expires_at.filter(|_| lives);
+    let newer = current.filter(|current| lives && *current != template.version);
+    EnvironmentRow {
+        name: environment.name.clone(),
+        href: urls::environment(environment.id),
+        icon: icons::of_template(&template.icon),
+        environment_type: environment.place.slug.clone(),
+        project: environment.project.slug.clone(),
+        pill: Pill::of(state.as_str()),
+        marks: Vec::new(),
+        template: template.name.clone(),
+        version: template.version.clone(),
+        newer: newer.map(Pill::newer_version),
+        owner: Person::named(&environment.owner.name),
+        ends: ends.map(|at| times.near(at)),
+        ends_note: note(environment, times),
+        soon: lives && environment.remaining.is_some_and(|left| left < SOON),
+        overdue: overdue(environment),
+    }
+}
+
+fn overdue(environment: &Environment) -> Option<String> {
+    let past = environment.remaining.is_some_and(|left| left.is_negative());
+    match environment.state {
+        State::Faulted => Some("clean-up failed".to_owned()),
+        State::Ready | State::Stopped | State::Failed if past => Some("overdue".to_owned()),
+        _ => None,
+    }
+}
+
+fn note(environment: &Environment, times: &Times) -> String {
+    match (environment.state, environment.expires_at, environment.deleted_at) {
+        (State::Deleted, _, Some(at)) => format!("deleted {}", times.near(at).shown),
+        (State::Deleted | State::Deleting | State::Faulted, ..) => String::new(),
+        (_, Some(at), _) => times.day(at),
+        (_, None, _) => format!("{} from when it is ready", length(environment.lifetime)),
+    }
+}
+
+/// The heading of the CSV.
+pub(super) const CSV_HEAD: &str = "name,id,state,project,type,template,version,owner,created,ends\r\n";
+
+/// The line (RFC 4180) of an environment.
+pub(super) fn csv(environment: &Environment) -> String {
+    let ends = environment.expires_at.map(|at| at.to_string()).unwrap_or_default();
+    let cells = [
+        environment.name.as_str(),
+        &environment.id.to_string(),
+        environment.state.as_str(),
+        &environment.project.slug,
+        &environment.place.slug,
+        &environment.template.slug,
+        &environment.template.version,
+        &environment.owner.name,
+        &environment.created_at.to_string(),
+        &ends,
+    ];
+    let cells: Vec<String> = cells.into_iter().map(cell).collect();
+    format!("{}\r\n", cells.join(","))
+}
+
+/// Quoted where it must be; a spreadsheet must not take it for a formula (CWE-1236).
+fn cell(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cell;
+
+    #[test]
+    fn cells_are_quoted_and_never_formulas() {
+        assert_eq!(["a", "a,b", "say \"x\"", "=1+1"].map(cell), ["a", "\"a,b\"", "\"say \"\"x\"\"\"", "'=1+1"]);
+    }
+}
