@@ -15,7 +15,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::requests::form;
-use super::{approvals, assets, catalog, environments, gate, preferences, problem, reports, requests, urls, visitor};
+use super::{approvals, assets, catalog, environments, gate, preferences, problem, reports, requests, runs, urls, visitor};
 use crate::app::App;
 use crate::app::http::{begin, security_headers};
 
@@ -62,6 +62,9 @@ fn pages() -> Router<App> {
         .route(urls::ENVIRONMENT, get(environments::page))
         .route(urls::ENVIRONMENT_REVEAL, post(environments::reveal))
         .route(urls::ENVIRONMENT_DELETE, get(environments::delete_page).post(environments::delete_post))
+        .route(urls::RUN, get(runs::page))
+        .route(urls::RUN_CANCEL, post(runs::cancel))
+        .route(urls::RUN_RETRY, post(runs::retry))
         .route(urls::ENVIRONMENT_UPDATE, get(form::show_update).post(form::post_update))
         .route(urls::ENVIRONMENT_EXTEND, get(form::show_extend).post(form::post_extend))
 }
@@ -78,7 +81,7 @@ fn gate() -> Router<App> {
 
 /// Streams of events: open as long as somebody watches.
 fn streams() -> Router<App> {
-    Router::new()
+    Router::new().route(urls::RUN_EVENTS, get(runs::follow)).route(urls::RUN_LOG, get(runs::text))
 }
 
 /// Assets, which change nothing, and reports, which browsers send without saying from where.

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod catalog;
+mod environments;
 mod form;
 mod gate;
 mod guard;

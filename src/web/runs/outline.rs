@@ -1,0 +1,92 @@
+//! The steps of a run, and its plan.
+
+use super::log::anchor;
+use super::view::StepRow;
+use crate::orchestrator::{LogLine, RunStep, StepStatus};
+use crate::providers::{self, PlanAction, PlanChange};
+use crate::web::ui::{Pill, Plan, PlanRow, PlanSign};
+use crate::web::words::{Times, count, length};
+
+/// The step's name as a heading: "Verify gone".
+pub(super) fn title(name: &str) -> String {
+    let mut chars = name.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// The state of a step; of one that another attempt has taken over there is none.
+pub(super) fn pill(step: Option<&RunStep>) -> Pill {
+    let Some(step) = step else { return Pill::of("skipped").saying("Interrupted") };
+    Pill::of(match step.status {
+        StepStatus::Pending => "pending",
+        StepStatus::Running => "running",
+        StepStatus::Succeeded => "succeeded",
+        StepStatus::Failed => "failed",
+        StepStatus::Canceled => "canceled",
+    })
+}
+
+/// How long a step has taken until now or until its end.
+pub(super) fn took(step: &RunStep, times: &Times) -> String {
+    let Some(started) = step.started_at else { return String::new() };
+    length(step.ended_at.unwrap_or_else(|| times.now()).duration_since(started))
+}
+
+/// The outline; a step links to its head in the log when that is on the page.
+pub(super) fn steps(steps: &[RunStep], lines: &[LogLine], times: &Times) -> Vec<StepRow> {
+    let row = |step: &RunStep| {
+        let shown = lines.iter().any(|line| line.step == step.name && line.attempt == step.attempt);
+        StepRow {
+            name: title(&step.name),
+            pill: pill(Some(step)),
+            took: took(step, times),
+            href: shown.then(|| format!("#{}", anchor(&step.name, step.attempt))),
+        }
+    };
+    steps.iter().map(row).collect()
+}
+
+/// "2 of 4 done".
+pub(super) fn summary(steps: &[RunStep]) -> String {
+    if steps.is_empty() {
+        return "not begun".to_owned();
+    }
+    let done = steps.iter().filter(|step| step.status == StepStatus::Succeeded).count();
+    format!("{done} of {} done", steps.len())
+}
+
+/// The plan from its step's checkpoint.
+pub(super) fn plan(checkpoint: Option<Vec<u8>>) -> Option<Plan> {
+    let plan: providers::Plan = serde_json::from_slice(&checkpoint?).ok()?;
+    let (destroys, rows): (Vec<PlanRow>, Vec<PlanRow>) =
+        plan.changes.into_iter().map(row).partition(|row| row.sign == PlanSign::Destroy);
+    let all = || rows.iter().chain(&destroys);
+    let parts: Vec<String> = [PlanSign::Create, PlanSign::Change, PlanSign::Replace, PlanSign::Destroy]
+        .into_iter()
+        .map(|sign| (sign, all().filter(|row| row.sign == sign).count()))
+        .filter(|(_, n)| *n > 0)
+        .map(|(sign, n)| format!("{n} {}", sign.word()))
+        .collect();
+    let summary = if parts.is_empty() { "nothing to change".to_owned() } else { parts.join(", ") };
+    Some(Plan { summary, aside: count(all().count(), "resource", "resources"), rows, destroys })
+}
+
+fn row(change: PlanChange) -> PlanRow {
+    let sign = match change.action {
+        PlanAction::Create => PlanSign::Create,
+        PlanAction::Change => PlanSign::Change,
+        PlanAction::Replace => PlanSign::Replace,
+        PlanAction::Destroy => PlanSign::Destroy,
+    };
+    PlanRow { sign, resource: change.address, what: change.summary }
+}
+
+/// The number of the first line that tells of the error: in the step that failed, the first on its
+/// error stream or with the word, else its last.
+pub(super) fn first_error(lines: &[LogLine], step: Option<&str>) -> Option<i64> {
+    let step = step?;
+    let own: Vec<&LogLine> = lines.iter().filter(|line| line.step == step).collect();
+    let tells = |line: &&&LogLine| {
+        line.stream == providers::Stream::Stderr || line.text.to_lowercase().contains("error")
+    };
+    own.iter().find(tells).or(own.last()).map(|line| line.seq)
+}

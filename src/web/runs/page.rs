@@ -1,0 +1,181 @@
+//! `GET /runs/{run}`: everything about one run, as it is now.
+
+use axum::extract::Path;
+use axum::response::Response;
+
+use super::log;
+use super::view::{LiveRun, RunPage};
+use super::{outline, readable};
+use crate::db::Connection;
+use crate::environments::{Environment, State};
+use crate::orchestrator::{self, LogLine, Run, RunState, RunStep};
+use crate::policy::ability;
+use crate::web::answer::{self, Query};
+use crate::web::error::PageError;
+use crate::web::shell::Section;
+use crate::web::ui::{Action, Crumb, Fact, Failure, NextEvent, Pill};
+use crate::web::visitor::Visitor;
+use crate::web::words::{Times, length};
+use crate::web::{frame, urls};
+
+/// How many of the newest lines the page shows by itself.
+const LINES: i64 = 1_000;
+/// The most that it shows when earlier ones are asked for; the file has all.
+const MOST_LINES: i64 = 5_000;
+
+/// The page.
+pub async fn page(visitor: Visitor, Path(id): Path<String>, query: Query) -> Result<Response, PageError> {
+    let mut connection = visitor.app.db.acquire().await?;
+    let (run, environment) = readable(&visitor, &mut connection, &id).await?;
+    let steps = orchestrator::steps(&mut connection, run.id).await?;
+    let length = orchestrator::log_length(&mut connection, run.id).await?;
+    let first = first_line(&query, length);
+    let lines = orchestrator::log_lines(&mut connection, run.id, first - 1, MOST_LINES).await?;
+    let plan = outline::plan(orchestrator::checkpoint(&mut connection, run.id, "plan").await?);
+    let lede = lede(&visitor, &mut connection, &run, &environment).await?;
+    drop(connection);
+    let times = visitor.times();
+    let mut before = None;
+    let last = lines.last().map_or(first - 1, |line| line.seq);
+    let page = RunPage {
+        shell: frame::shell(&visitor, Section::Environments, &run.label).await?,
+        crumbs: crumbs(&environment),
+        title: run.label.clone(),
+        pill: pill(&run),
+        lede,
+        next_event: next_event(&run, &times),
+        actions: actions(&visitor, &run, &environment),
+        failure: failure(&run, &steps, &times),
+        plan,
+        facts: facts(&run, &environment, &times),
+        steps: outline::steps(&steps, &lines, &times),
+        steps_summary: outline::summary(&steps),
+        log: log::entries(&lines, &mut before, &steps, &times),
+        earlier_href: (first > 1).then(|| format!("{}?from={}", urls::run(run.id), (first - LINES).max(1))),
+        log_href: urls::run_log(run.id),
+        first_error_href: first_error(&run, &lines),
+        waiting: waiting(&run),
+        live: (!run.state.is_terminal())
+            .then(|| LiveRun { page: visitor.here.clone(), events: urls::run_events(run.id, last) }),
+    };
+    answer::page(&page)
+}
+
+fn first_line(query: &Query, length: i64) -> i64 {
+    let asked = query.get("from").parse().unwrap_or(length - LINES + 1);
+    asked.clamp((length - MOST_LINES + 1).max(1), (length + 1).max(1))
+}
+
+fn crumbs(environment: &Environment) -> Vec<Crumb> {
+    let href = urls::environment(environment.id);
+    vec![
+        Crumb::to("Environments", urls::ENVIRONMENTS),
+        Crumb::to(&environment.name, &href),
+        Crumb::to("Runs", format!("{href}#runs")),
+    ]
+}
+
+fn pill(run: &Run) -> Pill {
+    let pill = Pill::of(run.state.as_str());
+    if run.cancel_requested && !run.state.is_terminal() { pill.saying("Canceling") } else { pill }
+}
+
+async fn lede(
+    visitor: &Visitor,
+    connection: &mut Connection,
+    run: &Run,
+    environment: &Environment,
+) -> Result<String, PageError> {
+    let template = &environment.template;
+    let (project, place) = (&environment.project.slug, &environment.place.slug);
+    let what = format!("{} {} · {project}, {place}", template.name, template.version);
+    let request = match run.request {
+        Some(id) => visitor.app.requests.find(connection, id).await?,
+        None => None,
+    };
+    Ok(request.map_or_else(|| what.clone(), |request| format!("{what} · asked by {}", request.requester_label)))
+}
+
+/// What it waits for, or how long it runs.
+fn next_event(run: &Run, times: &Times) -> Option<NextEvent> {
+    let attempt = format!("Attempt {} of at most {}", run.attempt.max(1), run.max_attempts);
+    let event = |first: String, then: String| Some(NextEvent { first, then, aside: attempt.clone(), soon: false });
+    match run.state {
+        RunState::Queued if run.run_at > times.now() => {
+            event(format!("Tries again {}", times.near(run.run_at).shown), "the last attempt met an error".to_owned())
+        }
+        RunState::Queued => event("Waits for a worker".to_owned(), format!("queued {}", times.near(run.created_at).shown)),
+        RunState::Running => {
+            let for_how_long = run.started_at.map(|at| length(times.now().duration_since(at))).unwrap_or_default();
+            event(format!("Running for {for_how_long}"), String::new())
+        }
+        RunState::Succeeded | RunState::Failed | RunState::Canceled | RunState::Faulted => None,
+    }
+}
+
+fn actions(visitor: &Visitor, run: &Run, environment: &Environment) -> Vec<Action> {
+    let (app, op, access) = (&visitor.app, &visitor.op, &visitor.access);
+    let action = |label: &str, href, icon, variant| Action { label: label.to_owned(), href, icon, variant, post: true };
+    let mut actions = Vec::new();
+    if !run.state.is_terminal() && !run.cancel_requested && app.permit_on::<ability::CancelRun>(op, access, environment).is_ok() {
+        actions.push(action("Cancel run", urls::run_cancel(run.id), "square", "danger"));
+    }
+    let ended_badly = run.state.is_terminal() && run.state != RunState::Succeeded && run.request.is_some();
+    let open = matches!(environment.state, State::Failed | State::Faulted);
+    if ended_badly && open && app.permit_on::<ability::RetryRun>(op, access, environment).is_ok() {
+        actions.push(action("Retry", urls::run_retry(run.id), "rotate-cw", "primary"));
+    }
+    actions
+}
+
+/// The first real error on top, also while another attempt is due.
+fn failure(run: &Run, steps: &[RunStep], times: &Times) -> Option<Failure> {
+    let text = run.error.clone().filter(|_| run.state != RunState::Running)?;
+    let step = run.error_step.as_deref();
+    let took = step.and_then(|name| steps.iter().find(|step| step.name == name)).map(|step| outline::took(step, times));
+    let title = match (step, took) {
+        (Some(step), Some(took)) => format!("{} failed after {took}", outline::title(step)),
+        (Some(step), None) => format!("{} failed", outline::title(step)),
+        (None, _) => "The run failed".to_owned(),
+    };
+    let advice = match run.state {
+        RunState::Queued | RunState::Running => "Paddock tries again by itself.",
+        RunState::Faulted => "Its worker was lost too often. Retry it; if it stays, a platform admin must look.",
+        RunState::Failed | RunState::Canceled | RunState::Succeeded => {
+            "Correct the cause and retry, or change the inputs of the environment. What was made until then is kept."
+        }
+    };
+    Some(Failure { title, text, advice: advice.to_owned() })
+}
+
+fn first_error(run: &Run, lines: &[LogLine]) -> Option<String> {
+    run.error.as_ref()?;
+    outline::first_error(lines, run.error_step.as_deref()).map(|line| format!("#L{line}"))
+}
+
+fn waiting(run: &Run) -> Option<String> {
+    match run.state {
+        RunState::Queued => Some("waiting for a worker".to_owned()),
+        RunState::Running => Some("waiting for the next line".to_owned()),
+        RunState::Succeeded | RunState::Failed | RunState::Canceled | RunState::Faulted => None,
+    }
+}
+
+fn facts(run: &Run, environment: &Environment, times: &Times) -> Vec<Fact> {
+    let mut facts = vec![Fact::link("Environment", &environment.name, urls::environment(environment.id))];
+    if let Some(request) = run.request {
+        facts.push(Fact::link("Request", &run.label, urls::request(request)));
+    }
+    facts.push(Fact::new("Queued", times.at(run.created_at).shown));
+    if let Some(at) = run.started_at {
+        facts.push(Fact::new("Started", times.at(at).shown));
+    }
+    if let Some(at) = run.ended_at {
+        facts.push(Fact::new("Ended", times.at(at).shown));
+    }
+    if let Some(worker) = &run.worker {
+        facts.push(Fact::new("Worker", worker));
+    }
+    facts.push(Fact::id("Id", run.id.to_string()));
+    facts
+}
