@@ -30,6 +30,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Sessions and demo sign-in.
     pub identity: identity::Settings,
+    /// The OpenID provider, if one is configured.
+    pub oidc: Option<identity::Oidc>,
     /// The address that people type.
     pub public_url: Url,
     /// Approval time.
@@ -56,6 +58,8 @@ pub struct Inner {
     pub entropy: Arc<dyn Entropy>,
     /// Sessions and demo sign-in.
     pub identity: identity::Settings,
+    /// The OpenID provider, if one is configured.
+    pub oidc: Option<identity::Oidc>,
     /// The address that people type.
     pub public_url: Url,
     /// Wake-up hints.
@@ -94,6 +98,7 @@ impl App {
             clock: parts.clock,
             entropy: parts.entropy,
             identity: parts.identity,
+            oidc: parts.oidc,
             public_url: parts.public_url,
             signals,
             requests,

@@ -40,6 +40,7 @@ pub(super) fn app(config: &Config, store: &Store, sealer: Sealer, public_url: Ur
             session_absolute: config.http.sessions.absolute,
             demo: config.demo,
         },
+        oidc: config.oidc.clone().map(|oidc| identity::Oidc::new(oidc, &public_url)).transpose()?,
         public_url,
         requests: requests::Settings::default(),
     }))

@@ -84,15 +84,9 @@ fn may_review(visitor: &Visitor, project: &Project) -> bool {
 
 /// The requests that wait for this person.
 pub fn to_review(visitor: &Visitor) -> Filter {
-    let access = &visitor.access;
-    let project_roles = access.project_roles.iter().flat_map(|(id, roles)| roles.iter().map(|role| (*id, *role)));
     Filter {
         status: Some(RequestStatus::AwaitingApproval),
-        to_review: Some(Mine {
-            person: access.person.id,
-            platform_roles: access.platform_roles.iter().copied().collect(),
-            project_roles: project_roles.collect(),
-        }),
+        to_review: Some(Mine::of(&visitor.access)),
         ..Filter::default()
     }
 }

@@ -74,6 +74,8 @@ fn gate() -> Router<App> {
     Router::new()
         .route(urls::SIGN_IN, get(gate::sign_in::page).post(gate::sign_in::local))
         .route(urls::SIGN_IN_DEMO, post(gate::sign_in::demo))
+        .route(urls::SIGN_IN_OIDC, get(gate::oidc::begin))
+        .route(urls::SIGN_IN_OIDC_CALLBACK, get(gate::oidc::finish))
         .route(urls::SIGN_OUT, post(gate::sign_in::sign_out))
         .route(urls::SET_UP, get(gate::set_up::page).post(gate::set_up::complete))
         .route(urls::PREFERENCES, post(preferences::change))

@@ -11,7 +11,7 @@ pub const SIGN_IN: &str = "/sign-in";
 /// Starts the sign-in at the identity provider.
 pub const SIGN_IN_OIDC: &str = "/sign-in/oidc";
 /// Where the identity provider sends people back.
-pub const SIGN_IN_OIDC_CALLBACK: &str = "/sign-in/oidc/callback";
+pub const SIGN_IN_OIDC_CALLBACK: &str = crate::identity::CALLBACK_PATH;
 /// One-click sign-in, with `--demo` only.
 pub const SIGN_IN_DEMO: &str = "/sign-in/demo";
 /// Ends the session.
@@ -77,6 +77,11 @@ pub const STATIC: &str = "/static/{file}";
 pub fn sign_in_then(here: &str) -> String {
     let next = url::form_urlencoded::byte_serialize(here.as_bytes()).collect::<String>();
     format!("{SIGN_IN}?next={next}")
+}
+/// Starts the sign-in at the identity provider, and afterwards this address of ours.
+pub fn sign_in_oidc_then(here: &str) -> String {
+    let next = url::form_urlencoded::byte_serialize(here.as_bytes()).collect::<String>();
+    format!("{SIGN_IN_OIDC}?next={next}")
 }
 /// A template's page.
 pub fn template(template: impl Display) -> String {

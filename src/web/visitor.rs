@@ -188,9 +188,10 @@ async fn turn_away(app: &App, request: Request) -> Result<Response, PageError> {
     Ok((StatusCode::UNAUTHORIZED, answer::page(&page)?).into_response())
 }
 
-/// Whether the first admin is still to be made. A demo has its own people.
+/// Whether the first admin is still to be made. A demo has its own people, and an OpenID provider
+/// may have a group of admins.
 pub async fn needs_set_up(app: &App) -> Result<bool, PageError> {
-    if app.identity.demo {
+    if app.identity.demo || app.oidc.as_ref().is_some_and(identity::Oidc::can_make_admins) {
         return Ok(false);
     }
     Ok(identity::setup_needed(&mut *app.db.acquire().await?).await?)

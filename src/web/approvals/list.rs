@@ -9,7 +9,7 @@ use crate::requests::{Filter, RequestStatus};
 use crate::web::answer::{self, Query};
 use crate::web::error::PageError;
 use crate::web::listing::{self, PAGE_SIZE};
-use crate::web::requests::rows::{self, Approvers};
+use crate::web::requests::rows;
 use crate::web::shell::Section;
 use crate::web::ui::{Empty, Tab};
 use crate::web::visitor::Visitor;
@@ -33,12 +33,7 @@ pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError>
         frame::to_review(&visitor)
     };
     let found = visitor.app.requests.list(&mut connection, &filter, after, PAGE_SIZE).await?;
-    let (mut approvers, times) = (Approvers::default(), visitor.times());
-    let mut shown = Vec::with_capacity(found.items.len());
-    for request in &found.items {
-        let waits_for = approvers.waits_for(&visitor, &mut connection, request).await?;
-        shown.push(rows::row(request, urls::approval(request.id), waits_for, &times));
-    }
+    let shown = rows::rows(&visitor, &mut connection, found.items, urls::approval).await?;
     drop(connection);
     let shell = frame::shell(&visitor, Section::Approvals, "Approvals").await?;
     let waiting = shell.viewer.as_ref().map_or(0, |viewer| viewer.approvals);

@@ -96,7 +96,8 @@ fn form(visit: &Visit, next: &str, user: &str, errors: Vec<FormError>) -> SignIn
         errors,
         local: !visit.app.identity.demo,
         user: user.to_owned(),
-        oidc: None,
+        oidc: visit.app.oidc.as_ref().map(|oidc| format!("Sign in with {}", oidc.name())),
+        oidc_href: urls::sign_in_oidc_then(next),
         demo_people: if demo { DEMO_LOGINS.iter().map(demo_person).collect() } else { Vec::new() },
         next: next.to_owned(),
     }

@@ -30,6 +30,8 @@ pub struct SignInPage {
     pub user: String,
     /// "Sign in with Example SSO", when a provider is configured.
     pub oidc: Option<String>,
+    /// Where that begins. A link, not a form: the page's policy lets forms lead to this site only.
+    pub oidc_href: String,
     /// Only with `--demo`.
     pub demo_people: Vec<DemoPerson>,
     /// Where to go afterwards; posted as `next`.

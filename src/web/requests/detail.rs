@@ -43,10 +43,7 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
     let mut connection = visitor.app.db.acquire().await?;
     let detail = load(&visitor, &mut connection, &id).await?;
     let mut approvers = Approvers::default();
-    let waits_for = match detail.request.status {
-        RequestStatus::AwaitingApproval => approvers.missing(&mut connection, &detail).await?,
-        _ => String::new(),
-    };
+    let waits_for = approvers.waits_for(&mut connection, &detail).await?;
     let decided = decision::view(&visitor, &mut connection, &mut approvers, &detail).await?;
     let request = &detail.request;
     let version = catalog::get_version(&mut connection, request.version_id).await?;

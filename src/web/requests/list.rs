@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 
-use super::rows::{self, Approvers};
+use super::rows;
 use super::view::RequestsPage;
 use crate::app::Visible;
 use crate::policy::Action;
@@ -24,12 +24,7 @@ pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError>
     let projects = visitor.projects(&mut connection).await?;
     let filter = filter(&visitor, &query, &projects);
     let page = visitor.app.requests.list(&mut connection, &filter, after, PAGE_SIZE).await?;
-    let (mut approvers, times) = (Approvers::default(), visitor.times());
-    let mut shown = Vec::with_capacity(page.items.len());
-    for request in &page.items {
-        let waits_for = approvers.waits_for(&visitor, &mut connection, request).await?;
-        shown.push(rows::row(request, urls::request(request.id), waits_for, &times));
-    }
+    let shown = rows::rows(&visitor, &mut connection, page.items, urls::request).await?;
     drop(connection);
     let summary = match page.next_cursor {
         Some(_) => format!("The newest {}", count(shown.len(), "request", "requests")),

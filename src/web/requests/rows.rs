@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::view::RequestRow;
-use crate::base::id::ProjectId;
+use crate::base::id::{ProjectId, RequestId};
 use crate::db::Connection;
 use crate::environments::Operation;
 use crate::identity::{self, Person};
@@ -34,8 +34,7 @@ pub fn icon(operation: Operation) -> &'static str {
     }
 }
 
-/// A row of the list.
-pub fn row(request: &Request, href: String, waits_for: String, times: &Times) -> RequestRow {
+fn row(request: &Request, href: String, waits_for: String, times: &Times) -> RequestRow {
     RequestRow {
         title: title(request),
         href,
@@ -59,6 +58,22 @@ pub fn link(request: &Request, href: String, times: &Times) -> LinkRow {
         when: Some(times.near(request.created_at)),
         soon: false,
     }
+}
+
+/// A page of requests as rows, each with who it waits for.
+pub async fn rows(
+    visitor: &Visitor,
+    connection: &mut Connection,
+    page: Vec<Request>,
+    href: impl Fn(RequestId) -> String,
+) -> Result<Vec<RequestRow>, PageError> {
+    let (mut approvers, times) = (Approvers::default(), visitor.times());
+    let mut rows = Vec::with_capacity(page.len());
+    for detail in visitor.app.requests.details(connection, page).await? {
+        let waits_for = approvers.waits_for(connection, &detail).await?;
+        rows.push(row(&detail.request, href(detail.request.id), waits_for, &times));
+    }
+    Ok(rows)
 }
 
 /// Looks up who could still agree; asks once for each role in a project.
@@ -85,22 +100,11 @@ impl Approvers {
     }
 
     /// "Lena Lead or Mette Holm"; empty when the request waits for nobody.
-    pub async fn waits_for(
-        &mut self,
-        visitor: &Visitor,
-        connection: &mut Connection,
-        request: &Request,
-    ) -> Result<String, PageError> {
-        if request.status != RequestStatus::AwaitingApproval {
+    pub async fn waits_for(&mut self, connection: &mut Connection, detail: &RequestDetail) -> Result<String, PageError> {
+        let mut parts = Vec::new();
+        if detail.request.status != RequestStatus::AwaitingApproval {
             return Ok(String::new());
         }
-        let detail = visitor.app.requests.detail(connection, request.clone()).await?;
-        self.missing(connection, &detail).await
-    }
-
-    /// The same when the detail is at hand.
-    pub async fn missing(&mut self, connection: &mut Connection, detail: &RequestDetail) -> Result<String, PageError> {
-        let mut parts = Vec::new();
         for requirement in detail.requirements.iter().filter(|one| !one.is_satisfied()) {
             let people = self.with_role(connection, &detail.request, requirement.role).await?;
             let left = people.iter().filter(|one| !detail.reviews.iter().any(|review| review.reviewer == one.id));

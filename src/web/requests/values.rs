@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 use crate::catalog::form::{self, Control, Field};
 use crate::web::ui::Fact;
 
+/// What stands for a secret input: it is not told whether one is set.
+const SECRET: &str = "secret, stored encrypted";
+
 /// A value in words.
 pub fn text(value: &Value) -> String {
     match value {
@@ -44,8 +47,17 @@ fn add(field: &Field, group: &str, inputs: &Value, facts: &mut Vec<Fact>) {
         return;
     }
     if field.secret {
-        facts.push(Fact::new(label, "secret, stored encrypted"));
+        facts.push(Fact::new(label, SECRET));
     } else if let Some(value) = inputs.pointer(&field.pointer) {
-        facts.push(Fact::new(label, text(value)));
+        facts.push(Fact::new(label, chosen(&field.control).unwrap_or_else(|| text(value))));
     }
+}
+
+/// The words of what is chosen, where the schema has words for it.
+fn chosen(control: &Control) -> Option<String> {
+    let (Control::Select { choices } | Control::Radios { choices } | Control::Checks { choices }) = control else {
+        return None;
+    };
+    let words: Vec<&str> = choices.iter().filter(|one| one.selected).map(|one| one.label.as_str()).collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }

@@ -1187,6 +1187,7 @@ fn gates(pages: &mut Vec<Sample>) {
             local: true,
             user: "".into(),
             oidc: Some("Sign in with Example SSO".into()),
+            oidc_href: s("/sign-in/oidc?next=%2F"),
             next: "/".into(),
             demo_people: demo
                 .iter()
@@ -1213,6 +1214,16 @@ fn gates(pages: &mut Vec<Sample>) {
             name: "".into(),
             user: "".into(),
             password_rule: "at least 12 characters".into(),
+        },
+    );
+    put(
+        pages,
+        "session_ended",
+        gate::view::SessionEndedPage {
+            shell: gate("Sign in again"),
+            sign_in: "/sign-in".into(),
+            action: "/catalog/x/request".into(),
+            fields: vec![("name".into(), "<script>alert(1)</script>".into())],
         },
     );
     let row = |t: &str, sub: &str, p: &str, w: Option<&str>, soon| LinkRow {

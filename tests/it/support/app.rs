@@ -58,6 +58,7 @@ impl TestApp {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
             identity: identity::Settings { demo, ..identity::Settings::default() },
+            oidc: None,
             public_url: "http://127.0.0.1:8400/".parse().unwrap(),
             requests: requests::Settings::default(),
         });

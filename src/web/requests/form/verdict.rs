@@ -177,10 +177,17 @@ fn changes(update: &Update, typed: &Typed) -> Vec<Change> {
     let label = |name: &String| labels.get(name).cloned().unwrap_or_else(|| name.clone());
     let mut names: Vec<&String> = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name))).collect();
     names.retain(|name| before.get(*name) != after.get(*name));
-    let text = |value: Option<&Value>| value.map_or_else(|| "none".to_owned(), values::text);
+    let text = |values: &Map<String, Value>, name: &String| match values.get(name) {
+        Some(value) => {
+            let one = Map::from_iter([(name.clone(), value.clone())]);
+            let words: Vec<String> = values::facts(schema, &one).into_iter().map(|fact| fact.value).collect();
+            words.join(", ")
+        }
+        None => "none".to_owned(),
+    };
     let mut changes: Vec<Change> = names
         .into_iter()
-        .map(|name| Change { label: label(name), before: text(before.get(name)), after: text(after.get(name)) })
+        .map(|name| Change { label: label(name), before: text(before, name), after: text(&after, name) })
         .collect();
     changes.extend(secrets.keys().map(|name| Change {
         label: label(name),
