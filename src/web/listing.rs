@@ -28,7 +28,9 @@ pub fn without<'a>(query: &'a Form, names: &'a [&str]) -> impl Iterator<Item = (
 pub fn cursor(query: &Form) -> Result<Option<Cursor>, PageError> {
     match query.get(AFTER) {
         "" => Ok(None),
-        text => Cursor::decode(text).map(Some).map_err(|error| PageError::invalid(super::error::sentence(&error.to_string()))),
+        text => Cursor::decode(text)
+            .map(Some)
+            .map_err(|error| PageError::invalid(super::error::sentence(&error.to_string()))),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::base::id::RequestId;
 use crate::base::{ErrorKind, Kinded as _};
 use crate::db::Connection;
 use crate::environments::{self, Operation};
-use crate::policy::Action;
+use crate::policy::{Action, Role};
 use crate::requests::{Caller, Filter, Request, RequestDetail, RequestStatus, ReviewVerdict};
 use crate::web::answer::{self, Form};
 use crate::web::error::{PageError, sentence};
@@ -37,7 +37,11 @@ pub async fn post(visitor: Visitor, Path(text): Path<String>, form: Form) -> Res
     let verdict = match form.get("verdict") {
         "approve" => ReviewVerdict::Approved,
         "reject" => ReviewVerdict::Rejected,
-        _ => return Err(PageError::invalid("Say whether you approve or reject.").link("The request", urls::approval(id))),
+        _ => {
+            return Err(
+                PageError::invalid("Say whether you approve or reject.").link("The request", urls::approval(id))
+            );
+        }
     };
     let caller = Caller::Person(&visitor.access);
     let error = match visitor.app.requests.review(&visitor.op, caller, id, verdict, form.get("reason")).await {
@@ -130,7 +134,7 @@ fn cannot(visitor: &Visitor, detail: &RequestDetail) -> Option<String> {
 async fn requester_role(connection: &mut Connection, request: &Request) -> Result<String, PageError> {
     let Some(id) = request.requester else { return Ok("Paddock itself".to_owned()) };
     let access = identity::load_access(connection, id).await?;
-    let roles: Vec<&str> = access.roles_in(request.project).into_iter().map(|role| role.as_str()).collect();
+    let roles: Vec<&str> = access.roles_in(request.project).into_iter().map(Role::as_str).collect();
     if roles.is_empty() {
         return Ok(format!("no role in {} any more", request.project_slug));
     }

@@ -115,7 +115,7 @@ impl<'a> Chosen<'a> {
 
     fn without(&self, question: &str, value: &str) -> String {
         let rest =
-            self.query.0.iter().filter(|(name, found)| !(name == question && found == value) && !found.is_empty());
+            self.query.0.iter().filter(|(name, found)| !(found.is_empty() || name == question && found == value));
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(rest);
         let query = query.finish();

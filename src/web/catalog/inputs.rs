@@ -17,7 +17,9 @@ pub(super) fn rows(schema: &Value) -> Vec<InputRow> {
 fn add(field: &Field, group: &str, rows: &mut Vec<InputRow>) {
     let label = if group.is_empty() { field.label.clone() } else { format!("{group}, {}", field.label) };
     if let Control::Group { fields } = &field.control {
-        fields.iter().for_each(|inner| add(inner, &label, rows));
+        for inner in fields {
+            add(inner, &label, rows);
+        }
         return;
     }
     let mut kind = kind(&field.control);

@@ -47,9 +47,8 @@ pub async fn finish(
     let callback = Callback { code: text("code"), state: text("state"), iss: text("iss"), error: text("error") };
     let browser = cookie(&headers, Cookie::SignIn.name(app.is_https()));
     let visit = &visitor.visit;
-    let finished = provider(&app)?
-        .finish(&app.db, &visit.op, &app.identity, &callback, browser.as_deref(), visit.browser())
-        .await;
+    let finished =
+        provider(&app)?.finish(&app.db, &visit.op, &app.identity, &callback, browser.as_deref(), visit.browser()).await;
     match finished {
         Ok(done) => {
             let mut response = welcome(visit, &done.signed_in, &done.return_to);

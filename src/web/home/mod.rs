@@ -40,9 +40,11 @@ pub async fn page(visitor: Visitor) -> Result<Response, PageError> {
     ending.sort_by_key(|environment| environment.expires_at);
     let asked = Filter { requester: Some(me), ..Filter::default() };
     let asked = visitor.app.requests.list(&mut connection, &asked, None, LATEST).await?.items;
-    let to_approve = match shell.viewer.as_ref().is_some_and(|viewer| viewer.can_approve) {
-        true => Some(visitor.app.requests.list(&mut connection, &frame::to_review(&visitor), None, FEW).await?.items),
-        false => None,
+    let approves = shell.viewer.as_ref().is_some_and(|viewer| viewer.can_approve);
+    let to_approve = if approves {
+        Some(visitor.app.requests.list(&mut connection, &frame::to_review(&visitor), None, FEW).await?.items)
+    } else {
+        None
     };
     let recent = recent(&mut connection, &asked).await?;
     drop(connection);
@@ -54,7 +56,11 @@ pub async fn page(visitor: Visitor) -> Result<Response, PageError> {
         lede: lede(&visitor, mine.items.len(), mine.next_cursor.is_some(), &ending),
         first_step: new_here.then(first_step),
         mine: mine.items.iter().map(|environment| row(&visitor, environment)).collect(),
-        open_requests: asked.iter().filter(is_open).map(|one| rows::link(one, urls::request(one.id), &times)).collect(),
+        open_requests: asked
+            .iter()
+            .filter(|one| is_open(one))
+            .map(|one| rows::link(one, urls::request(one.id), &times))
+            .collect(),
         to_approve: to_approve
             .map(|waiting| waiting.iter().map(|one| rows::link(one, urls::approval(one.id), &times)).collect()),
         expiring: ending.iter().map(|environment| row(&visitor, environment)).collect(),
@@ -63,7 +69,7 @@ pub async fn page(visitor: Visitor) -> Result<Response, PageError> {
     answer::page(&page)
 }
 
-fn is_open(request: &&Request) -> bool {
+fn is_open(request: &Request) -> bool {
     matches!(request.status, RequestStatus::AwaitingApproval | RequestStatus::Approved | RequestStatus::Running)
 }
 
@@ -83,7 +89,8 @@ fn lede(visitor: &Visitor, shown: usize, more: bool, ending: &[Environment]) -> 
     if shown == 0 {
         return "Nothing of yours runs at the moment.".to_owned();
     }
-    let has = if more { format!("more than {shown} environments") } else { count(shown, "environment", "environments") };
+    let has =
+        if more { format!("more than {shown} environments") } else { count(shown, "environment", "environments") };
     match ending.first().and_then(|environment| Some((environment, environment.expires_at?))) {
         Some((next, at)) => format!("You have {has}; {} ends {}.", next.name, visitor.times().near(at).shown),
         None => format!("You have {has}."),

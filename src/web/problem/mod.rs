@@ -83,6 +83,7 @@ pub async fn not_found() -> PageError {
 }
 
 /// A handler panicked: the text is that of every defect.
+#[allow(clippy::needless_pass_by_value, reason = "the signature that the layer asks for")]
 pub fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());

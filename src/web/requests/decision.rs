@@ -51,7 +51,8 @@ pub async fn view(
             Outcome::Denied => "denied",
         }),
         rules: decision.rules.iter().map(|rule| Rule { text: rule.reason.clone(), id: rule.id.clone() }).collect(),
-        advice: (!instead.is_empty()).then(|| format!("Allowed instead: {}.", instead.join("; ").trim_end_matches('.'))),
+        advice: (!instead.is_empty())
+            .then(|| format!("Allowed instead: {}.", instead.join("; ").trim_end_matches('.'))),
         requirements,
         reviews: reviews.collect(),
         policy_digest: decision.policy_digest.short(),

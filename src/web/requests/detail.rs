@@ -25,8 +25,7 @@ pub async fn load(visitor: &Visitor, connection: &mut Connection, text: &str) ->
     let id: RequestId = text.parse().map_err(|_| PageError::not_found("request"))?;
     let requests = &visitor.app.requests;
     let request = requests.find(connection, id).await?.ok_or_else(|| PageError::not_found("request"))?;
-    let question =
-        requests.question_about(&visitor.op, Caller::Person(&visitor.access), Action::ReadRequest, &request);
+    let question = requests.question_about(&visitor.op, Caller::Person(&visitor.access), Action::ReadRequest, &request);
     visitor.app.policy.permit::<ability::ReadRequest>(&question)?;
     Ok(requests.detail(connection, request).await?)
 }

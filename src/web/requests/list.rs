@@ -83,7 +83,8 @@ fn tabs(query: &Form) -> Vec<Tab> {
 
 fn bar(query: &Form, projects: &[Project]) -> FilterBar {
     let any = |words: &str| (String::new(), words.to_owned());
-    let states = RequestStatus::ALL.iter().map(|one| (one.as_str().to_owned(), Pill::of(one.as_str()).word.into_owned()));
+    let states =
+        RequestStatus::ALL.iter().map(|one| (one.as_str().to_owned(), Pill::of(one.as_str()).word.into_owned()));
     let named = projects.iter().map(|project| (project.slug.clone(), project.slug.clone()));
     let select = |label: &str, name: &str, choices: Vec<(String, String)>| FilterSelect {
         label: label.to_owned(),
@@ -109,7 +110,10 @@ fn bar(query: &Form, projects: &[Project]) -> FilterBar {
         q: query.get("q").to_owned(),
         placeholder: "Filter by name".to_owned(),
         selects,
-        keep: Some(("view".to_owned(), query.get("view").to_owned())).filter(|(_, view)| !view.is_empty()).into_iter().collect(),
+        keep: Some(("view".to_owned(), query.get("view").to_owned()))
+            .filter(|(_, view)| !view.is_empty())
+            .into_iter()
+            .collect(),
         chips: listing::chips(urls::REQUESTS, query, &filters),
     }
 }
@@ -120,7 +124,9 @@ fn empty(query: &Form) -> Empty {
         (true, _) => ("No request fits", "Take a filter away.", None),
         (false, "waiting") => ("Nothing waits", "No request waits for an approval at the moment.", None),
         (false, "all") => ("No requests yet", "Requests of your projects appear here.", Some("Open the catalog")),
-        (false, _) => ("You have not asked for anything yet", "Pick a template and request it.", Some("Open the catalog")),
+        (false, _) => {
+            ("You have not asked for anything yet", "Pick a template and request it.", Some("Open the catalog"))
+        }
     };
     Empty {
         icon: "send",

@@ -1,6 +1,7 @@
 //! A request as a row, and who it waits for.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::view::RequestRow;
 use crate::base::id::{ProjectId, RequestId};
@@ -91,16 +92,20 @@ impl Approvers {
         role: Role,
     ) -> Result<Vec<Person>, PageError> {
         let key = (request.project, role);
-        if !self.known.contains_key(&key) {
-            let people = identity::people_with_role(connection, request.project, role).await?;
-            self.known.insert(key, people);
-        }
-        let people = self.known.get(&key).into_iter().flatten();
+        let people = match self.known.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => free.insert(identity::people_with_role(connection, request.project, role).await?),
+        };
+        let people = people.iter();
         Ok(people.filter(|person| Some(person.id) != request.requester).cloned().collect())
     }
 
     /// "Lena Lead or Mette Holm"; empty when the request waits for nobody.
-    pub async fn waits_for(&mut self, connection: &mut Connection, detail: &RequestDetail) -> Result<String, PageError> {
+    pub async fn waits_for(
+        &mut self,
+        connection: &mut Connection,
+        detail: &RequestDetail,
+    ) -> Result<String, PageError> {
         let mut parts = Vec::new();
         if detail.request.status != RequestStatus::AwaitingApproval {
             return Ok(String::new());

@@ -25,6 +25,14 @@ pub fn text(value: &Value) -> String {
     }
 }
 
+/// The value of one input, in the words that the schema has for it.
+pub fn words(schema: &Value, name: &str, value: &Value) -> String {
+    let one = Map::from_iter([(name.to_owned(), value.clone())]);
+    let fields = form::fields(schema, &one, &[]);
+    let field = fields.iter().find(|field| field.pointer.strip_prefix('/') == Some(name));
+    field.and_then(|field| chosen(&field.control)).unwrap_or_else(|| text(value))
+}
+
 /// The inputs with the labels of their schema, in its order; secret ones only say that they are.
 pub fn facts(schema: &Value, inputs: &Map<String, Value>) -> Vec<Fact> {
     let fields = form::fields(schema, inputs, &[]);
@@ -43,7 +51,9 @@ pub fn facts(schema: &Value, inputs: &Map<String, Value>) -> Vec<Fact> {
 fn add(field: &Field, group: &str, inputs: &Value, facts: &mut Vec<Fact>) {
     let label = if group.is_empty() { field.label.clone() } else { format!("{group}, {}", field.label) };
     if let Control::Group { fields } = &field.control {
-        fields.iter().for_each(|inner| add(inner, &label, inputs, facts));
+        for inner in fields {
+            add(inner, &label, inputs, facts);
+        }
         return;
     }
     if field.secret {

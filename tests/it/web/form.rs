@@ -30,7 +30,9 @@ fn good<'a>(name: &'a str, key: &'a str) -> Vec<(&'a str, &'a str)> {
 async fn a_link_fills_the_form_in() {
     let test = TestApp::start().await;
     let mut browser = test.browser_of("developer").await;
-    let link = format!("{FORM}?project=storefront&environment_type=prod&name=orders-db&lifetime=30d&inputs/size=large&reason=Load+test");
+    let link = format!(
+        "{FORM}?project=storefront&environment_type=prod&name=orders-db&lifetime=30d&inputs/size=large&reason=Load+test"
+    );
     let page = browser.get(&link).await;
     assert_eq!(page.status, StatusCode::OK);
     assert_eq!(page.value_of("name"), "orders-db");
@@ -56,7 +58,12 @@ async fn nothing_typed_is_lost_when_something_is_wrong() {
     let key = browser.get(FORM).await.value_of("_key");
     let mut fields = good("ä", &key);
     fields.retain(|(name, _)| *name != "lifetime");
-    fields.extend([("inputs/connection_limit", "many"), ("inputs/purpose", "<b>typed</b>"), ("inputs/ghost", "boo"), ("lifetime", "soon")]);
+    fields.extend([
+        ("inputs/connection_limit", "many"),
+        ("inputs/purpose", "<b>typed</b>"),
+        ("inputs/ghost", "boo"),
+        ("lifetime", "soon"),
+    ]);
     let page = browser.post(FORM, &fields).await;
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
     page.shows(&[
@@ -136,7 +143,12 @@ async fn the_verdict_follows_what_is_typed_and_creates_nothing() {
     fields.push(("_check", "1"));
     let allowed = fragment(&mut browser, &fields).await;
     assert_eq!(allowed.status, StatusCode::OK);
-    allowed.shows(&["Allowed", "Nobody has to agree.", "developers-work-in-dev-and-test", "Environments in payments, dev"]);
+    allowed.shows(&[
+        "Allowed",
+        "Nobody has to agree.",
+        "developers-work-in-dev-and-test",
+        "Environments in payments, dev",
+    ]);
     allowed.hides(&["<html", "name=\"_key\""]);
     assert!(allowed.header("vary").contains("HX-Request"));
     fields.retain(|(name, _)| *name != "lifetime");

@@ -9,7 +9,10 @@ async fn a_visit_without_a_session_comes_back_after_sign_in() {
     let test = TestApp::start().await;
     let mut browser = test.browser();
     let answer = browser.get("/catalog?q=data&kind=environment").await;
-    assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/sign-in?next=%2Fcatalog%3Fq%3Ddata%26kind%3Denvironment"));
+    assert_eq!(
+        (answer.status, answer.location()),
+        (StatusCode::SEE_OTHER, "/sign-in?next=%2Fcatalog%3Fq%3Ddata%26kind%3Denvironment")
+    );
     let page = browser.get(&answer.location().to_owned()).await;
     page.shows(&["Demo sign-in is on", "value=\"/catalog?q=data&#38;kind=environment\"", "value=\"developer\""]);
     let answer = browser.post("/sign-in/demo", &[("person", "developer"), ("next", "/catalog?q=data")]).await;
@@ -87,7 +90,8 @@ async fn the_first_visit_is_the_set_up_and_makes_an_admin() {
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     wrong.shows(&["set-up code is wrong", "value=\"Ada Example\"", "value=\"ada\""]);
     wrong.hides(&["correct horse battery"]);
-    let weak = browser.post("/set-up", &[("code", &code), ("name", "Ada"), ("user", "Ada!"), ("password", "short")]).await;
+    let weak =
+        browser.post("/set-up", &[("code", &code), ("name", "Ada"), ("user", "Ada!"), ("password", "short")]).await;
     assert_eq!(weak.status, StatusCode::UNPROCESSABLE_ENTITY);
     weak.shows(&["#f-user", "#f-password"]);
     let done = browser.post("/set-up", &[&good[..], &[("code", &code)]].concat()).await;

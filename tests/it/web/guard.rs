@@ -50,10 +50,14 @@ async fn every_answer_carries_the_security_headers_and_an_operation_id() {
     let mut browser = test.browser_of("developer").await;
     let mut answers = Vec::new();
     let asset = paddock::web::assets::asset("app.css");
-    for path in ["/", "/catalog", "/catalog/postgres-database", "/catalog/none", "/nowhere", asset, "/static/none.css"] {
+    for path in ["/", "/catalog", "/catalog/postgres-database", "/catalog/none", "/nowhere", asset, "/static/none.css"]
+    {
         answers.push((path, browser.get(path).await));
     }
-    answers.push(("405", browser.send(Request::delete("/").header("sec-fetch-site", "none").body(Body::empty()).unwrap()).await));
+    answers.push((
+        "405",
+        browser.send(Request::delete("/").header("sec-fetch-site", "none").body(Body::empty()).unwrap()).await,
+    ));
     answers.push(("403", browser.post_with("/sign-out", &[], &[]).await));
     let large = "x".repeat(1024 * 1024 + 1);
     answers.push(("413", browser.post("/catalog/postgres-database/request", &[("name", &large)]).await));
@@ -70,10 +74,17 @@ async fn every_answer_carries_the_security_headers_and_an_operation_id() {
         assert_eq!(answer.header("cache-control").contains("immutable"), cached, "{what}");
     }
     let status = |what: &str| answers.iter().find(|(name, _)| *name == what).unwrap().1.status.as_u16();
-    assert_eq!([status("/nowhere"), status("405"), status("403"), status("413"), status("report")], [404, 405, 403, 413, 204]);
+    assert_eq!(
+        [status("/nowhere"), status("405"), status("403"), status("413"), status("report")],
+        [404, 405, 403, 413, 204]
+    );
     let missing = &answers[3].1;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
-    missing.shows(&["There is no template “none” in the catalog.", "href=\"/catalog\"", missing.header("x-operation-id")]);
+    missing.shows(&[
+        "There is no template “none” in the catalog.",
+        "href=\"/catalog\"",
+        missing.header("x-operation-id"),
+    ]);
     missing.hides(&["<script>"]);
 }
 

@@ -1,7 +1,7 @@
 //! The sections and fields of the form.
 
-use super::line;
 use super::lifetime;
+use super::line;
 use super::subject::{Create, Subject, Update};
 use super::typed::Typed;
 use crate::base::FieldError;
@@ -54,11 +54,8 @@ fn place(create: &Create, typed: &Typed, errors: &[FieldError]) -> FormSection {
         let label = if create.project.is_empty() { "You are in no project yet" } else { &create.project };
         projects.insert(0, choice(&create.project, label, true));
     }
-    let mut types: Vec<Choice> = create
-        .places
-        .iter()
-        .map(|one| choice(&one.slug, &one.slug, one.slug == typed.environment_type))
-        .collect();
+    let mut types: Vec<Choice> =
+        create.places.iter().map(|one| choice(&one.slug, &one.slug, one.slug == typed.environment_type)).collect();
     if !types.iter().any(|one| one.selected) {
         types.push(choice(&typed.environment_type, "none", true));
     }
@@ -89,7 +86,13 @@ fn versions(update: &Update, errors: &[FieldError]) -> Option<FormSection> {
         title: "Version".to_owned(),
         help: "A newer version may ask for other inputs".to_owned(),
         reshapes: true,
-        fields: vec![field("version", "Template version", None, Control::Select { choices: choices.collect() }, errors)],
+        fields: vec![field(
+            "version",
+            "Template version",
+            None,
+            Control::Select { choices: choices.collect() },
+            errors,
+        )],
     })
 }
 

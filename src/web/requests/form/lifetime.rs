@@ -8,20 +8,8 @@ use crate::web::words;
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 /// What people ask for; those above the maximum are left out.
-const OFFERED: [i64; 12] = [
-    4 * HOUR,
-    12 * HOUR,
-    DAY,
-    2 * DAY,
-    3 * DAY,
-    7 * DAY,
-    14 * DAY,
-    30 * DAY,
-    60 * DAY,
-    90 * DAY,
-    180 * DAY,
-    365 * DAY,
-];
+const OFFERED: [i64; 12] =
+    [4 * HOUR, 12 * HOUR, DAY, 2 * DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 60 * DAY, 90 * DAY, 180 * DAY, 365 * DAY];
 
 /// Reads `90m`, `12h` or `7d`.
 pub(super) fn read(text: &str) -> Option<SignedDuration> {

@@ -126,10 +126,7 @@ impl Subject {
 }
 
 fn crumbs(environment: &Environment) -> Vec<Crumb> {
-    vec![
-        Crumb::to("Environments", urls::ENVIRONMENTS),
-        Crumb::to(&environment.name, urls::environment(environment.id)),
-    ]
+    vec![Crumb::to("Environments", urls::ENVIRONMENTS), Crumb::to(&environment.name, urls::environment(environment.id))]
 }
 
 fn place(environment: &Environment) -> String {
@@ -140,9 +137,9 @@ fn place(environment: &Environment) -> String {
 async fn create(visitor: &Visitor, slug: &str, project: &str) -> Result<Subject, PageError> {
     let mut connection = visitor.app.db.acquire().await?;
     let (template, version) = catalog::get_template(&mut connection, slug).await?;
-    version.requestable().map_err(|reason| {
-        PageError::invalid(reason).link(template.name.clone(), urls::template(&template.slug))
-    })?;
+    version
+        .requestable()
+        .map_err(|reason| PageError::invalid(reason).link(template.name.clone(), urls::template(&template.slug)))?;
     let projects = visitor.projects(&mut connection).await?;
     let chosen = projects.iter().find(|one| one.slug == project);
     // A link may name a project that is not the viewer's: the verdict says what is missing there.

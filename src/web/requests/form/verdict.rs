@@ -108,7 +108,8 @@ fn advice(outcome: Outcome, decision: &policy::Decision, fits: bool, errors: &[F
             return Some("Delete one that is not needed any more, or ask an admin for a larger quota.".to_owned());
         }
         let instead = &decision.would_be_allowed;
-        return (!instead.is_empty()).then(|| format!("Allowed instead: {}.", instead.join("; ").trim_end_matches('.')));
+        return (!instead.is_empty())
+            .then(|| format!("Allowed instead: {}.", instead.join("; ").trim_end_matches('.')));
     }
     match errors.len() {
         0 => None,
@@ -141,7 +142,8 @@ fn approvers_note(outcome: Outcome, judged: &requests::Verdict) -> String {
             match requirements.as_slice() {
                 [one] if one.count == 1 => format!("It needs {}. One of them must agree.", one.who),
                 _ => {
-                    let who: Vec<String> = requirements.iter().map(|one| format!("{} × {}", one.count, one.who)).collect();
+                    let who: Vec<String> =
+                        requirements.iter().map(|one| format!("{} × {}", one.count, one.who)).collect();
                     format!("It needs {}.", listed(&who, "and"))
                 }
             }
@@ -175,14 +177,11 @@ fn changes(update: &Update, typed: &Typed) -> Vec<Change> {
         .map(|field| (field.pointer.trim_start_matches('/').to_owned(), field.label))
         .collect();
     let label = |name: &String| labels.get(name).cloned().unwrap_or_else(|| name.clone());
-    let mut names: Vec<&String> = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name))).collect();
+    let mut names: Vec<&String> =
+        before.keys().chain(after.keys().filter(|name| !before.contains_key(*name))).collect();
     names.retain(|name| before.get(*name) != after.get(*name));
     let text = |values: &Map<String, Value>, name: &String| match values.get(name) {
-        Some(value) => {
-            let one = Map::from_iter([(name.clone(), value.clone())]);
-            let words: Vec<String> = values::facts(schema, &one).into_iter().map(|fact| fact.value).collect();
-            words.join(", ")
-        }
+        Some(value) => values::words(schema, name, value),
         None => "none".to_owned(),
     };
     let mut changes: Vec<Change> = names
