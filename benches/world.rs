@@ -93,6 +93,7 @@ fn app(db: Db, folder: &std::path::Path) -> App {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(OsEntropy),
         identity: identity::Settings { demo: true, ..identity::Settings::default() },
+        oidc: None,
         public_url: "http://127.0.0.1:8400/".parse().unwrap(),
         requests: requests::Settings::default(),
     })
@@ -123,7 +124,7 @@ async fn token(app: &App) -> String {
     let op = app.op(Actor::Operator, Origin::internal("cli"));
     let person = identity::find_person(&mut app.db.acquire().await.unwrap(), "developer").await.unwrap().unwrap();
     let scopes = TokenScopes::new([Scope::Read, Scope::Request]);
-    let token = identity::mint_token(&app.db, &op, &person, "bench", scopes, SignedDuration::from_hours(1));
+    let token = identity::mint_token(&app.db, &op, &person, "bench", &scopes, SignedDuration::from_hours(1));
     token.await.unwrap().secret.expose_secret().to_owned()
 }
 
