@@ -21,7 +21,7 @@ impl RecordingHost {
 
     pub fn text(&self) -> String {
         let lines = self.lines.lock().unwrap();
-        lines.iter().map(|(_, line)| format!("{line}\n")).collect()
+        lines.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>().join("\n")
     }
 
     /// From now on another worker holds the run.

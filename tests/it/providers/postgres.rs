@@ -48,6 +48,31 @@ async fn lives_and_ends() {
     conformance::lives_and_ends(&PostgresProvider, &job(), &RecordingHost::new(folder.path())).await;
 }
 
+/// Most platforms give no superuser away.
+#[tokio::test]
+async fn an_administrator_without_superuser_is_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let admin_role = format!("provider_admin_{}", std::process::id());
+    let server_of_tests = Server::get();
+    for statement in [
+        format!("CREATE ROLE {admin_role} LOGIN CREATEDB CREATEROLE PASSWORD 'hunter2'"),
+        // The embedded server lets nobody but its superuser into its own databases.
+        format!("CREATE DATABASE {admin_role} OWNER {admin_role}"),
+    ] {
+        server_of_tests.execute(statement).await.unwrap();
+    }
+    let mut url = url::Url::parse(&server()).unwrap();
+    url.set_query(None);
+    url.set_path(&admin_role);
+    url.set_username(&admin_role).unwrap();
+    url.set_password(Some("hunter2")).unwrap();
+    conformance::lives_and_ends(&PostgresProvider, &job_on(url.as_str()), &RecordingHost::new(folder.path())).await;
+
+    for statement in [format!("DROP DATABASE {admin_role}"), format!("DROP ROLE {admin_role}")] {
+        server_of_tests.execute(statement).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn stops_without_lease() {
     let folder = tempfile::tempdir().unwrap();
