@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
 use super::error::Problem;
 use crate::app::App;
@@ -25,16 +26,14 @@ pub struct DraftBody {
     environment_type: Option<String>,
     /// Create: the template's slug or id.
     template: Option<String>,
-    /// Create and update: the version as its author writes it, or its number.
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = version_schema)]
     version: Option<VersionRef>,
     /// Create: the environment's name.
     name: Option<String>,
     /// Create: the inputs. Update: the inputs to change; null takes one away.
     #[schema(value_type = Option<Object>)]
     inputs: Option<Map<String, Value>>,
-    /// Create and extend: how long it is to live from now: seconds, or a text such as `7d` or `P7D`.
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = lifetime_schema)]
     lifetime: Option<Lifetime>,
     /// Update, extend and delete: the environment's id.
     #[schema(value_type = Option<String>)]
@@ -44,6 +43,19 @@ pub struct DraftBody {
     /// Why: approvers read this first.
     #[serde(default)]
     reason: String,
+}
+
+fn version_schema() -> Schema {
+    text_or_number("Create and update: the version as its author writes it, or its number.")
+}
+
+fn lifetime_schema() -> Schema {
+    text_or_number("Create and extend: how long it is to live from now: seconds, or a text such as `7d` or `P7D`.")
+}
+
+fn text_or_number(description: &str) -> Schema {
+    let kinds = SchemaType::from_iter([Type::String, Type::Integer, Type::Null]);
+    ObjectBuilder::new().schema_type(kinds).description(Some(description)).build().into()
 }
 
 /// A version by its number or by its author's text.
