@@ -9,6 +9,7 @@
     reason = "tests may panic, and set up their own clocks, tasks and environment"
 )]
 
+mod api;
 mod architecture;
 mod catalog;
 mod embedded;
@@ -16,6 +17,7 @@ mod identity;
 mod pages;
 mod policy;
 mod providers;
+mod requests;
 mod runs;
 mod support;
 mod web;

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod database;
+pub mod http;
 pub mod pages;
 pub mod program;
 pub mod server;

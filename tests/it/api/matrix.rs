@@ -1,0 +1,137 @@
+//! Role × action × resource over HTTP, as one table.
+
+use std::fmt::Write as _;
+
+use axum::http::StatusCode;
+use paddock::policy::Role;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::document::operations;
+use super::{create, text};
+use crate::support::http::{Answer, Client, Site, send};
+
+/// One of each kind of thing.
+pub struct Things {
+    environment: String,
+    run: String,
+    request: String,
+    record: String,
+}
+
+impl Things {
+    /// Ids of nothing.
+    pub fn any() -> Self {
+        let id = |prefix: &str| format!("{prefix}_0193c3f2000070008000000000000000");
+        Self { environment: id("env"), run: id("run"), request: id("req"), record: id("aud") }
+    }
+
+    /// The address that a path of the document means.
+    pub fn address(&self, path: &str) -> String {
+        let id = match path {
+            _ if path.contains("/environments/") => &self.environment,
+            _ if path.contains("/runs/") => &self.run,
+            _ if path.contains("/requests/") => &self.request,
+            _ => &self.record,
+        };
+        path.replace("{id}", id)
+            .replace("{slug}", "payments")
+            .replace("{template}", "postgres-database")
+            .replace("{version}", "1")
+    }
+}
+
+/// An environment of the demo developer that is being made, and a request that waits for approval.
+async fn things(site: &Site, owner: &Client, name: &str) -> Things {
+    let made = owner.post("/api/v1/requests", &create("dev", name)).await.expect(StatusCode::CREATED);
+    let waits = owner.post("/api/v1/requests", &create("prod", &format!("{name}-p"))).await.expect(StatusCode::CREATED);
+    let record: uuid::Uuid =
+        sqlx::query_scalar("SELECT id FROM audit_record WHERE action = 'request.submitted' LIMIT 1")
+            .fetch_one(site.test.app.db.pool())
+            .await
+            .unwrap();
+    Things {
+        environment: text(&made, "/environment/id").to_owned(),
+        run: text(&made, "/run/id").to_owned(),
+        request: text(&waits, "/id").to_owned(),
+        record: format!("aud_{}", record.simple()),
+    }
+}
+
+/// What one person meets at one route.
+async fn cell(client: &Client, things: &Things, method: &str, path: &str, name: &str) -> String {
+    let address = things.address(path);
+    let request = client.request(Method::from_bytes(method.as_bytes()).unwrap(), &address);
+    let request = match (method, path) {
+        ("POST", "/api/v1/requests" | "/api/v1/verdicts") => request.json(&create("dev", name)),
+        ("POST", "/api/v1/requests/{id}/reviews") => request.json(&json!({"verdict": "approved", "reason": "yes"})),
+        _ => request,
+    };
+    // The events of a run that waits do not end: the status says enough.
+    if path.ends_with("/events") {
+        return request.send().await.unwrap().status().as_u16().to_string();
+    }
+    describe(&send(request).await)
+}
+
+/// Whether that is nothing, or what everybody who is known may have: themselves and the catalog.
+fn nothing(path: &str, met: &str) -> bool {
+    let everybodys = path == "/api/v1/me" || path.starts_with("/api/v1/templates");
+    everybodys || met.starts_with("403") || met == "200 none" || met == "201 denied"
+}
+
+fn describe(answer: &Answer) -> String {
+    let value = answer.value();
+    let mut text = answer.status.as_u16().to_string();
+    if let Some(items) = value["items"].as_array() {
+        text.push_str(if items.is_empty() { " none" } else { " some" });
+    }
+    let outcome = value.pointer("/decision/outcome").and_then(Value::as_str);
+    if answer.status.is_success()
+        && let Some(outcome) = outcome
+    {
+        write!(text, " {outcome}").unwrap();
+    }
+    if let Some(roles) = value.pointer("/missing/roles").and_then(Value::as_array) {
+        let roles: Vec<&str> = roles.iter().filter_map(Value::as_str).collect();
+        write!(text, " needs {}", if roles.is_empty() { "-".to_owned() } else { roles.join("/") }).unwrap();
+    }
+    text
+}
+
+#[tokio::test]
+async fn who_may_do_what_over_http() {
+    let site = Site::start().await;
+    site.sql("UPDATE quota SET maximum = 10000").await;
+    site.grant("colleague", Role::Developer, Some("payments")).await;
+    site.grant("elsewhere", Role::Lead, Some("storefront")).await;
+    let owner = site.client("developer").await;
+    let people = ["developer", "colleague", "lead", "admin", "auditor", "elsewhere", "outsider"];
+    let mut clients = Vec::new();
+    for login in people {
+        clients.push(site.client(login).await);
+    }
+    let mut table = String::new();
+    let shared = things(&site, &owner, "shared").await;
+    for (route, (method, path, operation)) in operations().into_iter().enumerate() {
+        if operation["security"].as_array().is_none_or(|entries| entries.contains(&json!({}))) {
+            continue;
+        }
+        writeln!(table, "{method} {path}").unwrap();
+        for (login, client) in people.iter().zip(&clients) {
+            let name = format!("r{route}-{login}");
+            let own =
+                if method == "POST" && path.contains("{id}") { Some(things(&site, &owner, &name).await) } else { None };
+            let things = own.as_ref().unwrap_or(&shared);
+            if path.ends_with("/retry") {
+                owner.post_nothing(&format!("/api/v1/runs/{}/cancel", things.run)).await.expect(StatusCode::ACCEPTED);
+            }
+            let met = cell(client, things, &method, &path, &format!("{name}-own")).await;
+            if *login == "outsider" {
+                assert!(nothing(&path, &met), "somebody without any role: {method} {path}: {met}");
+            }
+            writeln!(table, "    {login:<10} {met}").unwrap();
+        }
+    }
+    insta::assert_snapshot!("roles_routes", table);
+}

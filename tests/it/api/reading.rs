@@ -1,0 +1,121 @@
+//! Lists and single things.
+
+use axum::http::StatusCode;
+use paddock::policy::Role;
+use serde_json::{Value, json};
+
+use super::{create, text};
+use crate::support::http::Site;
+
+fn names(page: &Value, pointer: &str) -> Vec<String> {
+    page["items"].as_array().unwrap().iter().map(|one| text(one, pointer).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn lists_are_walked_page_by_page() {
+    let site = Site::start().await;
+    let client = site.client("developer").await;
+    for number in 0..5 {
+        client.post("/api/v1/requests", &create("dev", &format!("orders-{number}"))).await.expect(StatusCode::CREATED);
+    }
+    let auditor = site.client("auditor").await;
+    for (client, path) in [
+        (&client, "/api/v1/environments?"),
+        (&client, "/api/v1/requests?"),
+        (&client, "/api/v1/templates?"),
+        (&client, "/api/v1/projects?"),
+        (&auditor, "/api/v1/audit?"),
+    ] {
+        let whole = names(&client.json(&format!("{path}limit=100")).await, "/id");
+        let mut walked = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = client.json(&format!("{path}limit=2{cursor}")).await;
+            walked.extend(names(&page, "/id"));
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(walked, whole, "{path}");
+        assert!(whole.len() >= 2, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn environments_are_filtered() {
+    let site = Site::start().await;
+    let (developer, lead) = (site.client("developer").await, site.client("lead").await);
+    developer.post("/api/v1/requests", &create("dev", "orders")).await.expect(StatusCode::CREATED);
+    developer.post("/api/v1/requests", &create("prod", "ledger")).await.expect(StatusCode::CREATED);
+    lead.post("/api/v1/requests", &create("test", "payouts")).await.expect(StatusCode::CREATED);
+    let me = text(&developer.json("/api/v1/me").await, "/id").to_owned();
+    for (query, expected) in [
+        ("".to_owned(), vec!["payouts", "ledger", "orders"]),
+        ("mine=true".to_owned(), vec!["ledger", "orders"]),
+        (format!("owner={me}"), vec!["ledger", "orders"]),
+        ("environment_type=test".to_owned(), vec!["payouts"]),
+        ("state=requested".to_owned(), vec!["ledger"]),
+        ("project=storefront".to_owned(), vec![]),
+        ("project=payments&query=ORD".to_owned(), vec!["orders"]),
+        ("template=postgres-database&state=provisioning".to_owned(), vec!["payouts", "orders"]),
+        ("expires_before=2020-01-01T00:00:00Z".to_owned(), vec![]),
+    ] {
+        assert_eq!(
+            names(&developer.json(&format!("/api/v1/environments?{query}")).await, "/name"),
+            expected,
+            "{query}"
+        );
+    }
+    let denied = developer.get("/api/v1/environments?project=nowhere").await;
+    denied.expect(StatusCode::BAD_REQUEST);
+    assert_eq!(denied.pointers(), ["/project"]);
+}
+
+#[tokio::test]
+async fn templates_by_id_slug_and_version() {
+    let site = Site::start().await;
+    let client = site.client("developer").await;
+    let all = client.json("/api/v1/templates").await;
+    let one = all["items"].as_array().unwrap().iter().find(|one| one["slug"] == "postgres-database").unwrap();
+    assert_eq!((&one["state"], &one["requestable"]), (&json!("published"), &json!(true)));
+    let by_slug = client.json("/api/v1/templates/postgres-database").await;
+    assert_eq!(by_slug, client.json(&format!("/api/v1/templates/{}", text(one, "/id"))).await);
+    let version = text(&by_slug, "/version");
+    let by_text = client.json(&format!("/api/v1/templates/postgres-database/versions/{version}")).await;
+    assert_eq!(by_text, client.json("/api/v1/templates/postgres-database/versions/1").await);
+    assert_eq!(by_text, by_slug["current"]);
+    client.get("/api/v1/templates/nothing").await.expect(StatusCode::NOT_FOUND);
+    client.get("/api/v1/templates/postgres-database/versions/9.9").await.expect(StatusCode::NOT_FOUND);
+    // Nobody who may not make anything there is offered anything.
+    let auditor = site.client("auditor").await;
+    assert_eq!(auditor.json("/api/v1/templates?project=payments").await["items"], json!([]));
+    let none = client.get("/api/v1/runs/env_1").await;
+    none.expect(StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn the_log_of_a_project_is_for_its_auditors() {
+    let site = Site::start().await;
+    let developer = site.client("developer").await;
+    developer.post("/api/v1/requests", &create("dev", "orders")).await.expect(StatusCode::CREATED);
+    let mut other = create("dev", "shop-db");
+    other["project"] = json!("storefront");
+    developer.post("/api/v1/requests", &other).await.expect(StatusCode::CREATED);
+    site.grant("watcher", Role::Auditor, Some("storefront")).await;
+    let watcher = site.client("watcher").await;
+    let seen = watcher.json("/api/v1/audit?limit=100").await;
+    let storefront = text(&watcher.json("/api/v1/projects/storefront").await, "/id").to_owned();
+    assert!(names(&seen, "/project_id").iter().all(|project| *project == storefront), "{seen:#}");
+    let auditor = site.client("auditor").await;
+    let foreign = auditor.json("/api/v1/audit?project=payments&action=request.submitted").await;
+    let id = text(&foreign, "/items/0/id");
+    watcher.get(&format!("/api/v1/audit/{id}")).await.expect(StatusCode::FORBIDDEN);
+    watcher.get("/api/v1/audit?project=payments").await.expect(StatusCode::FORBIDDEN);
+    auditor.get("/api/v1/audit/aud_0193c3f2000070008000000000000000").await.expect(StatusCode::NOT_FOUND);
+    for (query, pointer) in [("object=x", "/object"), ("from=yesterday", "/from"), ("outcome=odd", "/outcome")] {
+        let answer = auditor.get(&format!("/api/v1/audit?{query}")).await;
+        answer.expect(StatusCode::BAD_REQUEST);
+        assert_eq!(answer.pointers(), [pointer]);
+    }
+    let none = auditor.json("/api/v1/audit?to=2020-01-01T00:00:00Z").await;
+    assert_eq!(none["items"], json!([]));
+}

@@ -1,0 +1,6 @@
+//! Requests: what holds under a crowd, who may approve, and what the database itself refuses.
+
+mod approval;
+mod crowd;
+mod guards;
+mod records;
