@@ -11,6 +11,7 @@
 
 mod api;
 mod architecture;
+mod browser;
 mod catalog;
 mod embedded;
 mod identity;

@@ -1,0 +1,291 @@
+//! A person in a Chromium: what they see, click and type. Everything waits until it is possible.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use thirtyfour::components::SelectElement;
+use thirtyfour::common::command::{Command, ExtensionCommand};
+use thirtyfour::prelude::*;
+use thirtyfour::LoggingPrefsLogLevel;
+use tokio::time::Instant;
+
+use super::stage::Stage;
+use crate::support::wait::PATIENCE;
+
+const FLAGS: [&str; 10] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1440,900",
+];
+
+/// A Chromium with a profile of its own.
+pub struct Browser {
+    /// The driver's session; it is closed when this is dropped.
+    pub driver: WebDriver,
+    /// What it looks at.
+    pub stage: Arc<Stage>,
+    /// Whether scripts run.
+    pub script: bool,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Nobody yet.
+    pub async fn open_with(stage: &Arc<Stage>, script: bool) -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let mut wishes = DesiredCapabilities::chrome();
+        for flag in FLAGS {
+            wishes.add_arg(flag).unwrap();
+        }
+        wishes.add_arg(&format!("--user-data-dir={}", profile.path().display())).unwrap();
+        wishes.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();
+        if !script {
+            let off = json!({"profile.managed_default_content_settings.javascript": 2});
+            wishes.add_experimental_option("prefs", off).unwrap();
+        }
+        let driver = WebDriver::new(stage.driver().await, wishes).await;
+        let driver = driver.unwrap_or_else(|error| panic!("no Chromium (scripts/setup installs one): {error}"));
+        Self { driver, stage: Arc::clone(stage), script, _profile: profile }
+    }
+
+    /// A demo person, signed in by one click.
+    pub async fn of(stage: &Arc<Stage>, script: bool, login: &str) -> Self {
+        let this = Self::open_with(stage, script).await;
+        this.sign_in(login).await;
+        this
+    }
+
+    /// Signs a demo person in by one click.
+    pub async fn sign_in(&self, login: &str) {
+        self.open("/sign-in").await;
+        self.click(&format!("button[name=person][value={login}]")).await;
+        self.until_at("/", |path| path == "/").await;
+    }
+
+    /// Signs out by the menu.
+    pub async fn sign_out(&self) {
+        self.click("details.menu > summary").await;
+        self.press("Sign out").await;
+        self.until_at("/sign-in", |path| path == "/sign-in").await;
+    }
+
+    /// Goes to an address of the product.
+    pub async fn open(&self, path: &str) {
+        self.driver.goto(format!("{}{path}", self.stage.url)).await.unwrap();
+    }
+
+    /// The page again.
+    pub async fn reload(&self) {
+        self.driver.refresh().await.unwrap();
+    }
+
+    /// The path of the address, without its query.
+    pub async fn path(&self) -> String {
+        self.driver.current_url().await.unwrap().path().to_owned()
+    }
+
+    /// Waits until the path is a certain one; returns it.
+    pub async fn until_at(&self, what: &str, fits: impl Fn(&str) -> bool) -> String {
+        let look = async || Some(self.path().await).filter(|path| fits(path));
+        self.until(&format!("the address is {what}"), look).await
+    }
+
+    /// The text of everything that fits the selector, with single spaces; empty when there is none.
+    pub async fn text(&self, css: &str) -> String {
+        let mut text = String::new();
+        for element in self.driver.find_all(By::Css(css)).await.unwrap_or_default() {
+            for word in element.text().await.unwrap_or_default().split_whitespace() {
+                text.push_str(word);
+                text.push(' ');
+            }
+        }
+        text
+    }
+
+    /// Waits until the part of the page says this.
+    pub async fn see_in(&self, css: &str, words: &str) -> String {
+        let look = async || Some(self.text(css).await).filter(|text| text.contains(words));
+        self.until(&format!("{css} says “{words}”"), look).await
+    }
+
+    /// Waits until the page says this.
+    pub async fn see(&self, words: &str) {
+        self.see_in("main", words).await;
+    }
+
+    /// Waits until the part of the page says this: scripts bring it, or without them a reload.
+    pub async fn see_later(&self, css: &str, words: &str) {
+        let look = async || {
+            if self.text(css).await.contains(words) {
+                return Some(());
+            }
+            if !self.script {
+                self.reload().await;
+            }
+            None
+        };
+        self.until(&format!("{css} says “{words}” in the end"), look).await;
+    }
+
+    /// The first element that is shown.
+    pub async fn shown(&self, by: By) -> WebElement {
+        self.until(&format!("{by:?} is shown"), async || {
+            for element in self.driver.find_all(by.clone()).await.ok()? {
+                if element.is_displayed().await.unwrap_or(false) {
+                    return Some(element);
+                }
+            }
+            None
+        })
+        .await
+    }
+
+    /// Clicks the first that fits and can be clicked.
+    pub async fn click(&self, css: &str) {
+        self.click_by(By::Css(css)).await;
+    }
+
+    /// Clicks the link or button with these words.
+    pub async fn press(&self, label: &str) {
+        let words = format!("normalize-space()=\"{label}\" or @aria-label=\"{label}\"");
+        self.click_by(By::XPath(format!("//*[self::a or self::button or self::summary][{words}]"))).await;
+    }
+
+    /// Clicks a radio button or a check box by its label.
+    pub async fn choose(&self, name: &str, value: &str) {
+        let input = format!("input[@name=\"{name}\" and @value=\"{value}\"]");
+        self.click_by(By::XPath(format!("//label[descendant::{input}]"))).await;
+        let css = format!("input[name=\"{name}\"][value=\"{value}\"]:checked");
+        self.until(&format!("{name} is {value}"), async || self.driver.find(By::Css(&css)).await.ok()).await;
+    }
+
+    /// Chooses from a list.
+    pub async fn select(&self, css: &str, value: &str) {
+        let element = self.shown(By::Css(css)).await;
+        SelectElement::new(&element).await.unwrap().select_by_value(value).await.unwrap();
+    }
+
+    async fn click_by(&self, by: By) {
+        self.until(&format!("{by:?} can be clicked"), async || {
+            for element in self.driver.find_all(by.clone()).await.ok()? {
+                let ready = element.is_displayed().await.unwrap_or(false) && element.is_enabled().await.unwrap_or(false);
+                if ready && element.click().await.is_ok() {
+                    return Some(());
+                }
+            }
+            None
+        })
+        .await;
+    }
+
+    /// Empties the field and types.
+    pub async fn fill(&self, css: &str, text: &str) {
+        let element = self.shown(By::Css(css)).await;
+        element.clear().await.unwrap();
+        element.send_keys(text).await.unwrap();
+    }
+
+    /// What stands in a field.
+    pub async fn value(&self, css: &str) -> String {
+        let element = self.shown(By::Css(css)).await;
+        element.prop("value").await.unwrap().unwrap_or_default()
+    }
+
+    /// An attribute of the first that fits.
+    pub async fn attribute(&self, css: &str, name: &str) -> Option<String> {
+        self.driver.find(By::Css(css)).await.ok()?.attr(name).await.ok()?
+    }
+
+    /// Types into whatever has the focus.
+    pub async fn keys(&self, keys: impl Into<thirtyfour::TypingData>) {
+        self.driver.action_chain().send_keys(keys).perform().await.unwrap();
+    }
+
+    /// The value of a script, which runs also where the page's own do not.
+    pub async fn eval(&self, script: &str) -> Value {
+        self.driver.execute(script.to_owned(), Vec::new()).await.unwrap().json().clone()
+    }
+
+    /// A command of Chromium's own protocol.
+    pub async fn command(&self, name: &str, parameters: Value) -> Value {
+        let command = Cdp(json!({"cmd": name, "params": parameters}));
+        self.driver.cmd(Command::ExtensionCommand(Box::new(command))).await.unwrap().value().unwrap()
+    }
+
+    /// Looks again and again until there is something.
+    pub async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            if Instant::now() > deadline {
+                self.fail(&format!("waited {} s in vain: {what}", PATIENCE.as_secs())).await;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Fails with all that helps to understand.
+    pub async fn fail(&self, why: &str) -> ! {
+        let url = self.driver.current_url().await.map(|url| url.to_string()).unwrap_or_default();
+        let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("browser-{}.png", std::process::id()));
+        self.driver.screenshot(&picture).await.ok();
+        let text = match self.driver.find(By::Css("body")).await {
+            Ok(body) => body.text().await.unwrap_or_default(),
+            Err(error) => error.to_string(),
+        };
+        let log = self.driver.browser_log().await.unwrap_or_default();
+        let said = self.stage.said();
+        let tail: Vec<&str> = said.lines().rev().take(20).collect();
+        panic!(
+            "{why}\nat {url}\npicture: {}\n--- page\n{text}\n--- console\n{log:#?}\n--- paddock, newest first\n{}",
+            picture.display(),
+            tail.join("\n")
+        );
+    }
+
+    /// The browser complained of nothing since the last call. `expected`: answers such as 422 that
+    /// the test asked for, which Chromium reports, too.
+    pub async fn no_complaints(&self, expected: &[&str]) {
+        let log = self.driver.browser_log().await.unwrap();
+        let bad: Vec<_> = log
+            .into_iter()
+            .filter(|entry| entry.level == "SEVERE" || entry.message.contains("Content Security Policy"))
+            .filter(|entry| !expected.iter().any(|part| entry.message.contains(part)))
+            .collect();
+        assert!(bad.is_empty(), "the browser complains: {bad:#?}");
+        let said = self.stage.said();
+        let reports: Vec<&str> = said.lines().filter(|line| line.contains("content security policy report")).collect();
+        assert!(reports.is_empty(), "the content security policy refused something: {reports:#?}");
+        let defects: Vec<&str> = said.lines().filter(|line| line.contains("ERROR") || line.contains("panicked")).collect();
+        assert!(defects.is_empty(), "the product has a defect: {defects:#?}");
+    }
+}
+
+#[derive(Debug)]
+struct Cdp(Value);
+
+impl ExtensionCommand for Cdp {
+    fn parameters_json(&self) -> Option<Value> {
+        Some(self.0.clone())
+    }
+
+    fn method(&self) -> http::Method {
+        http::Method::POST
+    }
+
+    fn endpoint(&self) -> Arc<str> {
+        "/goog/cdp/execute".into()
+    }
+}

@@ -1,0 +1,11 @@
+//! The product in a real Chromium, as people use it: with scripts, without, by keyboard only.
+//!
+//! Needs `chromedriver`, Chromium and axe-core; `scripts/setup` installs them.
+
+mod api_flow;
+mod browser;
+mod flow;
+mod inspect;
+mod keyboard;
+mod pages;
+mod stage;

@@ -1,0 +1,33 @@
+//! Pages beside the main way: nothing inaccessible, nothing refused by the content security policy.
+
+use super::browser::Browser;
+use super::stage::Stage;
+
+#[tokio::test]
+async fn every_other_page_is_accessible() {
+    let stage = Stage::get().await;
+    let b = Browser::open_with(&stage, true).await;
+    b.open("/sign-in").await;
+    b.see("Sign in").await;
+    b.inspect("sign-in").await;
+    b.sign_in("developer").await;
+    for (path, name) in [
+        ("/catalog/terraform-stack", "template-terraform"),
+        ("/catalog/terraform-stack/request", "request-form-terraform"),
+        ("/catalog/service-repository/request", "request-form-repository"),
+        ("/environments", "environments"),
+        ("/requests", "requests"),
+    ] {
+        b.open(path).await;
+        b.see("").await;
+        b.inspect(name).await;
+    }
+    b.open("/no-such-page").await;
+    b.no_complaints(&["status of 404"]).await;
+    b.inspect("not-found").await;
+    b.sign_out().await;
+    b.sign_in("admin").await;
+    b.inspect("home-admin").await;
+    b.open("/admin/catalog").await;
+    b.inspect("admin-catalog").await;
+}
