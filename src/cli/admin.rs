@@ -33,16 +33,17 @@ enum AdminVerb {
 #[derive(Debug, Args)]
 struct TokenArgs {
     /// The person's login name
-    login: String,
+    #[arg(long, value_name = "LOGIN")]
+    user: String,
     /// What the token is for, as it stands in the list of tokens
     #[arg(long, default_value = "made at the terminal")]
     name: String,
     /// What it may be used for: read, request, review, admin, audit
     #[arg(long, value_name = "SCOPES", value_delimiter = ',', default_value = "read,request")]
     scopes: Vec<String>,
-    /// When it stops working
+    /// How long it works
     #[arg(long, value_name = "DURATION", default_value = "30d")]
-    expires: String,
+    ttl: String,
 }
 
 #[derive(Debug, Args)]
@@ -93,10 +94,10 @@ async fn person(store: &Store, login: &str) -> anyhow::Result<Option<Person>> {
 }
 
 async fn token(store: &Store, args: TokenArgs) -> anyhow::Result<()> {
-    let ttl = duration(&args.expires)?;
+    let ttl = duration(&args.ttl)?;
     let scopes: TokenScopes = args.scopes.join(" ").parse().context("--scopes")?;
-    let Some(person) = person(store, &args.login).await? else {
-        anyhow::bail!("there is no person with the login name {}", args.login);
+    let Some(person) = person(store, &args.user).await? else {
+        anyhow::bail!("there is no person with the login name {}", args.user);
     };
     let token = identity::mint_token(&store.db, &operator(), &person, &args.name, &scopes, ttl).await?;
     Terminal.line(&format!("A token of {} for {scopes}, until {}:", person.login, token.expires_at));

@@ -12,12 +12,12 @@ use super::compose;
 use super::signals::StopSignals;
 use super::store::{Hold, Store};
 use super::terminal::Terminal;
-use crate::app::{App, http, seed_demo, start_reconcilers, start_worker};
+use crate::app::{App, seed_demo, start_reconcilers, start_worker};
 use crate::base::OsEntropy;
 use crate::config::{Config, ConfigError, DatabaseSource};
 use crate::db::embedded::{EmbeddedError, Reporter as _, Step};
 use crate::db::{MigrationState, migration_state};
-use crate::{identity, web};
+use crate::{api, identity, web};
 
 /// Beyond the drain of the worker: for open pages and the rest.
 const GRACE: Duration = Duration::from_secs(10);
@@ -110,7 +110,7 @@ async fn start(
 
 /// Every route of the product.
 fn routes(app: &App) -> Router {
-    http::health_routes(app.clone()).merge(web::router(app.clone()))
+    api::router(app.clone()).merge(web::router(app.clone()))
 }
 
 fn serve(app: &App, listener: TcpListener) {

@@ -6,9 +6,7 @@
 mod context;
 mod cross_site;
 mod headers;
-mod health;
 
 pub use context::{OPERATION_HEADER, Peer, authenticate, begin, cookie, op_of, peer_of, session_cookie};
 pub use cross_site::{CrossSite, check_origin};
 pub use headers::{content_security_policy, security_headers};
-pub use health::health_routes;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use thirtyfour::Key;
-use thirtyfour::prelude::*;
 
 use super::browser::Browser;
 use super::stage::Stage;
