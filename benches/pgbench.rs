@@ -26,5 +26,8 @@ fn program() -> std::path::PathBuf {
     let beside = Command::new("pg_config").arg("--bindir").output().ok().filter(|output| output.status.success());
     let folder = beside.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     let places = folder.into_iter().chain((15..=18).rev().map(|major| format!("/usr/lib/postgresql/{major}/bin")));
-    places.map(|place| std::path::Path::new(&place).join("pgbench")).find(|path| path.exists()).unwrap_or("pgbench".into())
+    places
+        .map(|place| std::path::Path::new(&place).join("pgbench"))
+        .find(|path| path.exists())
+        .unwrap_or("pgbench".into())
 }

@@ -86,8 +86,10 @@ async fn wait_for_rest(world: &World, number: usize) {
             .fetch_one(world.app.db.pool())
             .await
             .unwrap();
-        let running: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM run WHERE state = 'running'").fetch_one(world.app.db.pool()).await.unwrap();
+        let running: i64 = sqlx::query_scalar("SELECT count(*) FROM run WHERE state = 'running'")
+            .fetch_one(world.app.db.pool())
+            .await
+            .unwrap();
         if running == 0 || state != State::Provisioning {
             return;
         }

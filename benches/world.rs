@@ -84,7 +84,8 @@ impl World {
 }
 
 fn app(db: Db, folder: &std::path::Path) -> App {
-    let machine = providers::Settings::new(folder.join("work"), program(), std::env::var_os("PATH").unwrap_or_default());
+    let machine =
+        providers::Settings::new(folder.join("work"), program(), std::env::var_os("PATH").unwrap_or_default());
     App::new(Parts {
         db,
         sealer: Sealer::from_hex([KEY]).unwrap(),

@@ -15,7 +15,9 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::requests::form;
-use super::{approvals, assets, catalog, environments, gate, preferences, problem, reports, requests, runs, urls, visitor};
+use super::{
+    approvals, assets, catalog, environments, gate, preferences, problem, reports, requests, runs, urls, visitor,
+};
 use crate::app::App;
 use crate::app::http::{begin, security_headers};
 

@@ -70,7 +70,10 @@ pub(in crate::identity) async fn find(connection: &mut PgConnection, id: PersonI
 }
 
 /// The names to show of these people.
-pub(in crate::identity) async fn names(connection: &mut PgConnection, ids: &[PersonId]) -> Result<Vec<(PersonId, String)>> {
+pub(in crate::identity) async fn names(
+    connection: &mut PgConnection,
+    ids: &[PersonId],
+) -> Result<Vec<(PersonId, String)>> {
     let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(r#"SELECT id AS "id: PersonId", display_name FROM person WHERE id = ANY ($1)"#, &ids)
         .fetch_all(connection)

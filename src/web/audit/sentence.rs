@@ -50,7 +50,8 @@ impl Names {
     pub fn sentence(&self, record: &AuditRecord) -> Sentence {
         let (icon, words) = words(record);
         let mut text = format!("{} {words}", self.actor(record));
-        if record.outcome == Outcome::Failed && !matches!(record.action.as_str(), "environment.failed" | "request.failed")
+        if record.outcome == Outcome::Failed
+            && !matches!(record.action.as_str(), "environment.failed" | "request.failed")
         {
             text.push_str(", without success");
         }
@@ -172,4 +173,3 @@ fn run(record: &AuditRecord, verb: &str) -> (&'static str, String) {
         other => ("terminal", format!("recorded “{}” for the run “{label}”", past(other))),
     }
 }
-

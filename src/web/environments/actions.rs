@@ -32,7 +32,8 @@ pub(super) fn of(visitor: &Visitor, environment: &Environment, last: Option<&Run
     let extend = link("Extend", urls::environment_extend(id), "calendar-plus", "outline");
     found.add::<ability::ExtendEnvironment>(refused, extend);
     let refused = self::refused(environment, Operation::Delete);
-    found.add::<ability::DeleteEnvironment>(refused, link("Delete…", urls::environment_delete(id), "trash-2", "danger"));
+    found
+        .add::<ability::DeleteEnvironment>(refused, link("Delete…", urls::environment_delete(id), "trash-2", "danger"));
     (found.actions, found.cannot)
 }
 

@@ -73,10 +73,7 @@ async fn page(
     };
     Ok(DeletePage {
         shell: frame::shell(visitor, Section::Environments, &format!("Delete {name}")).await?,
-        crumbs: vec![
-            Crumb::to("Environments", urls::ENVIRONMENTS),
-            Crumb::to(name, urls::environment(environment.id)),
-        ],
+        crumbs: vec![Crumb::to("Environments", urls::ENVIRONMENTS), Crumb::to(name, urls::environment(environment.id))],
         name: name.clone(),
         action: urls::environment_delete(environment.id),
         back_href: urls::environment(environment.id),

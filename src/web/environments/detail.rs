@@ -159,7 +159,14 @@ async fn timeline(
     let items = records.iter().map(|record| {
         let said = names.sentence(record);
         let href = record.run_id.map(urls::run).or_else(|| record.request_id.map(urls::request));
-        TimelineItem { look: said.look, icon: said.icon, sentence: said.text, href, note: said.note, when: times.near(record.at) }
+        TimelineItem {
+            look: said.look,
+            icon: said.icon,
+            sentence: said.text,
+            href,
+            note: said.note,
+            when: times.near(record.at),
+        }
     });
     Ok(items.collect())
 }

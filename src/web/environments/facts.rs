@@ -6,8 +6,8 @@ use crate::orchestrator::{Run, RunState};
 use crate::providers::Resource;
 use crate::web::requests::values;
 use crate::web::ui::{Fact, Failure, NextEvent, Pill};
-use crate::web::words::{Times, length};
 use crate::web::urls;
+use crate::web::words::{Times, length};
 
 /// The card "Details".
 pub(super) fn details(environment: &Environment, times: &Times) -> Vec<Fact> {
@@ -69,8 +69,12 @@ pub(super) fn next_event(environment: &Environment, times: &Times) -> Option<Nex
     let event = |first, then, soon| Some(NextEvent { first, then, aside: aside.clone(), soon });
     match (environment.state, environment.expires_at) {
         (State::Deleting | State::Deleted | State::Faulted, _) => None,
-        (_, None) => event(format!("Lives {} from when it is ready", length(environment.lifetime)), String::new(), false),
-        (_, Some(at)) if at <= times.now() => event("Its time is over".to_owned(), "it is deleted now".to_owned(), true),
+        (_, None) => {
+            event(format!("Lives {} from when it is ready", length(environment.lifetime)), String::new(), false)
+        }
+        (_, Some(at)) if at <= times.now() => {
+            event("Its time is over".to_owned(), "it is deleted now".to_owned(), true)
+        }
         (_, Some(at)) => {
             let soon = environment.remaining.is_some_and(|left| left.as_hours() < 24);
             event(format!("Deletes {}", times.at(at).shown), times.near(at).shown, soon)

@@ -27,7 +27,8 @@ pub async fn retry(visitor: Visitor, Path(id): Path<String>) -> Result<Response,
     let back = urls::run(run.id);
     let permit = visitor.app.permit_on::<ability::RetryRun>(&visitor.op, &visitor.access, &environment);
     let permit = permit.map_err(|denied| PageError::from(denied).link(&run.label, &back))?;
-    let request = run.request.ok_or_else(|| PageError::invalid("Nobody asked for this run, so there is nothing to retry."))?;
+    let request =
+        run.request.ok_or_else(|| PageError::invalid("Nobody asked for this run, so there is nothing to retry."))?;
     let retried = visitor.app.requests.retry(&visitor.op, &permit, request).await;
     let new = retried.map_err(|error| PageError::from(error).link(&run.label, &back))?;
     Ok(answer::see_other_saying(&urls::run(new), "It is tried again with a new run."))

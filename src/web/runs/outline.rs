@@ -85,8 +85,7 @@ fn row(change: PlanChange) -> PlanRow {
 pub(super) fn first_error(lines: &[LogLine], step: Option<&str>) -> Option<i64> {
     let step = step?;
     let own: Vec<&LogLine> = lines.iter().filter(|line| line.step == step).collect();
-    let tells = |line: &&&LogLine| {
-        line.stream == providers::Stream::Stderr || line.text.to_lowercase().contains("error")
-    };
+    let tells =
+        |line: &&&LogLine| line.stream == providers::Stream::Stderr || line.text.to_lowercase().contains("error");
     own.iter().find(tells).or(own.last()).map(|line| line.seq)
 }

@@ -104,7 +104,9 @@ fn next_event(run: &Run, times: &Times) -> Option<NextEvent> {
         RunState::Queued if run.run_at > times.now() => {
             event(format!("Tries again {}", times.near(run.run_at).shown), "the last attempt met an error".to_owned())
         }
-        RunState::Queued => event("Waits for a worker".to_owned(), format!("queued {}", times.near(run.created_at).shown)),
+        RunState::Queued => {
+            event("Waits for a worker".to_owned(), format!("queued {}", times.near(run.created_at).shown))
+        }
         RunState::Running => {
             let for_how_long = run.started_at.map(|at| length(times.now().duration_since(at))).unwrap_or_default();
             event(format!("Running for {for_how_long}"), String::new())
@@ -117,7 +119,10 @@ fn actions(visitor: &Visitor, run: &Run, environment: &Environment) -> Vec<Actio
     let (app, op, access) = (&visitor.app, &visitor.op, &visitor.access);
     let action = |label: &str, href, icon, variant| Action { label: label.to_owned(), href, icon, variant, post: true };
     let mut actions = Vec::new();
-    if !run.state.is_terminal() && !run.cancel_requested && app.permit_on::<ability::CancelRun>(op, access, environment).is_ok() {
+    if !run.state.is_terminal()
+        && !run.cancel_requested
+        && app.permit_on::<ability::CancelRun>(op, access, environment).is_ok()
+    {
         actions.push(action("Cancel run", urls::run_cancel(run.id), "square", "danger"));
     }
     let ended_badly = run.state.is_terminal() && run.state != RunState::Succeeded && run.request.is_some();

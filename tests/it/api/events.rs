@@ -57,7 +57,7 @@ async fn a_run_is_told_from_its_beginning_to_its_end() {
     let beginning = String::from_utf8(early.chunk().await.unwrap().unwrap().to_vec()).unwrap();
     site.test.work();
     let (rest, second) = tokio::join!(early.text(), follow(&client, &run));
-    let first = read(&(beginning + &rest.unwrap()));
+    let first = read(&format!("{beginning}{}", rest.unwrap()));
     site.test.until_state(environment, State::Ready).await;
     assert_eq!(lines(&first), lines(&second));
     let log = client.get(&format!("/api/v1/runs/{run}/logs")).await;

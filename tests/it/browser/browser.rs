@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use thirtyfour::components::SelectElement;
-use thirtyfour::common::command::{Command, ExtensionCommand};
-use thirtyfour::prelude::*;
 use thirtyfour::LoggingPrefsLogLevel;
+use thirtyfour::common::command::{Command, ExtensionCommand};
+use thirtyfour::components::SelectElement;
+use thirtyfour::prelude::*;
 use tokio::time::Instant;
 
 use super::stage::Stage;
@@ -178,7 +178,8 @@ impl Browser {
     async fn click_by(&self, by: By) {
         self.until(&format!("{by:?} can be clicked"), async || {
             for element in self.driver.find_all(by.clone()).await.ok()? {
-                let ready = element.is_displayed().await.unwrap_or(false) && element.is_enabled().await.unwrap_or(false);
+                let ready =
+                    element.is_displayed().await.unwrap_or(false) && element.is_enabled().await.unwrap_or(false);
                 if ready && element.click().await.is_ok() {
                     return Some(());
                 }
@@ -268,7 +269,8 @@ impl Browser {
         let said = self.stage.said();
         let reports: Vec<&str> = said.lines().filter(|line| line.contains("content security policy report")).collect();
         assert!(reports.is_empty(), "the content security policy refused something: {reports:#?}");
-        let defects: Vec<&str> = said.lines().filter(|line| line.contains("ERROR") || line.contains("panicked")).collect();
+        let defects: Vec<&str> =
+            said.lines().filter(|line| line.contains("ERROR") || line.contains("panicked")).collect();
         assert!(defects.is_empty(), "the product has a defect: {defects:#?}");
     }
 }

@@ -261,7 +261,8 @@ async fn use_it(url: &str) {
     let mut connection = PgConnection::connect(url).await.unwrap();
     connection.execute("CREATE TABLE entry (amount bigint NOT NULL)").await.unwrap();
     connection.execute("INSERT INTO entry SELECT generate_series(1, 4)").await.unwrap();
-    let sum: i64 = sqlx::query_scalar("SELECT sum(amount)::bigint FROM entry").fetch_one(&mut connection).await.unwrap();
+    let sum: i64 =
+        sqlx::query_scalar("SELECT sum(amount)::bigint FROM entry").fetch_one(&mut connection).await.unwrap();
     assert_eq!(sum, 10);
     connection.close().await.unwrap();
 }

@@ -37,12 +37,9 @@ impl Browser {
     pub async fn inspect(&self, name: &str) {
         self.driver.execute(AXE.as_str(), Vec::new()).await.unwrap();
         let mut found = Vec::new();
-        for (scheme, size, state) in [
-            ("light", WIDE, "light"),
-            ("dark", WIDE, "dark"),
-            ("light", PHONE, "phone"),
-            ("dark", PHONE, "phone-dark"),
-        ] {
+        for (scheme, size, state) in
+            [("light", WIDE, "light"), ("dark", WIDE, "dark"), ("light", PHONE, "phone"), ("dark", PHONE, "phone-dark")]
+        {
             self.look_like(scheme, size).await;
             // Dark at a phone's width differs from what was looked at only as a picture.
             if state != "phone-dark" {

@@ -114,7 +114,8 @@ async fn in_the_middle_of_a_database_creation() {
     locker.execute("LOCK TABLE pg_catalog.pg_database IN SHARE MODE").await.unwrap();
     let environment = submit(&test, "postgres-database", "killed-db", json!({"size": "small"})).await;
     let mut watcher = PgConnection::connect_with(&Server::get().options("postgres")).await.unwrap();
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE DATABASE%killed%'";
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE DATABASE%killed%'";
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut watcher).await.unwrap() == 0 {
         assert!(tokio::time::Instant::now() < deadline, "no CREATE DATABASE waits\n{}", test.log(environment).await);

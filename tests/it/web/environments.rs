@@ -44,7 +44,14 @@ async fn secrets_are_masked_and_showing_one_is_recorded() {
     let path = format!("/environments/{id}");
     let mut developer = test.browser_of("developer").await;
     let page = developer.get(&path).await;
-    page.shows(&["orders-db", "Ready", "Deletes ", "requested orders-db in dev", "made orders-db: it is ready", "Extend"]);
+    page.shows(&[
+        "orders-db",
+        "Ready",
+        "Deletes ",
+        "requested orders-db in dev",
+        "made orders-db: it is ready",
+        "Extend",
+    ]);
     page.hides(&["postgres://", "Cancel"]);
     assert_eq!(records(&test, "output.revealed").await, 0);
 
