@@ -16,7 +16,8 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::requests::form;
 use super::{
-    approvals, assets, catalog, environments, gate, preferences, problem, reports, requests, runs, urls, visitor,
+    admin, approvals, assets, audit, catalog, environments, gate, preferences, problem, reports, requests, runs, urls,
+    visitor,
 };
 use crate::app::App;
 use crate::app::http::{begin, security_headers};
@@ -64,6 +65,10 @@ fn pages() -> Router<App> {
         .route(urls::ENVIRONMENT, get(environments::page))
         .route(urls::ENVIRONMENT_REVEAL, post(environments::reveal))
         .route(urls::ENVIRONMENT_DELETE, get(environments::delete_page).post(environments::delete_post))
+        .route(urls::AUDIT, get(audit::list_page))
+        .route(urls::AUDIT_RECORD, get(audit::page))
+        .route(urls::ADMIN_CATALOG, get(admin::catalog::show).post(admin::catalog::add))
+        .route(urls::ADMIN_CATALOG_SYNC, post(admin::catalog::sync))
         .route(urls::RUN, get(runs::page))
         .route(urls::RUN_CANCEL, post(runs::cancel))
         .route(urls::RUN_RETRY, post(runs::retry))

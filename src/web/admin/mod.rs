@@ -1,3 +1,5 @@
 //! Administration: the catalog's sources.
 
+pub mod catalog;
+mod form;
 pub mod view;

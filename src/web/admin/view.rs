@@ -5,7 +5,7 @@ use askama::Template;
 
 use crate::web::{
     shell::Shell,
-    ui::{Empty, Fact, Pill, When},
+    ui::{Empty, Fact, FormError, FormSection, Pill, When},
 };
 
 /// What is wrong with a file of a source, and where.
@@ -41,7 +41,8 @@ pub struct SourceCard {
     /// Address, branch, folder, commit.
     pub facts: Vec<Fact>,
     pub synced: Option<When>,
-    pub sync_action: String,
+    /// Reads it again; none: the viewer may only look.
+    pub sync_action: Option<String>,
     pub problems: Vec<SourceProblem>,
     pub templates: Vec<SourceTemplate>,
 }
@@ -53,5 +54,8 @@ pub struct AdminCatalogPage {
     pub shell: Shell,
     pub lede: String,
     pub sources: Vec<SourceCard>,
+    /// A new source; none: the viewer may only look. Posts to the same address.
+    pub form: Option<FormSection>,
+    pub errors: Vec<FormError>,
     pub empty: Option<Empty>,
 }

@@ -14,6 +14,7 @@ use crate::web::ui::Look;
 use crate::web::words::listed;
 
 /// The names of the people in some records.
+#[derive(Default)]
 pub struct Names(BTreeMap<PersonId, String>);
 
 /// A record in words.

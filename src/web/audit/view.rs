@@ -39,6 +39,8 @@ pub struct AuditFilter {
     pub action: String,
     /// Every action that the log knows, for the select.
     pub actions: Vec<String>,
+    /// `succeeded`, `denied`, `failed`.
+    pub outcome: String,
     /// `2026-11-01`
     pub from: String,
     pub to: String,

@@ -1115,7 +1115,7 @@ fn others(pages: &mut Vec<Sample>) {
                     Fact::id("Commit", "9fceb02d0ae598e95dc970b74767f19372d61af8"),
                 ],
                 synced: Some(when("2 min ago")),
-                sync_action: s("/admin/catalog/x/sync"),
+                sync_action: o("/admin/catalog/x/sync"),
                 problems: vec![
                     admin::view::SourceProblem {
                         file: s("broken/paddock.yaml"),
@@ -1140,6 +1140,8 @@ fn others(pages: &mut Vec<Sample>) {
                     folder: s("postgres"),
                 }],
             }],
+            form: None,
+            errors: vec![],
             empty: None,
         },
     );

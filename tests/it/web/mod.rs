@@ -1,8 +1,11 @@
 //! The pages over HTTP, without a browser: the gate, the guard, the form, approvals.
 
+mod admin;
 mod approvals;
+mod audit;
 mod catalog;
 mod environments;
 mod form;
 mod gate;
 mod guard;
+mod runs;

@@ -1,0 +1,89 @@
+//! The form of a new catalog source.
+
+use crate::base::FieldError;
+use crate::catalog::form::{Choice, Control, Field};
+use crate::catalog::{NewSource, SourceKind};
+use crate::web::answer::Form;
+use crate::web::error::sentence;
+use crate::web::ui::FormSection;
+
+/// What was typed, as the catalog takes it; it checks the values.
+pub(super) fn source(form: &Form) -> NewSource {
+    let text = |name| form.get(name).trim().to_owned();
+    let kind = if form.get("kind") == "folder" { SourceKind::Folder } else { SourceKind::Git };
+    NewSource {
+        slug: text("slug"),
+        kind,
+        location: text("location"),
+        branch: Some(text("branch")).filter(|branch| kind == SourceKind::Git && !branch.is_empty()),
+        folder: text("folder"),
+    }
+}
+
+/// The fields with what was typed and what is wrong with it.
+pub(super) fn section(form: &Form, found: &[FieldError]) -> FormSection {
+    let folder = form.get("kind") == "folder";
+    let kinds = vec![choice("git", "Git repository", !folder), choice("folder", "Folder", folder)];
+    let field = |name: &str, label: &str, help: &str, required, control| Field {
+        pointer: format!("/{name}"),
+        name: name.to_owned(),
+        label: label.to_owned(),
+        help: Some(help.to_owned()),
+        required,
+        read_only: false,
+        secret: false,
+        control,
+        errors: errors(found, name),
+    };
+    let fields = vec![
+        field("slug", "Name", "Lower-case letters, digits and dashes.", true, text(form.get("slug"), "team-templates")),
+        field("kind", "Kind", "Where the templates are.", true, Control::Radios { choices: kinds }),
+        field(
+            "location",
+            "Address",
+            "The repository's https address, or an absolute path on this server.",
+            true,
+            text(form.get("location"), "https://git.example.com/platform/catalog.git"),
+        ),
+        field(
+            "branch",
+            "Branch",
+            "Of a repository; its default branch when left empty.",
+            false,
+            text(form.get("branch"), "main"),
+        ),
+        field(
+            "folder",
+            "Folder inside",
+            "Only this folder holds templates; all of it when left empty.",
+            false,
+            text(form.get("folder"), "Environments"),
+        ),
+    ];
+    FormSection {
+        id: "new-source".to_owned(),
+        title: "Add a source".to_owned(),
+        help: "It is read at once, and a template with problems never hides the good ones.".to_owned(),
+        fields,
+        reshapes: false,
+    }
+}
+
+fn text(value: &str, placeholder: &str) -> Control {
+    Control::Text {
+        value: value.to_owned(),
+        pattern: None,
+        min_length: None,
+        max_length: None,
+        placeholder: Some(placeholder.to_owned()),
+    }
+}
+
+fn choice(value: &str, label: &str, selected: bool) -> Choice {
+    Choice { value: value.to_owned(), label: label.to_owned(), help: None, selected }
+}
+
+fn errors(found: &[FieldError], name: &str) -> Vec<String> {
+    let own = found.iter().filter(|error| error.pointer == format!("/{name}"));
+    own.map(|error| sentence(&error.detail)).collect()
+}

@@ -1,0 +1,178 @@
+//! `GET /audit`: the log as sentences by day. The address holds every filter.
+
+use axum::response::Response;
+use uuid::Uuid;
+
+use super::scope;
+use super::sentence::Names;
+use super::view::{AuditDay, AuditFilter, AuditPage, AuditRow};
+use crate::audit::{self, AuditRecord, Filter, Outcome};
+use crate::web::answer::{self, Form, Query};
+use crate::web::error::PageError;
+use crate::web::listing::{self, PAGE_SIZE};
+use crate::web::shell::Section;
+use crate::web::ui::Empty;
+use crate::web::visitor::Visitor;
+use crate::web::words::{Times, count};
+use crate::web::{frame, urls};
+
+/// What the select offers: all of a kind, and what auditors look for by itself.
+const ACTIONS: [&str; 30] = [
+    "request.*",
+    "request.submitted",
+    "request.reviewed",
+    "request.approved",
+    "request.rejected",
+    "request.withdrawn",
+    "request.lapsed",
+    "request.retried",
+    "environment.*",
+    "environment.ready",
+    "environment.updated",
+    "environment.extended",
+    "environment.deleted",
+    "environment.failed",
+    "environment.faulted",
+    "run.*",
+    "run.started",
+    "run.requeued",
+    "run.cancel_requested",
+    "output.revealed",
+    "session.*",
+    "session.refused",
+    "catalog.synced",
+    "catalog_source.added",
+    "template_version.*",
+    "role.*",
+    "token.*",
+    "person.*",
+    "team.*",
+    "setup.*",
+];
+
+/// The page.
+pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError> {
+    let after = listing::cursor(&query)?;
+    let times = visitor.times();
+    let mut connection = visitor.app.db.acquire().await?;
+    let projects = scope(&visitor, &mut connection).await?;
+    let (records, next, names, wrong) = match filter(&query, &times) {
+        Ok(filter) => {
+            let filter = Filter { projects, ..filter };
+            let page = audit::list(&mut connection, &filter, after, PAGE_SIZE).await?;
+            let names = Names::of(&mut connection, &page.items).await?;
+            (page.items, page.next_cursor, names, None)
+        }
+        Err(wrong) => (Vec::new(), None, Names::default(), Some(wrong)),
+    };
+    drop(connection);
+    let summary = match next {
+        Some(_) => format!("The newest {}", count(records.len(), "record", "records")),
+        None => count(records.len(), "record", "records"),
+    };
+    let page = AuditPage {
+        shell: frame::shell(&visitor, Section::Audit, "Audit").await?,
+        lede: "Who did what to what, when, and why it was allowed. Records can't be changed or removed.".to_owned(),
+        filter: shown(&query),
+        chips: listing::chips(urls::AUDIT, &query, &chips(&query)),
+        days: days(&records, &names, &times),
+        pager: listing::pager(urls::AUDIT, &query, summary, next.as_deref()),
+        empty: records.is_empty().then(|| empty(&query, wrong)),
+    };
+    answer::page(&page)
+}
+
+/// The filter, or what of it cannot be understood, in words.
+fn filter(query: &Form, times: &Times) -> Result<Filter, String> {
+    let text = |name: &str| Some(query.get(name).trim().to_owned()).filter(|text| !text.is_empty());
+    let day = |name: &str, days| match text(name) {
+        None => Ok(None),
+        Some(date) => {
+            times.start_of(&date, days).map(Some).ok_or_else(|| format!("“{date}” is not a date like 2026-11-01."))
+        }
+    };
+    Ok(Filter {
+        actor: text("actor"),
+        action: text("action"),
+        object: text("object").map(|id| any_id(&id)).transpose()?,
+        outcome: match query.get("outcome") {
+            "succeeded" => Some(Outcome::Succeeded),
+            "denied" => Some(Outcome::Denied),
+            "failed" => Some(Outcome::Failed),
+            _ => None,
+        },
+        operation: text("operation")
+            .map(|id| id.parse().map_err(|_| format!("“{id}” is not an operation id like op_0193c3f2…")))
+            .transpose()?,
+        from: day("from", 0)?,
+        // The last day counts in full.
+        to: day("to", 1)?,
+        projects: None,
+    })
+}
+
+/// The id of anything, by its text form.
+fn any_id(text: &str) -> Result<Uuid, String> {
+    let hex = text.split_once('_').map(|(_, hex)| hex).filter(|hex| hex.len() == 32);
+    let id = hex.and_then(|hex| Uuid::try_parse(hex).ok());
+    id.ok_or_else(|| format!("“{text}” is not an id like env_0193c3f2…; copy it from the page of the thing."))
+}
+
+fn shown(query: &Form) -> AuditFilter {
+    AuditFilter {
+        actor: query.get("actor").to_owned(),
+        object: query.get("object").to_owned(),
+        action: query.get("action").to_owned(),
+        actions: ACTIONS.map(str::to_owned).to_vec(),
+        outcome: query.get("outcome").to_owned(),
+        from: query.get("from").to_owned(),
+        to: query.get("to").to_owned(),
+    }
+}
+
+fn chips(query: &Form) -> [(&'static str, &'static str, String); 7] {
+    let value = |name| query.get(name).to_owned();
+    [
+        ("actor", "Who", value("actor")),
+        ("action", "Did what", value("action")),
+        ("object", "To what", value("object")),
+        ("outcome", "Outcome", value("outcome")),
+        ("operation", "Operation", value("operation")),
+        ("from", "From", value("from")),
+        ("to", "To", value("to")),
+    ]
+}
+
+fn days(records: &[AuditRecord], names: &Names, times: &Times) -> Vec<AuditDay> {
+    let mut days: Vec<AuditDay> = Vec::new();
+    for record in records {
+        let title = times.heading(record.at);
+        let said = names.sentence(record);
+        let row = AuditRow {
+            look: said.look,
+            icon: said.icon,
+            sentence: said.text,
+            href: urls::audit_record(record.id),
+            action: record.action.clone(),
+            at: times.clock(record.at),
+        };
+        match days.last_mut().filter(|day| day.title == title) {
+            Some(day) => day.rows.push(row),
+            None => days.push(AuditDay { title, rows: vec![row] }),
+        }
+    }
+    days
+}
+
+fn empty(query: &Form, wrong: Option<String>) -> Empty {
+    let narrowed = query.0.iter().any(|(_, value)| !value.is_empty());
+    Empty {
+        icon: "scroll-text",
+        title: if narrowed { "No record fits" } else { "Nothing was recorded yet" }.to_owned(),
+        text: wrong.unwrap_or_else(|| match narrowed {
+            true => "Take a filter away. Who is the user name, as it was when it happened.".to_owned(),
+            false => "Every step of every request appears here.".to_owned(),
+        }),
+        action: narrowed.then(|| ("Show all records".to_owned(), urls::AUDIT.to_owned())),
+    }
+}
