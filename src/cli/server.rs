@@ -38,14 +38,14 @@ pub(super) async fn run(config: Config, roles: Roles) -> anyhow::Result<()> {
     if roles != Roles::All && matches!(config.store.database.source, DatabaseSource::Embedded) {
         return Err(ConfigError::NoDatabase.into());
     }
+    // With an existing database, `up` still has its own data directory for the key.
+    let sealer = config.store.sealer(&OsEntropy, roles == Roles::All)?;
     let mut signals = StopSignals::listen()?;
-    // First of all, so that a taken port is told at once; visitors wait in the queue meanwhile.
+    // Early, so that a taken port is told at once; visitors wait in the queue meanwhile.
     let listener = match roles {
         Roles::All | Roles::Serve => Some(listen(config.http.listen).await?),
         Roles::Work => None,
     };
-    // With an existing database, `up` still has its own data directory for the key.
-    let sealer = config.store.sealer(&OsEntropy, roles == Roles::All)?;
     let mut store = Store::open(&config.store, Hold::Own).await?;
     let started = tokio::select! {
         started = start(&config, &store, roles, sealer, listener) => started,

@@ -2,7 +2,10 @@
 
 use std::io::Write as _;
 
+use crate::base::FieldError;
+use crate::catalog::CatalogError;
 use crate::db::embedded::Reporter;
+use crate::identity::IdentityError;
 
 /// Progress for the person at the terminal.
 #[derive(Debug, Clone, Copy)]
@@ -27,4 +30,18 @@ pub(super) fn error(error: &anyhow::Error) {
     for cause in error.chain().skip(1) {
         writeln!(stderr, "  because: {cause}").ok();
     }
+    for wrong in wrong_values(error) {
+        writeln!(stderr, "  {}: {}", wrong.pointer.trim_start_matches('/'), wrong.detail).ok();
+    }
+}
+
+/// The values that a use-case refused, each with why.
+fn wrong_values(error: &anyhow::Error) -> &[FieldError] {
+    if let Some(IdentityError::Invalid(errors)) = error.downcast_ref() {
+        return errors;
+    }
+    if let Some(CatalogError::InvalidSource(errors)) = error.downcast_ref() {
+        return errors;
+    }
+    &[]
 }

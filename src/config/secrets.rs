@@ -1,14 +1,14 @@
 //! Encryption keys and other secrets from files.
 
-use std::fs::OpenOptions;
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{ConfigError, DatabaseSource, Result, StoreConfig};
+use super::{ConfigError, Result, StoreConfig};
 use crate::base::{Entropy, Sealer};
 
 const KEY_FILE_NAME: &str = "paddock.key";
@@ -55,8 +55,8 @@ impl KeyArgs {
 }
 
 impl StoreConfig {
-    /// The sealer of this installation. `may_create` makes the key file at the first start;
-    /// otherwise, and with an existing database, a missing key is an error.
+    /// The sealer of this installation. `may_create` makes the key file at the first start, for
+    /// `up`, which is alone; otherwise a missing key is an error.
     pub fn sealer(&self, entropy: &dyn Entropy, may_create: bool) -> Result<Sealer> {
         let file = match &self.keys {
             KeySource::Given { keys, from } => return parse(keys, from.clone()),
@@ -66,7 +66,7 @@ impl StoreConfig {
         match read_secret_file("the encryption key", file) {
             Ok(keys) => parse(&keys, from),
             Err(ConfigError::Unreadable { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                if !may_create || matches!(self.database.source, DatabaseSource::Url(_)) {
+                if !may_create {
                     return Err(ConfigError::NoKey);
                 }
                 parse(&create(file, entropy)?, from)
@@ -85,7 +85,8 @@ fn parse(keys: &SecretString, from: String) -> Result<Sealer> {
 fn create(file: &Path, entropy: &dyn Entropy) -> Result<SecretString> {
     let unwritable = |source| ConfigError::Unwritable { path: file.to_owned(), source };
     let folder = file.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(unwritable)?;
+    // As the embedded server wants it: its owner passes through, and nobody lists it.
+    DirBuilder::new().recursive(true).mode(0o711).create(folder).map_err(unwritable)?;
     let key = SecretString::from(hex::encode(entropy.bytes32()));
     let new = file.with_extension("key.new");
     let mut handle =

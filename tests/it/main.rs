@@ -13,6 +13,7 @@ mod api;
 mod architecture;
 mod browser;
 mod catalog;
+mod cli;
 mod embedded;
 mod identity;
 mod pages;

@@ -1,7 +1,7 @@
 //! Folders, owners and locks.
 //!
 //! ```text
-//! DATA_DIR/              ours; for root, others may pass through (mode 0711)
+//! DATA_DIR/              ours; others may pass through (mode 0711)
 //!   paddock.lock         held by the Paddock that runs here
 //!   paddock.key          the encryption key (config)
 //!   postgres/            the owner's alone (mode 0700)
@@ -47,20 +47,19 @@ pub(super) struct Layout {
 impl Layout {
     /// Makes the folders, with their owners and modes.
     pub(super) fn prepare(data_dir: &Path) -> Result<Self> {
-        let missing = !data_dir.exists();
-        std::fs::create_dir_all(data_dir).map_err(|source| EmbeddedError::io("make", data_dir.display(), source))?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o711)
+            .create(data_dir)
+            .map_err(|source| EmbeddedError::io("make", data_dir.display(), source))?;
         let data_dir =
             data_dir.canonicalize().map_err(|source| EmbeddedError::io("open", data_dir.display(), source))?;
         let root = data_dir.join("postgres");
         let owner = Owner::choose(&root)?;
         if owner.change {
             // The owner must pass through; the key in it has a mode of its own.
-            let mode = mode_of(&data_dir)?;
-            let mode = if missing { 0o711 } else { mode | 0o001 };
-            set_mode(&data_dir, mode)?;
+            set_mode(&data_dir, mode_of(&data_dir)? | 0o001)?;
             owner.check_can_enter(&data_dir)?;
-        } else if missing {
-            set_mode(&data_dir, 0o700)?;
         }
         if !root.exists() {
             std::fs::DirBuilder::new()
