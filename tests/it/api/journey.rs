@@ -89,6 +89,11 @@ async fn a_program_gets_a_database_and_gives_it_back() {
     assert_eq!(developer.json("/api/v1/environments").await["items"], json!([]));
 
     recorded(&auditor, environment, text(&request, "/id")).await;
+    settled(&developer, &address).await;
+}
+
+/// What is left of an environment that is gone: its timeline, and no quota.
+async fn settled(developer: &Client, address: &str) {
     let timeline = developer.json(&format!("{address}/timeline?limit=100")).await;
     assert_eq!(timeline["items"][0]["action"], "request.succeeded");
     let project = developer.json("/api/v1/projects/payments").await;

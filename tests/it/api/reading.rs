@@ -49,7 +49,7 @@ async fn environments_are_filtered() {
     lead.post("/api/v1/requests", &create("test", "payouts")).await.expect(StatusCode::CREATED);
     let me = text(&developer.json("/api/v1/me").await, "/id").to_owned();
     for (query, expected) in [
-        ("".to_owned(), vec!["payouts", "ledger", "orders"]),
+        (String::new(), vec!["payouts", "ledger", "orders"]),
         ("mine=true".to_owned(), vec!["ledger", "orders"]),
         (format!("owner={me}"), vec!["ledger", "orders"]),
         ("environment_type=test".to_owned(), vec!["payouts"]),

@@ -20,7 +20,9 @@ async fn owner(site: &Site) -> PgConnection {
 
 async fn refused(connection: &mut PgConnection, statement: &str) -> Option<String> {
     let result = sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).execute(connection).await;
-    result.err().map(|error| error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned())
+    result.err().map(|error| {
+        error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default().into_owned()
+    })
 }
 
 #[tokio::test]
@@ -161,6 +163,7 @@ fn spelled<T: serde::Serialize>(values: impl IntoIterator<Item = T>) -> BTreeSet
 
 #[tokio::test]
 async fn lists_of_the_code_are_lists_of_the_database() {
+    use catalog::VersionState as V;
     use paddock::orchestrator::StepStatus::{Canceled, Failed, Pending, Running, Succeeded};
     use paddock::policy::Outcome::{Allowed, Denied, NeedsApproval};
     use paddock::providers::Stream::{Paddock, Stderr, Stdout};
@@ -183,7 +186,6 @@ async fn lists_of_the_code_are_lists_of_the_database() {
     let kinds = spelled([catalog::Kind::Environment, catalog::Kind::Workspace]);
     assert_eq!(words(&site, "template", "kind").await, kinds);
     assert_eq!(words(&site, "environment", "kind").await, kinds);
-    use catalog::VersionState as V;
     let versions = spelled([V::Draft, V::Published, V::Deprecated, V::Retired]);
     assert_eq!(words(&site, "template_version", "state").await, versions);
 }
