@@ -10,10 +10,11 @@ use crate::catalog::{self, Kind, Template, TemplateVersion, VersionState, Versio
 use crate::policy::{Action, Context, Decision, Outcome, Question, Resource, ResourceKind};
 use crate::projects::{self, Project, ProjectEnvironmentType};
 use crate::web::answer;
-use crate::web::error::PageError;
+use crate::web::error::{PageError, sentence};
 use crate::web::shell::Section;
 use crate::web::ui::{Crumb, Fact, Pill};
 use crate::web::visitor::Visitor;
+use crate::web::words::listed;
 use crate::web::{frame, icons, urls};
 
 /// The page.
@@ -89,7 +90,16 @@ fn place_row(project: &str, place: &str, decision: &Decision) -> PlaceRow {
         Outcome::NeedsApproval => Pill::of("needs_approval"),
         Outcome::Denied => Pill::of("denied"),
     };
-    PlaceRow { place: format!("{project}, {place}"), pill, words: decision.sentence.clone() }
+    let words = match decision.outcome {
+        Outcome::NeedsApproval => {
+            let who: Vec<&str> = decision.requirements.iter().map(|one| one.who.as_str()).collect();
+            sentence(&format!("{} must agree", listed(&who, "and")))
+        }
+        Outcome::Allowed | Outcome::Denied => {
+            decision.rules.iter().map(|rule| rule.reason.as_str()).collect::<Vec<_>>().join(" ")
+        }
+    };
+    PlaceRow { place: format!("{project}, {place}"), pill, words }
 }
 
 fn makes(provider: &str) -> Vec<String> {

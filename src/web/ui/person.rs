@@ -14,7 +14,9 @@ pub struct Person {
 impl Person {
     /// From the display name alone.
     pub fn named(name: &str) -> Self {
-        let mut words = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
+        // "Dana Reyes (developer)": what stands in brackets is no name.
+        let plain = name.split(" (").next().unwrap_or(name);
+        let mut words = plain.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
         let initials: String = match (words.next(), words.next_back()) {
             (Some(first), Some(last)) => [first, last].iter().flat_map(|c| c.to_uppercase()).collect(),
             (Some(first), None) => first.to_uppercase().collect(),

@@ -51,7 +51,7 @@ async fn a_lead_decides_and_the_requester_watches() {
     lead.get("/approvals").await.shows(&["Approved: Create orders-db. It is carried out now.", "Nothing waits"]);
     let again = lead.post(&format!("/approvals/{id}"), &[("verdict", "approve")]).await;
     assert_eq!(again.status, StatusCode::CONFLICT);
-    developer.get(&format!("/requests/{id}")).await.shows(&["Lee Okafor (team lead) approved it", "go on", "Running"]);
+    developer.get(&format!("/requests/{id}")).await.shows(&["Lee Okafor (team lead) approved it", "go on", "Approved"]);
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ async fn a_link_fills_the_form_in() {
     let test = TestApp::start().await;
     let mut browser = test.browser_of("developer").await;
     let link = format!(
-        "{FORM}?project=storefront&environment_type=prod&name=orders-db&lifetime=30d&inputs/size=large&reason=Load+test"
+        "{FORM}?project=storefront&environment_type=prod&name=orders-db&lifetime=60d&inputs/size=large&reason=Load+test"
     );
     let page = browser.get(&link).await;
     assert_eq!(page.status, StatusCode::OK);
@@ -41,12 +41,14 @@ async fn a_link_fills_the_form_in() {
         "value=\"prod\" checked",
         "value=\"large\" checked",
         "Load test",
-        "<option value=\"30d\" selected>",
+        "<option value=\"60d\" selected>",
         "Needs one approval",
         "Lee Okafor",
         "Ask for approval",
         "Environments in storefront, prod",
     ]);
+    let plain = browser.get(&format!("{FORM}?environment_type=prod")).await;
+    plain.shows(&["<option value=\"\" selected>30 days (usual here)"]);
     assert_eq!(page.value_of("_key").len(), 32);
     assert_ne!(page.value_of("_key"), browser.get(&link).await.value_of("_key"), "each form has a key of its own");
 }
@@ -172,8 +174,8 @@ async fn an_update_shows_what_changes() {
     let update = format!("{at}/update");
     let page = browser.get(&update).await;
     page.shows(&["Update orders-db", "value=\"medium\" checked"]);
-    let action = page.text.split("method=\"post\" action=\"").map(|rest| rest.split('"').next().unwrap());
-    let action = action.filter(|action| action.starts_with(&update)).next().unwrap().to_owned();
+    let mut action = page.text.split("method=\"post\" action=\"").map(|rest| rest.split('"').next().unwrap());
+    let action = action.find(|action| action.starts_with(&update)).unwrap().to_owned();
     let page = browser.post(&action, &[("_check", "1"), ("inputs/size", "large"), ("inputs/purpose", "Orders")]).await;
     page.shows(&["What changes", "medium", "large", "Orders"]);
     let key = page.value_of("_key");

@@ -13,7 +13,7 @@ async fn a_visit_without_a_session_comes_back_after_sign_in() {
         (answer.status, answer.location()),
         (StatusCode::SEE_OTHER, "/sign-in?next=%2Fcatalog%3Fq%3Ddata%26kind%3Denvironment")
     );
-    let page = browser.get(&answer.location().to_owned()).await;
+    let page = browser.get(answer.location()).await;
     page.shows(&["Demo sign-in is on", "value=\"/catalog?q=data&#38;kind=environment\"", "value=\"developer\""]);
     let answer = browser.post("/sign-in/demo", &[("person", "developer"), ("next", "/catalog?q=data")]).await;
     assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/catalog?q=data"));

@@ -147,9 +147,9 @@ fn life(subject: &Subject, typed: &Typed, errors: &[FieldError]) -> FormSection 
     let limits = match subject {
         Subject::Create(create) => {
             let place = create.places.iter().find(|one| one.slug == typed.environment_type);
-            place.map(|place| (Some(place.default_lifetime), place.maximum_lifetime))
+            place.map(|place| (place.default_lifetime, place.maximum_lifetime))
         }
-        Subject::Extend(environment) => Some((Some(environment.lifetime), environment.place.maximum_lifetime)),
+        Subject::Extend(environment) => Some((environment.lifetime, environment.place.maximum_lifetime)),
         Subject::Update(_) => None,
     };
     if let Some((default, maximum)) = limits {

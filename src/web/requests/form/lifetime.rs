@@ -1,5 +1,7 @@
 //! Lifetimes as the form offers them: `12h`, `7d`.
 
+use std::cmp::Ordering;
+
 use jiff::SignedDuration;
 
 use crate::catalog::form::Choice;
@@ -37,34 +39,42 @@ pub(super) fn text(lifetime: SignedDuration) -> String {
     }
 }
 
-/// What can be chosen. What was typed is among it, also when it is too long: policy says so then.
-pub(super) fn choices(typed: &str, default: Option<SignedDuration>, maximum: SignedDuration) -> Vec<Choice> {
+/// What can be chosen. The usual length posts no value, so that it stays the usual one when the
+/// place changes. What was typed is among the choices, also when it is too long: policy says so then.
+pub(super) fn choices(typed: &str, usual: SignedDuration, maximum: SignedDuration) -> Vec<Choice> {
     let mut offered: Vec<SignedDuration> = OFFERED.into_iter().map(SignedDuration::from_secs).collect();
-    offered.extend(default);
-    offered.push(maximum);
-    offered.retain(|length| *length <= maximum);
-    let chosen = read(typed).or(default.filter(|_| typed.is_empty()));
+    offered.extend([usual, maximum]);
+    offered.retain(|length| *length <= maximum || *length == usual);
+    let chosen = if typed.is_empty() { Some(usual) } else { read(typed) };
     offered.extend(chosen);
     offered.sort_unstable();
     offered.dedup();
-    let mut choices: Vec<Choice> = offered
-        .into_iter()
-        .map(|length| Choice {
-            value: text(length),
-            label: match (Some(length) == default, length == maximum) {
-                (true, _) => format!("{} (usual here)", words::length(length)),
-                (false, true) => format!("{} (the most)", words::length(length)),
-                (false, false) => words::length(length),
-            },
-            help: None,
-            selected: Some(length) == chosen,
-        })
-        .collect();
+    let mut choices: Vec<Choice> = offered.into_iter().map(|length| choice(length, chosen, usual, maximum)).collect();
     if chosen.is_none() {
-        let label = if typed.is_empty() { "Choose…".to_owned() } else { format!("{typed} (not a choice)") };
+        let label = format!("{typed} (not a choice)");
         choices.insert(0, Choice { value: typed.to_owned(), label, help: None, selected: true });
     }
     choices
+}
+
+fn choice(
+    length: SignedDuration,
+    chosen: Option<SignedDuration>,
+    usual: SignedDuration,
+    maximum: SignedDuration,
+) -> Choice {
+    let words = words::length(length);
+    Choice {
+        value: if length == usual { String::new() } else { text(length) },
+        label: match (length == usual, length.cmp(&maximum)) {
+            (true, _) => format!("{words} (usual here)"),
+            (false, Ordering::Equal) => format!("{words} (the most)"),
+            (false, Ordering::Greater) => format!("{words} (more than allowed)"),
+            (false, Ordering::Less) => words,
+        },
+        help: None,
+        selected: Some(length) == chosen,
+    }
 }
 
 #[cfg(test)]
@@ -86,10 +96,11 @@ mod tests {
     fn the_choice_is_never_lost() {
         let (default, maximum) = (SignedDuration::from_hours(72), SignedDuration::from_hours(14 * 24));
         let selected = |typed: &str| {
-            let choices = choices(typed, Some(default), maximum);
+            let choices = choices(typed, default, maximum);
             choices.iter().filter(|one| one.selected).map(|one| one.value.clone()).collect::<Vec<_>>()
         };
-        assert_eq!(selected(""), ["3d"]);
+        assert_eq!(selected(""), [""]);
+        assert_eq!(selected("3d"), [""]);
         assert_eq!(selected("100d"), ["100d"]);
         assert_eq!(selected("soon"), ["soon"]);
     }

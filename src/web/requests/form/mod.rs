@@ -21,6 +21,7 @@ use super::view::{RequestFormPage, VerdictFragment};
 use crate::base::id::{EnvironmentId, RequestId};
 use crate::base::{ErrorKind, FieldError, Kinded as _};
 use crate::catalog::form as inputs;
+use crate::environments::Operation;
 use crate::requests::{Caller, Error, RequestStatus};
 use crate::web::answer::{self, Form, Query};
 use crate::web::error::{PageError, sentence};
@@ -133,10 +134,10 @@ pub(in crate::web) async fn sent(visitor: &Visitor, id: RequestId) -> Result<Res
         }
         (_, Some(environment)) => {
             let done = match request.operation {
-                crate::environments::Operation::Create => format!("{name} is being made."),
-                crate::environments::Operation::Update => format!("{name} is being updated."),
-                crate::environments::Operation::Extend => format!("{name} has a new end."),
-                crate::environments::Operation::Delete => format!("{name} is being deleted."),
+                Operation::Create => format!("{name} is being made."),
+                Operation::Update => format!("{name} is being updated."),
+                Operation::Extend => format!("{name} has a new end."),
+                Operation::Delete => format!("{name} is being deleted."),
             };
             answer::see_other_saying(&urls::environment(environment), &done)
         }
