@@ -3,7 +3,7 @@
 //! Each area has a file with its routes, its views (what goes out) and nothing else; the use-cases
 //! are those of the pages. Every handler takes a [`caller::Caller`], which cannot be made without
 //! a credential that reaches far enough, and asks it for permits. Every route stands in
-//! [`routes`] with its `OpenAPI` operation, so none is without one. What goes wrong leaves as
+//! [`routes()`] with its `OpenAPI` operation, so none is without one. What goes wrong leaves as
 //! problem JSON (RFC 9457), made in [`error`] only.
 
 mod audit;

@@ -1,7 +1,7 @@
 //! The catalog: sources, manifests, templates, immutable versions, and the form of their inputs.
 //!
 //! A source (folder, Git branch, or the sample catalog inside the binary) is read into
-//! [`loader::Loaded`] templates outside any transaction; [`service::sync`] then stores what is new
+//! [`loader::Loaded`] templates outside any transaction; [`sync()`] then stores what is new
 //! in one. Invariants: a stored version never changes; a template has at most one published
 //! version; a problem in one template never hides another one, and a template whose new content
 //! is bad keeps its last good version; nothing outside the source's root is ever read, symbolic

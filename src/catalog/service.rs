@@ -22,7 +22,7 @@ const MAX_LISTED: i64 = 500;
 
 type Result<T, E = CatalogError> = std::result::Result<T, E>;
 
-/// Adds a source. It is read by the next [`sync`](super::sync).
+/// Adds a source. It is read by the next [`sync`](fn@super::sync).
 pub async fn add_source(db: &Db, op: &Op, source: NewSource) -> Result<CatalogSourceId> {
     check_source(&source)?;
     let id = CatalogSourceId::new(op.clock(), op.entropy());

@@ -86,7 +86,7 @@ pub struct StepContext {
     pub run: Run,
     /// The step's operation: actor is the worker.
     pub op: Op,
-    /// Canceled when the run must stop; see [`StepContext::interrupt`] for why.
+    /// Canceled when the run must stop.
     pub cancel: CancellationToken,
     pub(super) db: Db,
     pub(super) step: String,

@@ -1,6 +1,6 @@
 //! From a version's JSON Schema and the values typed so far to the fields of a form, and back.
 //!
-//! [`fields`] makes what the page shows, [`parse`] reads what a browser posts. Nothing typed is
+//! [`fields`] makes what the page shows, [`parse()`] reads what a browser posts. Nothing typed is
 //! ever lost: what does not fit its type is kept as typed, shown again, and refused by
 //! [`validate`] with words. The page works without JavaScript: lists grow and shrink by the
 //! buttons `_add` and `_remove`, whose value is the JSON pointer of the list or of the item.
