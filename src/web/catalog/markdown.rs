@@ -8,8 +8,8 @@
 use comrak::nodes::{NodeLink, NodeValue};
 use comrak::{Arena, Options, format_html, parse_document};
 
-/// How far headings move down: `h1` is the page's, `h2` the card's.
-const HEADINGS_BELOW: u8 = 2;
+/// The first level that is free for headings: `h1` is the page's, `h2` the card's.
+const FIRST_LEVEL: u8 = 3;
 
 /// The HTML of `text`; `None` when there is nothing to show. A first heading that only repeats
 /// `title` is left out.
@@ -25,10 +25,11 @@ pub(super) fn render(text: &str, title: &str) -> Option<String> {
     }
     let arena = Arena::new();
     let root = parse_document(&arena, text, &options);
+    let mut levels = Levels::default();
     for node in root.descendants() {
         let value = &mut node.data.borrow_mut().value;
         match value {
-            NodeValue::Heading(heading) => heading.level = (heading.level + HEADINGS_BELOW).min(6),
+            NodeValue::Heading(heading) => heading.level = levels.below_ours(heading.level),
             NodeValue::Image(image) => {
                 let link = NodeLink { url: image.url.clone(), title: image.title.clone() };
                 *value = NodeValue::Link(Box::new(link));
@@ -42,6 +43,25 @@ pub(super) fn render(text: &str, title: &str) -> Option<String> {
     format_html(root, &options, &mut html).ok()?;
     // Text is escaped and raw HTML is gone: every `<a ` is one of comrak's own.
     Some(html.replace("<a href=", "<a rel=\"nofollow noopener noreferrer\" href="))
+}
+
+/// Moves headings below the page's own and closes gaps: readers of a page expect that levels go
+/// down one by one.
+#[derive(Default)]
+struct Levels {
+    /// The levels that the author has opened, outermost first.
+    open: Vec<u8>,
+}
+
+impl Levels {
+    fn below_ours(&mut self, level: u8) -> u8 {
+        while self.open.last().is_some_and(|outer| *outer >= level) {
+            self.open.pop();
+        }
+        let depth = u8::try_from(self.open.len()).unwrap_or(u8::MAX);
+        self.open.push(level);
+        FIRST_LEVEL.saturating_add(depth).min(6)
+    }
 }
 
 fn without_title<'a>(text: &'a str, title: &str) -> &'a str {
@@ -71,9 +91,13 @@ mod tests {
         let html =
             render("# Postgres database\n\n## Use\n\n| a | b |\n|---|---|\n| 1 | 2 |", "Postgres database").unwrap();
         assert!(
-            html.contains("<h4>Use</h4>") && !html.contains("Postgres database") && html.contains("<table>"),
+            html.contains("<h3>Use</h3>") && !html.contains("Postgres database") && html.contains("<table>"),
             "{html}"
         );
+        let html = render("## A\n\n#### B\n\n##### C\n\n## D\n\n# E", "").unwrap();
+        for part in ["<h3>A</h3>", "<h4>B</h4>", "<h5>C</h5>", "<h3>D</h3>", "<h3>E</h3>"] {
+            assert!(html.contains(part), "{part} in {html}");
+        }
         assert_eq!(render("# Same\n", "same"), None);
     }
 }
