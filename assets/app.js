@@ -71,6 +71,9 @@
     }
   });
 
+  // ---- on a phone the filters are folded: what was found comes first ----
+  if (matchMedia("(max-width: 900px)").matches) for (const facets of all("details.facets")) facets.open = false;
+
   // ---- filter forms send themselves when a control changes ----
   on("change", (event) => {
     const form = event.target.form;

@@ -41,7 +41,9 @@ pub(super) fn render(text: &str, title: &str) -> Option<String> {
     }
     let mut html = String::new();
     format_html(root, &options, &mut html).ok()?;
-    // Text is escaped and raw HTML is gone: every `<a ` is one of comrak's own.
+    // Text is escaped and raw HTML is gone: every tag is one of comrak's own. Code that is wider than
+    // a phone scrolls, so keys must come to it.
+    let html = html.replace("<pre>", "<pre tabindex=\"0\">");
     Some(html.replace("<a href=", "<a rel=\"nofollow noopener noreferrer\" href="))
 }
 

@@ -111,9 +111,11 @@ impl<'a> FieldView<'a> {
         }
     }
 
-    /// A number between two bounds gets a slider beside it.
+    /// A number between two bounds gets a slider beside it, unless it may be left empty: a slider
+    /// always shows a value.
     fn slides(&self) -> bool {
-        matches!(&self.field.control, Control::Number { min: Some(_), max: Some(_), .. }) && !self.field.read_only
+        let bounded = matches!(&self.field.control, Control::Number { min: Some(_), max: Some(_), .. });
+        bounded && self.field.required && !self.field.read_only
     }
 
     /// A few short words: one segmented control instead of cards.

@@ -121,7 +121,7 @@ impl Client {
     }
 
     async fn review(&self, request: &Value, expected: StatusCode) {
-        let body = json!({"verdict": "approve", "reason": "It may."});
+        let body = json!({"verdict": "approved", "reason": "It may."});
         let url = format!("{}/requests/{}/reviews", self.base, id(request));
         self.send(self.http.post(url).json(&body), expected).await;
     }

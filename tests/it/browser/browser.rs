@@ -1,7 +1,9 @@
 //! A person in a Chromium: what they see, click and type. Everything waits until it is possible.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -36,6 +38,9 @@ pub struct Browser {
     pub stage: Arc<Stage>,
     /// Whether scripts run.
     pub script: bool,
+    /// What the browser and axe said against the pages.
+    complaints: Mutex<Vec<String>>,
+    address: String,
     _profile: TempDir,
 }
 
@@ -53,9 +58,11 @@ impl Browser {
             let off = json!({"profile.managed_default_content_settings.javascript": 2});
             wishes.add_experimental_option("prefs", off).unwrap();
         }
-        let driver = WebDriver::new(stage.driver().await, wishes).await;
+        let url = stage.driver().await;
+        let address = url.trim_start_matches("http://").to_owned();
+        let driver = WebDriver::new(url, wishes).await;
         let driver = driver.unwrap_or_else(|error| panic!("no Chromium (scripts/setup installs one): {error}"));
-        Self { driver, stage: Arc::clone(stage), script, _profile: profile }
+        Self { driver, stage: Arc::clone(stage), script, complaints: Mutex::default(), address, _profile: profile }
     }
 
     /// A demo person, signed in by one click.
@@ -256,22 +263,47 @@ impl Browser {
         );
     }
 
-    /// The browser complained of nothing since the last call. `expected`: answers such as 422 that
-    /// the test asked for, which Chromium reports, too.
+    /// Something is wrong with a page; the test goes on, and fails at its end.
+    pub fn complain(&self, text: String) {
+        self.complaints.lock().unwrap().push(text);
+    }
+
+    /// Takes what the browser complained of since the last call. `expected`: answers such as 422
+    /// that the test asked for, which Chromium reports, too.
+    pub async fn listen(&self, expected: &[&str]) {
+        for entry in self.driver.browser_log().await.unwrap() {
+            let bad = entry.level == "SEVERE" || entry.message.contains("Content Security Policy");
+            if bad && !expected.iter().any(|part| entry.message.contains(part)) {
+                self.complain(format!("console: {}", entry.message));
+            }
+        }
+    }
+
+    /// Nobody complained, and the product tells of no defect.
     pub async fn no_complaints(&self, expected: &[&str]) {
-        let log = self.driver.browser_log().await.unwrap();
-        let bad: Vec<_> = log
-            .into_iter()
-            .filter(|entry| entry.level == "SEVERE" || entry.message.contains("Content Security Policy"))
-            .filter(|entry| !expected.iter().any(|part| entry.message.contains(part)))
-            .collect();
-        assert!(bad.is_empty(), "the browser complains: {bad:#?}");
+        self.listen(expected).await;
+        let complaints = self.complaints.lock().unwrap().clone();
+        assert!(complaints.is_empty(), "{}", complaints.join("\n"));
         let said = self.stage.said();
-        let reports: Vec<&str> = said.lines().filter(|line| line.contains("content security policy report")).collect();
-        assert!(reports.is_empty(), "the content security policy refused something: {reports:#?}");
-        let defects: Vec<&str> =
-            said.lines().filter(|line| line.contains("ERROR") || line.contains("panicked")).collect();
-        assert!(defects.is_empty(), "the product has a defect: {defects:#?}");
+        let bad = ["content security policy report", " ERROR ", "panicked"];
+        let found: Vec<&str> = said.lines().filter(|line| bad.iter().any(|part| line.contains(part))).collect();
+        assert!(found.is_empty(), "the product has a defect: {found:#?}");
+    }
+}
+
+impl Drop for Browser {
+    /// Closes the session by hand: the driver's own client waits for a runtime that this blocks.
+    fn drop(&mut self) {
+        let session = self.driver.session_id().to_string();
+        if let Ok(mut stream) = TcpStream::connect(&self.address) {
+            let request =
+                format!("DELETE /session/{session} HTTP/1.1\r\nHost: {0}\r\nConnection: close\r\n\r\n", self.address);
+            stream.set_read_timeout(Some(PATIENCE)).ok();
+            // The driver answers when Chromium is gone; it does not close the connection.
+            let sent = stream.write_all(request.as_bytes());
+            sent.and_then(|()| stream.read(&mut [0; 1024])).ok();
+        }
+        self.driver.clone().leak().ok();
     }
 }
 

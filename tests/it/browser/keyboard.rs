@@ -124,7 +124,7 @@ async fn typing_while_the_form_changes_loses_nothing() {
 
 impl Browser {
     async fn inspect_refused(&self) {
-        self.no_complaints(&["status of 422"]).await;
+        self.listen(&["status of 422"]).await;
         self.inspect("request-form-refused").await;
         // Looking at it in every width does not move the focus.
         self.eval("document.getElementById('errors').focus()").await;
