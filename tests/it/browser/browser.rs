@@ -190,6 +190,8 @@ impl Browser {
                 if ready && element.click().await.is_ok() {
                     return Some(());
                 }
+                // It may lie below the bar on top.
+                element.scroll_into_view().await.ok();
             }
             None
         })
