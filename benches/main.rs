@@ -12,6 +12,7 @@
     clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::cast_precision_loss,
+    clippy::items_after_statements,
     reason = "a bench stops at the first surprise and prints its results"
 )]
 

@@ -6,6 +6,12 @@
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::large_futures,
+    clippy::too_many_lines,
+    clippy::items_after_statements,
+    clippy::type_complexity,
+    clippy::format_push_string,
+    clippy::needless_pass_by_value,
+    clippy::module_inception,
     reason = "tests may panic, and set up their own clocks, tasks and environment"
 )]
 

@@ -169,9 +169,12 @@ fn empty(query: &Form, wrong: Option<String>) -> Empty {
     Empty {
         icon: "scroll-text",
         title: if narrowed { "No record fits" } else { "Nothing was recorded yet" }.to_owned(),
-        text: wrong.unwrap_or_else(|| match narrowed {
-            true => "Take a filter away. Who is the user name, as it was when it happened.".to_owned(),
-            false => "Every step of every request appears here.".to_owned(),
+        text: wrong.unwrap_or_else(|| {
+            if narrowed {
+                "Take a filter away. Who is the user name, as it was when it happened.".to_owned()
+            } else {
+                "Every step of every request appears here.".to_owned()
+            }
         }),
         action: narrowed.then(|| ("Show all records".to_owned(), urls::AUDIT.to_owned())),
     }

@@ -1174,7 +1174,7 @@ fn others(pages: &mut Vec<Sample>) {
 }
 
 fn gates(pages: &mut Vec<Sample>) {
-    let demo = vec![
+    let demo = [
         ("developer", "Dana Developer", "Developer in payments and search"),
         ("lead", "Lena Lead", "Team lead of payments"),
         ("admin", "Adam Admin", "Platform admin"),
@@ -1187,7 +1187,7 @@ fn gates(pages: &mut Vec<Sample>) {
             shell: gate("Sign in"),
             errors: vec![],
             local: true,
-            user: "".into(),
+            user: String::new(),
             oidc: Some("Sign in with Example SSO".into()),
             oidc_href: s("/sign-in/oidc?next=%2F"),
             next: "/".into(),
@@ -1213,8 +1213,8 @@ fn gates(pages: &mut Vec<Sample>) {
                 href: "#f-code".into(),
             }],
             code: "abc".into(),
-            name: "".into(),
-            user: "".into(),
+            name: String::new(),
+            user: String::new(),
             password_rule: "at least 12 characters".into(),
         },
     );
