@@ -9,6 +9,7 @@ use super::{id_of, is_production, readable};
 use crate::base::{ErrorKind, Kinded as _};
 use crate::environments::{self, Environment};
 use crate::policy::Outcome;
+use crate::providers::Resource;
 use crate::requests::{Caller, Draft, Intent};
 use crate::web::answer::{self, Form};
 use crate::web::error::{PageError, sentence};
@@ -93,10 +94,18 @@ async fn lost(visitor: &Visitor, environment: &Environment) -> Result<Vec<String
     let mut connection = visitor.app.db.acquire().await?;
     let resources = environments::resources(&mut connection, environment.id).await?;
     let mut lost: Vec<String> =
-        resources.iter().map(|one| format!("{} {}, with all that is in it", one.r#type, one.address)).collect();
+        resources.iter().map(|one| format!("{}, with all that is in it", called(one))).collect();
     if lost.is_empty() {
         lost.push("Whatever its runs have made at the provider".to_owned());
     }
     lost.push("Its outputs: what uses them stops working".to_owned());
     Ok(lost)
+}
+
+/// "database payments_ledger_db", or the address alone.
+fn called(resource: &Resource) -> String {
+    match &resource.provider_id {
+        Some(id) if *id != resource.address => format!("{} {id}", resource.address),
+        _ => resource.address.clone(),
+    }
 }

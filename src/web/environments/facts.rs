@@ -77,7 +77,8 @@ pub(super) fn next_event(environment: &Environment, times: &Times) -> Option<Nex
         }
         (_, Some(at)) => {
             let soon = environment.remaining.is_some_and(|left| left.as_hours() < 24);
-            event(format!("Deletes {}", times.at(at).shown), times.near(at).shown, soon)
+            let near = if soon { times.near(at).shown } else { String::new() };
+            event(format!("Deletes {}", times.at(at).shown), near, soon)
         }
     }
 }

@@ -55,6 +55,7 @@ impl Browser {
             }
             self.picture(&format!("{name}-{state}"), size).await;
         }
+        self.command("Emulation.setScrollbarsHidden", json!({"hidden": false})).await;
         self.command("Emulation.clearDeviceMetricsOverride", json!({})).await;
         self.command("Emulation.setEmulatedMedia", json!({"features": []})).await;
         self.listen(&[]).await;
@@ -69,7 +70,9 @@ impl Browser {
         let screen =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": (width, height) == PHONE});
         self.command("Emulation.setDeviceMetricsOverride", screen).await;
-        // Both are in effect with the next frame but one.
+        self.command("Emulation.setScrollbarsHidden", json!({"hidden": true})).await;
+        self.eval("scrollTo(0, 0)").await;
+        // All are in effect with the next frame but one.
         let frame = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()));";
         self.driver.execute_async(frame, Vec::new()).await.unwrap();
     }
