@@ -49,7 +49,8 @@ fn note(environment: &Environment, times: &Times) -> String {
     match (environment.state, environment.expires_at, environment.deleted_at) {
         (State::Deleted, _, Some(at)) => format!("deleted {}", times.near(at).shown),
         (State::Deleted | State::Deleting | State::Faulted, ..) => String::new(),
-        (_, Some(at), _) => times.day(at),
+        // What is far away is shown as its day already.
+        (_, Some(at), _) => Some(times.day(at)).filter(|day| *day != times.near(at).shown).unwrap_or_default(),
         (_, None, _) => format!("{} from when it is ready", length(environment.lifetime)),
     }
 }
