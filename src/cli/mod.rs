@@ -99,7 +99,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let default_filter = match &cli.verb {
         Verb::Serve(_) | Verb::Worker(_) => "info,sqlx=warn",
         // At a terminal the words of the verb itself are what people read.
-        _ => "warn",
+        // The download of Postgres tells its retries in its own words.
+        _ => "warn,reqwest_retry=error",
     };
     let log = cli.log.check(default_filter);
     telemetry::init(&log.filter, log.format == LogFormat::Json)?;
