@@ -102,7 +102,7 @@ async fn lost(visitor: &Visitor, environment: &Environment) -> Result<Vec<String
     Ok(lost)
 }
 
-/// "database payments_ledger_db", or the address alone.
+/// "database `payments_ledger_db`", or the address alone.
 fn called(resource: &Resource) -> String {
     match &resource.provider_id {
         Some(id) if *id != resource.address => format!("{} {id}", resource.address),

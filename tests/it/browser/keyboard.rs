@@ -23,7 +23,10 @@ async fn a_request_and_its_approval_by_keyboard() {
     b.keys("x").await;
     b.tab_to("#f-reason").await;
     b.keys("By keyboard.").await;
+    // At once: the verdict that typing asked for comes while its button has the focus.
     b.tab_to("#verdict button").await;
+    b.see_in("#verdict", "still to fill in or to correct").await;
+    assert_eq!(b.eval("return document.activeElement.matches('#verdict button')").await, true, "the focus is lost");
     b.keys(Key::Enter).await;
     // Refused: the focus is at the summary, and a line of it leads to the field.
     b.see_in("#errors", "Name").await;
@@ -109,7 +112,10 @@ async fn typing_while_the_form_changes_loses_nothing() {
         b.choose("environment_type", kind).await;
         // At once, while the form and the verdict are on their way.
         let text = format!("typed-in-{kind}-without-waiting-for-anything");
-        b.fill("#f-name", &text).await;
+        // As people do: what stood there is selected and typed over.
+        let field = b.shown(thirtyfour::By::Css("#f-name")).await;
+        field.send_keys(Key::Control + "a").await.unwrap();
+        field.send_keys(&text).await.unwrap();
         let asked = if kind == "prod" { "Needs one approval" } else { "Nobody has to agree" };
         b.see_in("#verdict", asked).await;
         b.until("nothing is on its way", async || {
