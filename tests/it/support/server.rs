@@ -84,15 +84,19 @@ impl Server {
         server
     }
 
-    /// Databases that failed tests of earlier runs left for people to look at.
+    /// What earlier runs left on the private server: databases of failed tests, kept for people to
+    /// look at, and what tests had the providers make. Tests count what is there.
     async fn remove_leftovers(&self) -> Result<(), sqlx::Error> {
         let mut connection = PgConnection::connect_with(&self.options("postgres")).await?;
-        let names: Vec<String> =
-            sqlx::query_scalar("SELECT datname FROM pg_database WHERE datname LIKE 'paddock\\_it\\_%'")
-                .fetch_all(&mut connection)
-                .await?;
-        for name in names {
-            connection.execute(sqlx::AssertSqlSafe(format!("DROP DATABASE \"{name}\" WITH (FORCE)"))).await?;
+        let databases = "SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database
+                         WHERE datname NOT IN ('postgres', 'template0', 'template1', 'paddock')";
+        let roles = "SELECT format('DROP ROLE %I', rolname) FROM pg_roles
+                     WHERE rolname NOT IN ('paddock', 'paddock_app') AND rolname NOT LIKE 'pg\\_%'";
+        for question in [databases, roles] {
+            let statements: Vec<String> = sqlx::query_scalar(question).fetch_all(&mut connection).await?;
+            for statement in statements {
+                connection.execute(sqlx::AssertSqlSafe(statement)).await?;
+            }
         }
         connection.close().await
     }
