@@ -8,6 +8,7 @@ pub mod cursor;
 pub mod digest;
 pub mod entropy;
 pub mod error;
+pub mod failpoint;
 pub mod id;
 pub mod lifetime;
 pub mod op;

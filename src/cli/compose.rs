@@ -17,9 +17,7 @@ use crate::policy::PolicyEngine;
 use crate::providers::Registry;
 use crate::{identity, orchestrator, providers, requests};
 
-/// How long a claim holds without a heartbeat, and how often work is looked for without a hint
-/// (docs/ARCHITECTURE.md, time-outs).
-const LEASE: Duration = Duration::from_secs(15);
+/// How often work is looked for without a hint (docs/ARCHITECTURE.md, time-outs).
 const POLL: Duration = Duration::from_millis(500);
 
 /// The application of `up`, `serve` and `worker`.
@@ -74,7 +72,7 @@ pub(super) fn worker(config: &WorkerConfig) -> orchestrator::Settings {
     orchestrator::Settings {
         name: format!("{host}-{}-{}", std::process::id(), hex::encode(random)),
         slots: config.runs,
-        lease: LEASE,
+        lease: config.lease.try_into().unwrap_or(Duration::from_secs(15)),
         poll: POLL,
         grace: config.drain.try_into().unwrap_or_default(),
     }

@@ -14,6 +14,9 @@ pub(super) struct WorkerArgs {
     /// Runs that this process executes at the same time
     #[arg(long, env = "PADDOCK_WORKER_RUNS", value_name = "N", default_value_t = 4)]
     worker_runs: usize,
+    /// How long a run is held by a worker that does not answer any more, before another one takes it over
+    #[arg(long, env = "PADDOCK_LEASE", value_name = "DURATION", default_value = "15s")]
+    lease: SignedDuration,
     /// How long a stop waits for running runs; what is left then goes on elsewhere, or at the next start
     #[arg(long, env = "PADDOCK_DRAIN", value_name = "DURATION", default_value = "30s")]
     drain: SignedDuration,
@@ -30,6 +33,8 @@ pub(super) struct WorkerArgs {
 pub struct WorkerConfig {
     /// Runs at the same time.
     pub runs: usize,
+    /// How long a claim holds without a heartbeat; the heart beats every third of it.
+    pub lease: SignedDuration,
     /// How long a stop waits for running runs.
     pub drain: SignedDuration,
     /// The `PATH` that the programs of templates see.
@@ -48,12 +53,16 @@ impl WorkerArgs {
         if self.drain.is_negative() || self.drain > SignedDuration::from_hours(6) {
             return Err(ConfigError::invalid("--drain", "must be from 0s to 6h"));
         }
+        if !(1..=600).contains(&self.lease.as_secs()) {
+            return Err(ConfigError::invalid("--lease", "must be from 1s to 10m"));
+        }
         let read = |path: PathBuf| {
             let flag = "--terraform-config-file (PADDOCK_TERRAFORM_CONFIG_FILE)";
             std::fs::read_to_string(&path).map_err(|source| ConfigError::Unreadable { flag, path, source })
         };
         Ok(WorkerConfig {
             runs: self.worker_runs,
+            lease: self.lease,
             drain: self.drain,
             path: std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
             terraform: self.terraform,

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::service::state_place;
 use super::store::contents;
 use crate::base::Sealer;
+use crate::base::failpoint::reach;
 use crate::base::id::EnvironmentId;
 use crate::orchestrator::{StepContext, StepError};
 use crate::providers::{Host, ProviderError, Stream};
@@ -34,12 +35,16 @@ impl Host for StepHost<'_> {
             .sealer
             .seal(self.context.op.entropy(), &state_place(self.environment), state)
             .map_err(ProviderError::internal)?;
+        reach("state.sealed");
         let mut tx = self.context.db().begin().await.map_err(ProviderError::internal)?;
         self.context.fence(&mut tx).await.map_err(|error| match error {
             StepError::Interrupted => ProviderError::LeaseLost,
             other => ProviderError::internal(other),
         })?;
         contents::set_provider_state(&mut tx, self.environment, Some(&blob)).await.map_err(ProviderError::internal)?;
-        tx.commit().await.map_err(ProviderError::internal)
+        reach("state.written");
+        tx.commit().await.map_err(ProviderError::internal)?;
+        reach("state.saved");
+        Ok(())
     }
 }

@@ -11,6 +11,7 @@ use super::log_writer::LogWriter;
 use super::store::{claim, steps};
 use super::{Ending, Error, Event, Interrupt, Run, Signals, StepContext, StepError, StepStatus, Workflow};
 use crate::audit::{self, Entry, Object, Outcome};
+use crate::base::failpoint::{self, Injected, reach};
 use crate::base::{Actor, Clock, Entropy, Op, Origin};
 use crate::db::Db;
 use crate::providers::Stream;
@@ -40,14 +41,17 @@ impl Execution {
     pub async fn execute(self) {
         let log = Arc::new(LogWriter::new(self.db.clone(), self.signals.clone(), self.run.id, self.run.attempt));
         let work = self.attempt(&log);
-        tokio::select! {
-            result = work => {
-                if let Err(error) = result {
-                    tracing::warn!(run.id = %self.run.id, run.attempt = self.run.attempt, %error, "attempt ended without a result");
+        let turn = async {
+            tokio::select! {
+                result = work => {
+                    if let Err(error) = result {
+                        tracing::warn!(run.id = %self.run.id, run.attempt = self.run.attempt, %error, "attempt ended without a result");
+                    }
                 }
+                () = async { tokio::join!(log.pump(), beat(&self.db, self.run.id, self.run.attempt, self.lease, &self.stop)); std::future::pending::<()>().await } => {}
             }
-            () = async { tokio::join!(log.pump(), beat(&self.db, self.run.id, self.run.attempt, self.lease, &self.stop)); std::future::pending::<()>().await } => {}
-        }
+        };
+        failpoint::within(self.run.label.clone(), turn).await;
         self.signals.send(Event::Run(self.run.id));
     }
 
@@ -87,9 +91,11 @@ impl Execution {
             if self.stop.token.is_cancelled() {
                 return Ok(Steps::Stopped);
             }
+            reach("step.intent");
             if !steps::begin(&mut *self.db.acquire().await?, self.run.id, self.run.attempt, name).await? {
                 return Err(Error::LeaseLost);
             }
+            reach("step.begun");
             self.signals.send(Event::Run(self.run.id));
             let context = StepContext {
                 run: self.run.clone(),
@@ -100,14 +106,25 @@ impl Execution {
                 log: Arc::clone(log),
                 checkpoints: checkpoints.clone(),
             };
-            let result = self.workflow.step(&context, name).await;
+            let result = self.call(&context, name).await;
             let _ = log.flush().await;
+            reach("step.answered");
             match self.record(name, result).await? {
                 Ok(checkpoint) => drop(checkpoints.insert(name.to_owned(), checkpoint)),
                 Err(ended) => return Ok(ended),
             }
         }
         Ok(Steps::Done)
+    }
+
+    /// Executes a step; a test may have it fail, or done twice.
+    async fn call(&self, context: &StepContext, name: &str) -> Result<Vec<u8>, StepError> {
+        match failpoint::injected("step.call") {
+            Injected::Nothing => {}
+            Injected::Fail => return Err(StepError::Retryable("failed on purpose by a failpoint".to_owned())),
+            Injected::Twice => drop(self.workflow.step(context, name).await?),
+        }
+        self.workflow.step(context, name).await
     }
 
     /// Records a step's end; `Err` when it was not a success.
@@ -138,19 +155,24 @@ impl Execution {
         if !steps::finish(&mut connection, run, attempt, name, status, checkpoint.as_deref(), error).await? {
             return Err(Error::LeaseLost);
         }
+        reach("step.recorded");
         self.signals.send(Event::Run(run));
         Ok(ended.map_or_else(|| Ok(checkpoint.unwrap_or_default()), Err))
     }
 
     /// Ends the run and settles its subject in one transaction, fenced by the attempt.
     async fn end(&self, ending: &Ending, checkpoints: &BTreeMap<String, Vec<u8>>) -> Result<(), Error> {
+        reach("end.open");
         let mut tx = self.db.begin().await?;
         if !claim::end(&mut tx, self.run.id, self.run.attempt, ending).await? {
             return Err(Error::LeaseLost);
         }
+        reach("end.ended");
         let op = self.op();
         self.workflow.settle(&mut tx, &op, &self.run, ending, checkpoints).await?;
+        reach("end.settled");
         tx.commit().await?;
+        reach("end.committed");
         self.signals.send(Event::Queue);
         Ok(())
     }
@@ -161,13 +183,16 @@ impl Execution {
         if !claim::release(&mut tx, self.run.id, self.run.attempt, delay.as_secs_f64(), message, step).await? {
             return Err(Error::LeaseLost);
         }
+        reach("release.released");
         let entry = run_entry("run.requeued", &self.run)
             .outcome(if error.is_some() { Outcome::Failed } else { Outcome::Succeeded })
             .detail(
                 json!({"attempt": self.run.attempt, "error": message, "step": step, "delay_seconds": delay.as_secs()}),
             );
         audit::append(&mut tx, &self.op(), entry).await?;
+        reach("release.audited");
         tx.commit().await?;
+        reach("release.committed");
         self.signals.send(Event::Queue);
         Ok(())
     }

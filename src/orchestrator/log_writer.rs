@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, Notify, RwLock};
 
 use super::store::log::{self, NewLine};
 use super::{Event, Signals};
+use crate::base::failpoint::reach;
 use crate::base::id::RunId;
 use crate::db::Db;
 use crate::providers::Stream;
@@ -99,6 +100,7 @@ impl LogWriter {
         };
         match written.await {
             Ok(true) => {
+                reach("log.written");
                 waiting.clear();
                 self.signals.send(Event::Run(self.run));
                 Ok(())

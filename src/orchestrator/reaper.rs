@@ -9,6 +9,7 @@ use super::execution::{run_entry, worker_op};
 use super::store::{claim, steps};
 use super::{Ending, Run, Workflow};
 use crate::audit::{self, Outcome};
+use crate::base::failpoint::reach_for;
 use crate::base::{Clock, Entropy};
 use crate::db::{Db, Result};
 
@@ -26,13 +27,16 @@ pub async fn reap(
         let worker = run.worker.as_deref().unwrap_or("a worker");
         if run.attempt < run.max_attempts {
             claim::release(&mut tx, run.id, run.attempt, 0.0, None, None).await?;
+            reach_for("reap.released", &run.label);
             let detail = json!({"attempt": run.attempt, "why": format!("{worker} stopped answering")});
             audit::append(&mut tx, &op, run_entry("run.requeued", run).outcome(Outcome::Failed).detail(detail)).await?;
+            reach_for("reap.audited", &run.label);
         } else if let Some(workflow) = workflows.get(&run.kind) {
             fault(&mut tx, &op, run, &**workflow).await?;
         }
     }
     tx.commit().await?;
+    expired.iter().for_each(|run| reach_for("reap.committed", &run.label));
     Ok(expired.len())
 }
 

@@ -12,6 +12,7 @@ use super::lease::Stop;
 use super::store::{claim, steps};
 use super::{Event, Interrupt, Run, Signals, Workflow, reaper};
 use crate::audit;
+use crate::base::failpoint::reach_for;
 use crate::base::{Clock, Entropy};
 use crate::db::{Db, Result};
 
@@ -92,8 +93,10 @@ impl Worker {
             let detail = serde_json::json!({"attempt": run.attempt, "worker": self.settings.name});
             audit::append(&mut tx, &op, run_entry("run.started", run).detail(detail)).await?;
             workflow.started(&mut tx, &op, run).await?;
+            reach_for("claim.taken", &run.label);
         }
         tx.commit().await?;
+        runs.iter().for_each(|run| reach_for("claim.committed", &run.label));
         Ok(runs)
     }
 

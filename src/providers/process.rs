@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::guard::{self, Stop};
 use super::{ProviderError, Stream};
+use crate::base::failpoint::reach;
 
 /// How often [`Watcher::tick`] is called.
 const TICK: Duration = Duration::from_millis(200);
@@ -106,6 +107,7 @@ pub async fn run(
         return Err(ProviderError::Canceled);
     }
     let mut child = spawn(settings, program)?;
+    reach("process.started");
     // Closing it is the order to stop.
     let mut control = child.stdin.take();
     let mut out = child.stdout.take().map(Lines::new);
@@ -130,6 +132,7 @@ pub async fn run(
         }
     }
     let status = child.wait().await.map_err(ProviderError::internal)?;
+    reach("process.ended");
     match &problem {
         // The last words: what was written while the program stopped.
         None | Some(ProviderError::Canceled | ProviderError::Failed { .. }) => watcher.tick().await?,

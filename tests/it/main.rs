@@ -22,6 +22,7 @@ mod catalog;
 mod cli;
 mod embedded;
 mod identity;
+mod matrix;
 mod pages;
 mod policy;
 mod providers;

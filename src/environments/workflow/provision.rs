@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::Shared;
 use super::job::step_error;
 use crate::base::Op;
+use crate::base::failpoint::reach;
 use crate::db::Tx;
 use crate::orchestrator::{Ending, Run, StepContext, StepError, Workflow};
 use crate::providers::{Output, Plan, PlanAction, Resource, Stream};
@@ -57,20 +58,26 @@ impl Workflow for Provision {
 impl Provision {
     async fn plan(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {
         let job = self.0.job(context).await?;
+        reach("provider.call");
         let plan = self.0.provider.plan(&job, &self.0.host(context)).await.map_err(step_error)?;
+        reach("provider.answered");
         context.log(Stream::Paddock, &in_words(&plan)).await?;
         serde_json::to_vec(&plan).map_err(StepError::internal)
     }
 
     async fn apply(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {
         let job = self.0.job(context).await?;
+        reach("provider.call");
         self.0.provider.apply(&job, &self.0.host(context)).await.map_err(step_error)?;
+        reach("provider.answered");
         Ok(Vec::new())
     }
 
     async fn collect(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {
         let job = self.0.job(context).await?;
+        reach("provider.call");
         let (outputs, resources) = self.0.provider.collect(&job, &self.0.host(context)).await.map_err(step_error)?;
+        reach("provider.answered");
         let line = format!("{} outputs, {} resources", outputs.len(), resources.len());
         context.log(Stream::Paddock, &line).await?;
         let outputs = outputs.into_iter().map(|Output { name, sensitive, value }| (name, sensitive, value)).collect();

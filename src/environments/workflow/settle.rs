@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Shared;
 use super::provision::Collected;
 use crate::audit::{self, Outcome};
+use crate::base::failpoint::reach;
 use crate::base::{Op, SealError};
 use crate::db::{Error, Result, Tx};
 use crate::environments::service::about;
@@ -110,15 +111,18 @@ impl Shared {
         environment: &Environment,
         action: &'static str,
     ) -> Result<()> {
+        reach("environment.moved");
         let outcome = if *ending == Ending::Succeeded { Outcome::Succeeded } else { Outcome::Failed };
         let detail = json!({"attempt": run.attempt, "error": ending.error(), "step": ending.step()});
         let mut entry = about(environment, action).run(run.id).outcome(outcome).detail(detail);
         entry.request = run.request;
         audit::append(tx, op, entry).await?;
-        match run.request {
-            Some(request) => self.requests.ended(tx, op, request, run.id, ending).await,
-            None => Ok(()),
+        reach("environment.audited");
+        if let Some(request) = run.request {
+            self.requests.ended(tx, op, request, run.id, ending).await?;
         }
+        reach("request.told");
+        Ok(())
     }
 
     async fn store_collected(

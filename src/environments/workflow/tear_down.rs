@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::Shared;
 use super::job::step_error;
 use crate::base::Op;
+use crate::base::failpoint::reach;
 use crate::db::Tx;
 use crate::orchestrator::{Ending, Run, StepContext, StepError, Workflow};
 use crate::providers::Stream;
@@ -29,7 +30,9 @@ impl Workflow for TearDown {
             "prepare" => self.0.prepare(context).await,
             "destroy" => {
                 let job = self.0.job(context).await?;
+                reach("provider.call");
                 self.0.provider.destroy(&job, &self.0.host(context)).await.map_err(step_error)?;
+                reach("provider.answered");
                 Ok(Vec::new())
             }
             _ => self.verify(context).await,
@@ -52,7 +55,9 @@ impl TearDown {
     /// Never “deleted” without a look: what is still there is named.
     async fn verify(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {
         let job = self.0.job(context).await?;
+        reach("provider.call");
         let left = self.0.provider.read_back(&job, &self.0.host(context)).await.map_err(step_error)?;
+        reach("provider.answered");
         if left.is_empty() {
             context.log(Stream::Paddock, "Nothing is left.").await?;
             return Ok(Vec::new());

@@ -23,6 +23,7 @@ use self::record::{Mark, Record};
 use self::script::Scripts;
 use super::process::Settings;
 use super::{Host, Job, Output, Plan, PlanAction, PlanChange, Provider, ProviderError, Resource, Stream};
+use crate::base::failpoint::reach;
 
 /// The provider of scripts.
 #[derive(Debug, Clone)]
@@ -72,10 +73,14 @@ impl CommandProvider {
         // The intent is durable before anything happens.
         record.begun = Some(mark.clone());
         record.removed = false;
+        reach("command.begin");
         record.save(host).await?;
+        reach("command.begun");
         host.log(Stream::Paddock, &format!("Running {script}")).await?;
         let operation = if removing { "delete" } else { "deploy" };
-        match scripts.run(script, operation).await {
+        let outcome = scripts.run(script, operation).await;
+        reach("command.ended");
+        match outcome {
             Ok((0, _)) => {
                 scripts.take_over(record)?;
                 finish(scripts, record, mark, host).await
@@ -179,5 +184,8 @@ async fn finish(scripts: Scripts<'_>, record: &mut Record, mark: Mark, host: &dy
     record.failed = None;
     record.done = Some(mark);
     record.save(host).await?;
-    scripts.close()
+    reach("command.done");
+    scripts.close()?;
+    reach("command.closed");
+    Ok(())
 }

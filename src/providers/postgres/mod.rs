@@ -30,6 +30,7 @@ use self::session::Session;
 use self::settings::Wish;
 use self::sql::Statement;
 use super::{Host, Job, Output, Plan, Provider, ProviderError, Resource, Stream};
+use crate::base::failpoint::reach;
 
 /// The provider of databases.
 #[derive(Debug, Clone, Copy, Default)]
@@ -79,7 +80,9 @@ impl Provider for PostgresProvider {
         }
         if let Some(role) = &found.role {
             say(host, &format!("Removing role {}", role.name)).await?;
+            reach("postgres.role_drop");
             session.write(Statement::new("DROP ROLE IF EXISTS ").identifier(&role.name)).await?;
+            reach("postgres.role_dropped");
         }
         session.close().await;
         Ok(())
@@ -131,7 +134,10 @@ async fn make_role(session: &mut Session, wish: &Wish, found: &Found, host: &dyn
         }
         None => Statement::new("ALTER ROLE ").identifier(name).text(" RESET statement_timeout"),
     });
-    session.transaction(statements).await
+    reach("postgres.role");
+    session.transaction(statements).await?;
+    reach("postgres.role_made");
+    Ok(())
 }
 
 async fn make_database(
@@ -155,7 +161,9 @@ async fn make_database(
             say(host, &format!("Creating database {name}")).await?;
             // Closed until nobody but its owner may connect.
             let create = Statement::new("CREATE DATABASE ").identifier(name).text(" OWNER ").identifier(name);
+            reach("postgres.database");
             session.write(create.text(" ALLOW_CONNECTIONS false")).await?;
+            reach("postgres.database_made");
         }
     }
     session
@@ -165,13 +173,18 @@ async fn make_database(
             Statement::new("ALTER DATABASE ").identifier(name).text(" ALLOW_CONNECTIONS true"),
         ])
         .await?;
+    reach("postgres.database_opened");
     say(host, &format!("Database {name} is ready for connections")).await
 }
 
 async fn drop_database(session: &mut Session, database: &Database, host: &dyn Host) -> Result<(), ProviderError> {
     say(host, &format!("Removing database {}", database.name)).await?;
+    reach("postgres.database_drop");
     // FORCE ends the connections of its users.
-    session.write(Statement::new("DROP DATABASE IF EXISTS ").identifier(&database.name).text(" WITH (FORCE)")).await
+    let drop = Statement::new("DROP DATABASE IF EXISTS ").identifier(&database.name).text(" WITH (FORCE)");
+    session.write(drop).await?;
+    reach("postgres.database_dropped");
+    Ok(())
 }
 
 fn outputs(wish: &Wish) -> Vec<Output> {

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::names;
 use super::sql::Statement;
 use super::words::{self, explain};
+use crate::base::failpoint::reach;
 use crate::providers::{Job, ProviderError};
 
 /// How long a connection may take.
@@ -72,6 +73,7 @@ impl Session {
                 .read(async |c| sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(key).fetch_one(c).await)
                 .await?;
             if got {
+                reach("postgres.fenced");
                 return Ok(());
             }
             self.end_older_holder(job, key).await?;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::messages::{self, Message};
 use super::state::{self, State, Sync};
+use crate::base::failpoint::reach;
 use crate::providers::environment::Environment;
 use crate::providers::guard::Stop;
 use crate::providers::process::{self, Program, Settings, Watcher, plain};
@@ -62,6 +63,7 @@ impl<'a> Cli<'a> {
             Self { settings, executable, workspace, job, host, environment: Environment::default(), saved: state };
         cli.write_inputs()?;
         cli.set_environment()?;
+        reach("terraform.opened");
         Ok(cli)
     }
 
@@ -121,6 +123,7 @@ impl<'a> Cli<'a> {
         let mut watcher = Text { host: self.host, lines: Vec::new() };
         let code = self.run(&["init", "-input=false", "-no-color", "-reconfigure"], &mut watcher).await?;
         if code == 0 {
+            reach("terraform.initialized");
             return Ok(());
         }
         let error = messages::first_error_of_text(&watcher.lines);

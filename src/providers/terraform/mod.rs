@@ -26,6 +26,7 @@ use super::process::{Settings, is_executable};
 use super::workspace::{read, remove, write_private};
 use super::{Host, Job, Output, Plan, Provider, ProviderError, Resource, Stream};
 use crate::base::Digest;
+use crate::base::failpoint::reach;
 
 /// The provider of Terraform stacks.
 #[derive(Debug, Clone)]
@@ -90,9 +91,11 @@ impl Provider for TerraformProvider {
             args.push("-destroy");
         }
         cli.json(&args).await?;
+        reach("terraform.planned");
         let shown = cli.show_plan().await?;
         let plan = table::read(&shown).ok_or_else(|| ProviderError::failed("Terraform's plan cannot be read"))?;
         write_private(&cli.stamp_file(), stamp.as_bytes())?;
+        reach("terraform.stamped");
         Ok(plan)
     }
 
@@ -109,7 +112,9 @@ impl Provider for TerraformProvider {
         if planned {
             args.push(&plan);
         }
+        reach("terraform.applying");
         let outcome = cli.json(&args).await;
+        reach("terraform.applied");
         end(cli, outcome).await
     }
 
@@ -127,7 +132,9 @@ impl Provider for TerraformProvider {
         let mut cli = self.open(job, host).await?;
         remove(&cli.stamp_file())?;
         cli.init().await?;
+        reach("terraform.destroying");
         let outcome = cli.json(&["destroy", "-json", "-input=false", "-auto-approve"]).await;
+        reach("terraform.destroyed");
         end(cli, outcome).await
     }
 
@@ -140,6 +147,7 @@ impl Provider for TerraformProvider {
 async fn end(cli: Cli<'_>, outcome: Result<(), ProviderError>) -> Result<(), ProviderError> {
     if matches!(outcome, Ok(()) | Err(ProviderError::Failed { .. })) {
         cli.close().await?;
+        reach("terraform.closed");
     }
     outcome
 }

@@ -1,0 +1,4 @@
+//! The kill matrix: the real worker, killed at every failpoint, goes on where it was, loses nothing
+//! and does nothing twice.
+
+mod points;
