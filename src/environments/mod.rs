@@ -10,6 +10,7 @@ mod error;
 mod host;
 mod model;
 mod outputs;
+mod plans;
 mod service;
 mod store;
 mod workflow;
@@ -20,6 +21,7 @@ pub use model::{
     TemplateRef,
 };
 pub use outputs::{OutputView, list as list_outputs, reveal};
+pub use plans::planned;
 pub use service::{
     Change, begin_create, begin_delete, begin_update, change_inputs, create, discard, expired, extend, find, list,
     load, open_secret_inputs, resources, retry, seal_secret_inputs, secret_inputs, warn_expiring,

@@ -1,5 +1,6 @@
 //! What goes into a provider and what comes out.
 
+use std::fmt;
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use crate::base::Digest;
 use crate::base::id::{EnvironmentId, RunId};
 
 /// A file of the template version.
@@ -58,6 +60,9 @@ pub struct Job {
     pub config: Value,
     /// The template's files.
     pub files: Arc<Vec<TemplateFile>>,
+    /// The plan of this run, once it is made and passed its checks. Apply and destroy do exactly
+    /// what its artifact says, or refuse.
+    pub plan: Option<Arc<Plan>>,
     /// Where to make things, for providers that need a target.
     pub target: Option<Target>,
     /// Seals values that must be the same on every attempt, for example a generated password:
@@ -106,11 +111,55 @@ pub struct PlanChange {
     pub summary: String,
 }
 
-/// What an apply would do.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What an apply would do, and what it needs in order to do exactly that.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The changes; empty when nothing would happen.
     pub changes: Vec<PlanChange>,
+    /// The plan in the provider's own form, from which apply works on any machine. It holds secrets:
+    /// sealed wherever it is stored, never shown. `None` for providers that find out at apply.
+    #[serde(default, with = "bytes", skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<Vec<u8>>,
+}
+
+impl Plan {
+    /// A plan that is only told, not kept.
+    pub fn of(changes: Vec<PlanChange>) -> Self {
+        Self { changes, artifact: None }
+    }
+
+    /// What an approval binds to: the changes as shown, and the bytes that apply would run.
+    pub fn digest(&self) -> Digest {
+        let changes = serde_json::json!(self.changes);
+        Digest::of_json(&serde_json::json!({"changes": changes, "artifact": self.artifact.as_deref().map(Digest::of)}))
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let artifact = self.artifact.as_ref().map(|bytes| format!("{} bytes", bytes.len()));
+        f.debug_struct("Plan").field("changes", &self.changes).field("artifact", &artifact).finish()
+    }
+}
+
+/// Bytes in JSON, as Base64.
+mod bytes {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    #[allow(clippy::ref_option, reason = "the signature that serde asks for")]
+    pub fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
+        match bytes {
+            Some(bytes) => to.serialize_str(&STANDARD.encode(bytes)),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        text.map(|text| STANDARD.decode(text)).transpose().map_err(D::Error::custom)
+    }
 }
 
 /// A value that the environment gives to its users.
@@ -133,4 +182,24 @@ pub struct Resource {
     pub r#type: String,
     /// The id at the target, if it has one.
     pub provider_id: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_told_apart_by_what_it_shows_and_by_what_it_would_run() {
+        let change =
+            |summary: &str| PlanChange { address: "a".into(), action: PlanAction::Create, summary: summary.into() };
+        let plan = Plan { changes: vec![change("x")], artifact: Some(b"secret".to_vec()) };
+        assert_eq!(plan.digest(), plan.clone().digest());
+        assert_ne!(plan.digest(), Plan { artifact: Some(b"other".to_vec()), ..plan.clone() }.digest());
+        assert_ne!(plan.digest(), Plan { artifact: None, ..plan.clone() }.digest());
+        assert_ne!(plan.digest(), Plan { changes: vec![change("y")], ..plan.clone() }.digest());
+        assert!(!format!("{plan:?}").contains("115"), "no bytes in logs: {plan:?}");
+        let text = serde_json::to_string(&plan).unwrap();
+        assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+        assert_eq!(serde_json::from_str::<Plan>(r#"{"changes": []}"#).unwrap(), Plan::default());
+    }
 }

@@ -10,7 +10,7 @@ use crate::base::id::EnvironmentId;
 use crate::environments::host::StepHost;
 use crate::environments::service::{inputs_place, open_secret_inputs, seed_place};
 use crate::environments::store::{contents, rows};
-use crate::environments::{Environment, Error};
+use crate::environments::{Environment, Error, plans};
 use crate::orchestrator::{StepContext, StepError};
 use crate::providers::{Job, ProviderError, TemplateFile};
 use crate::{catalog, projects};
@@ -38,6 +38,8 @@ impl Shared {
         let secret_names = secret_inputs.keys().cloned().collect();
         context.mask(texts(&secret_inputs)).await;
         catalog::schema::merge(&mut inputs, secret_inputs);
+        let plan =
+            context.checkpoint(plans::STEP).map(|blob| plans::open(&self.sealer, context.run.id, blob)).transpose()?;
         Ok(Job {
             environment: id,
             environment_name: environment.name.clone(),
@@ -51,6 +53,7 @@ impl Shared {
             secret_inputs: secret_names,
             config,
             files: Arc::new(files),
+            plan: plan.map(Arc::new),
             target,
             seed: seed.try_into().map_err(|_| crate::db::Error::Corrupt("seed"))?,
             cancel: context.cancel.clone(),

@@ -11,6 +11,7 @@ use super::job::step_error;
 use crate::base::Op;
 use crate::base::failpoint::reach;
 use crate::db::Tx;
+use crate::environments::plans;
 use crate::orchestrator::{Ending, Run, StepContext, StepError, Workflow};
 use crate::providers::{Output, Plan, PlanAction, Resource, Stream};
 
@@ -62,7 +63,7 @@ impl Provision {
         let plan = self.0.provider.plan(&job, &self.0.host(context)).await.map_err(step_error)?;
         reach("provider.answered");
         context.log(Stream::Paddock, &in_words(&plan)).await?;
-        serde_json::to_vec(&plan).map_err(StepError::internal)
+        plans::seal(&context.op, &self.0.sealer, context.run.id, &plan).map_err(StepError::internal)
     }
 
     async fn apply(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {

@@ -119,7 +119,7 @@ impl Provider for CommandProvider {
             (_, true) => (PlanAction::Change, config.deploy),
         };
         let change = PlanChange { address: "command".to_owned(), action, summary: format!("runs {script}") };
-        Ok(Plan { changes: vec![change] })
+        Ok(Plan::of(vec![change]))
     }
 
     async fn apply(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {

@@ -42,7 +42,7 @@ pub fn toward(wish: &Wish, found: &Found) -> Plan {
         }
         Some(_) => {}
     }
-    Plan { changes }
+    Plan::of(changes)
 }
 
 /// What a destroy would do.
@@ -55,7 +55,7 @@ pub fn away(found: &Found) -> Plan {
             PlanChange { address: resource.address, action: PlanAction::Destroy, summary: format!("remove {name}") }
         })
         .collect();
-    Plan { changes }
+    Plan::of(changes)
 }
 
 /// The role's `statement_timeout`, as the server keeps it.

@@ -21,6 +21,9 @@ use crate::providers::{Host, Job, ProviderError, Stream};
 /// Sorts behind every file of a template: override files are merged in order of their names.
 const OVERRIDE: &str = "zzz_paddock_override.tf.json";
 
+/// Names the providers with their digests.
+const LOCK_FILE: &str = "files/.terraform.lock.hcl";
+
 /// Terraform in a workspace that is prepared and held.
 pub struct Cli<'a> {
     settings: &'a Settings,
@@ -73,7 +76,8 @@ impl<'a> Cli<'a> {
         let inputs = Value::Object(self.job.inputs.clone());
         write_private(&folder.join("terraform.tfvars.json"), inputs.to_string().as_bytes())?;
         // The state is Paddock's to keep, whatever backend the template names.
-        let path = self.workspace.path("state/terraform.tfstate");
+        // It becomes part of a saved plan: relative, so that the plan can be applied elsewhere.
+        let path = "../state/terraform.tfstate";
         let backend = json!({"terraform": {"backend": {"local": {"path": path}}}});
         write_private(&folder.join(OVERRIDE), backend.to_string().as_bytes())
     }
@@ -101,9 +105,14 @@ impl<'a> Cli<'a> {
         self.workspace.path("plan.bin")
     }
 
-    /// The mark that says for which job and state the saved plan was made.
-    pub fn stamp_file(&self) -> PathBuf {
-        self.workspace.path("plan.stamp")
+    /// What the file of the saved plan holds.
+    pub fn plan_bytes(&self) -> Result<Vec<u8>, ProviderError> {
+        read(&self.plan_file())?.ok_or_else(|| ProviderError::failed("Terraform saved no plan"))
+    }
+
+    /// The dependency lock file, if the template or `init` made one.
+    pub fn lock_file(&self) -> Result<Option<Vec<u8>>, ProviderError> {
+        read(&self.workspace.path(LOCK_FILE))
     }
 
     /// What Paddock has of the state by now.
@@ -118,10 +127,15 @@ impl<'a> Cli<'a> {
         state.map(Some).ok_or_else(|| ProviderError::failed("Terraform left a state that cannot be read"))
     }
 
-    /// Fetches providers and modules.
-    pub async fn init(&mut self) -> Result<(), ProviderError> {
+    /// Fetches providers and modules; with `lock` exactly the providers that it names.
+    pub async fn init(&mut self, lock: Option<&[u8]>) -> Result<(), ProviderError> {
+        let mut args = vec!["init", "-input=false", "-no-color", "-reconfigure"];
+        if let Some(lock) = lock {
+            write_private(&self.workspace.path(LOCK_FILE), lock)?;
+            args.push("-lockfile=readonly");
+        }
         let mut watcher = Text { host: self.host, lines: Vec::new() };
-        let code = self.run(&["init", "-input=false", "-no-color", "-reconfigure"], &mut watcher).await?;
+        let code = self.run(&args, &mut watcher).await?;
         if code == 0 {
             reach("terraform.initialized");
             return Ok(());

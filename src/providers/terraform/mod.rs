@@ -12,20 +12,20 @@
 
 mod cli;
 mod messages;
+mod saved;
 mod state;
 mod table;
 
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
 
 use self::cli::Cli;
+use self::saved::{Fit, SavedPlan};
 use self::state::State;
 use super::process::{Settings, is_executable};
-use super::workspace::{read, remove, write_private};
+use super::workspace::write_private;
 use super::{Host, Job, Output, Plan, Provider, ProviderError, Resource, Stream};
-use crate::base::Digest;
 use crate::base::failpoint::reach;
 
 /// The provider of Terraform stacks.
@@ -82,38 +82,17 @@ impl Provider for TerraformProvider {
 
     async fn plan(&self, job: &Job, host: &dyn Host) -> Result<Plan, ProviderError> {
         let mut cli = self.open(job, host).await?;
-        cli.init().await?;
-        let stamp = stamp(job, cli.saved_state());
-        remove(&cli.stamp_file())?;
-        let out = format!("-out={}", cli.plan_file().display());
-        let mut args = vec!["plan", "-json", "-input=false", out.as_str()];
-        if job.operation == "delete" {
-            args.push("-destroy");
-        }
-        cli.json(&args).await?;
-        reach("terraform.planned");
-        let shown = cli.show_plan().await?;
-        let plan = table::read(&shown).ok_or_else(|| ProviderError::failed("Terraform's plan cannot be read"))?;
-        write_private(&cli.stamp_file(), stamp.as_bytes())?;
+        cli.init(None).await?;
+        let changes = make_plan(&mut cli, job).await?.changes;
+        let saved = SavedPlan::new(job, cli.saved_state(), cli.lock_file()?, cli.plan_bytes()?);
         reach("terraform.stamped");
-        Ok(plan)
+        Ok(Plan { changes, artifact: Some(saved.to_bytes()?) })
     }
 
     async fn apply(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
         let mut cli = self.open(job, host).await?;
-        let stamped = read(&cli.stamp_file())?;
-        // A plan is good for one apply, and only for what it was made for.
-        remove(&cli.stamp_file())?;
-        let plan = cli.plan_file();
-        let planned = plan.exists() && stamped.as_deref() == Some(stamp(job, cli.saved_state()).as_bytes());
-        cli.init().await?;
-        let plan = plan.to_string_lossy();
-        let mut args = vec!["apply", "-json", "-input=false", "-auto-approve"];
-        if planned {
-            args.push(&plan);
-        }
         reach("terraform.applying");
-        let outcome = cli.json(&args).await;
+        let outcome = carry_out(&mut cli, job, host).await;
         reach("terraform.applied");
         end(cli, outcome).await
     }
@@ -130,10 +109,8 @@ impl Provider for TerraformProvider {
             return host.log(Stream::Paddock, "Nothing to remove: the state is empty").await;
         }
         let mut cli = self.open(job, host).await?;
-        remove(&cli.stamp_file())?;
-        cli.init().await?;
         reach("terraform.destroying");
-        let outcome = cli.json(&["destroy", "-json", "-input=false", "-auto-approve"]).await;
+        let outcome = carry_out(&mut cli, job, host).await;
         reach("terraform.destroyed");
         end(cli, outcome).await
     }
@@ -152,12 +129,46 @@ async fn end(cli: Cli<'_>, outcome: Result<(), ProviderError>) -> Result<(), Pro
     outcome
 }
 
-/// What a saved plan was made for.
-fn stamp(job: &Job, state: Option<&[u8]>) -> String {
-    let files: Vec<Value> = job.files.iter().map(|file| json!([file.path, Digest::of(&file.content)])).collect();
-    let state = state.map(Digest::of);
-    Digest::of_json(&json!({
-        "run": job.run, "operation": job.operation, "inputs": job.inputs, "files": files, "state": state,
-    }))
-    .to_string()
+/// Makes and reads a plan file.
+async fn make_plan(cli: &mut Cli<'_>, job: &Job) -> Result<Plan, ProviderError> {
+    let out = format!("-out={}", cli.plan_file().display());
+    let mut args = vec!["plan", "-json", "-input=false", out.as_str()];
+    if job.operation == "delete" {
+        args.push("-destroy");
+    }
+    cli.json(&args).await?;
+    reach("terraform.planned");
+    let shown = cli.show_plan().await?;
+    table::read(&shown).ok_or_else(|| ProviderError::failed("Terraform's plan cannot be read"))
+}
+
+/// Does what the run's plan says and nothing else, or all that the template says when no plan was
+/// made for the run.
+async fn carry_out(cli: &mut Cli<'_>, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
+    let Some((plan, artifact)) = job.plan.as_deref().and_then(|plan| Some((plan, plan.artifact.as_deref()?))) else {
+        cli.init(None).await?;
+        let verb = if job.operation == "delete" { "destroy" } else { "apply" };
+        return cli.json(&[verb, "-json", "-input=false", "-auto-approve"]).await;
+    };
+    let saved = SavedPlan::from_bytes(artifact)?;
+    let name = plan.digest().short();
+    match saved.fit(job, cli.saved_state()) {
+        Fit::Stale(why) => return Err(saved::stale(why)),
+        Fit::Exact => {
+            host.log(Stream::Paddock, &format!("Applying the saved plan {name}")).await?;
+            cli.init(saved.lock.as_deref()).await?;
+            write_private(&cli.plan_file(), &saved.plan)?;
+        }
+        Fit::Begun => {
+            let line = format!("An earlier attempt has begun the plan {name}: planning what is left of it");
+            host.log(Stream::Paddock, &line).await?;
+            cli.init(saved.lock.as_deref()).await?;
+            let rest = make_plan(cli, job).await?;
+            if let Some(change) = saved::beyond(&rest, plan) {
+                return Err(saved::stale(&format!("what is left would also touch {}", change.address)));
+            }
+        }
+    }
+    let plan_file = cli.plan_file();
+    cli.json(&["apply", "-json", "-input=false", "-auto-approve", &plan_file.to_string_lossy()]).await
 }

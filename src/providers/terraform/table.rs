@@ -15,7 +15,7 @@ pub fn read(json: &str) -> Option<Plan> {
     let value: Value = serde_json::from_str(json).ok()?;
     value.get("format_version")?;
     let changes = value.get("resource_changes").and_then(Value::as_array);
-    Some(Plan { changes: changes.into_iter().flatten().filter_map(line).collect() })
+    Some(Plan::of(changes.into_iter().flatten().filter_map(line).collect()))
 }
 
 fn line(resource: &Value) -> Option<PlanChange> {

@@ -54,9 +54,8 @@ pub(super) fn summary(steps: &[RunStep]) -> String {
     format!("{done} of {} done", steps.len())
 }
 
-/// The plan from its step's checkpoint.
-pub(super) fn plan(checkpoint: Option<Vec<u8>>) -> Option<Plan> {
-    let plan: providers::Plan = serde_json::from_slice(&checkpoint?).ok()?;
+/// The plan as a table.
+pub(super) fn plan(plan: providers::Plan) -> Plan {
     let (destroys, rows): (Vec<PlanRow>, Vec<PlanRow>) =
         plan.changes.into_iter().map(row).partition(|row| row.sign == PlanSign::Destroy);
     let all = || rows.iter().chain(&destroys);
@@ -67,7 +66,7 @@ pub(super) fn plan(checkpoint: Option<Vec<u8>>) -> Option<Plan> {
         .map(|(sign, n)| format!("{n} {}", sign.word()))
         .collect();
     let summary = if parts.is_empty() { "nothing to change".to_owned() } else { parts.join(", ") };
-    Some(Plan { summary, aside: count(all().count(), "resource", "resources"), rows, destroys })
+    Plan { summary, aside: count(all().count(), "resource", "resources"), rows, destroys }
 }
 
 fn row(change: PlanChange) -> PlanRow {

@@ -7,7 +7,7 @@ use super::log;
 use super::view::{LiveRun, RunPage};
 use super::{outline, readable};
 use crate::db::Connection;
-use crate::environments::{Environment, State};
+use crate::environments::{self, Environment, State};
 use crate::orchestrator::{self, LogLine, Run, RunState, RunStep};
 use crate::policy::ability;
 use crate::web::answer::{self, Query};
@@ -31,7 +31,7 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>, query: Query) -> Res
     let length = orchestrator::log_length(&mut connection, run.id).await?;
     let first = first_line(&query, length);
     let lines = orchestrator::log_lines(&mut connection, run.id, first - 1, MOST_LINES).await?;
-    let plan = outline::plan(orchestrator::checkpoint(&mut connection, run.id, "plan").await?);
+    let plan = environments::planned(&mut connection, &visitor.app.sealer, run.id).await?.map(outline::plan);
     let lede = lede(&visitor, &mut connection, &run, &environment).await?;
     drop(connection);
     let times = visitor.times();

@@ -32,6 +32,7 @@ pub fn job() -> Job {
         secret_inputs: Vec::new(),
         config: Value::Null,
         files: Arc::default(),
+        plan: None,
         target: None,
         seed: [7; 32],
         cancel: CancellationToken::new(),

@@ -6,4 +6,5 @@ mod host;
 pub mod machine;
 mod postgres;
 mod terraform;
+mod terraform_plan;
 mod victim;

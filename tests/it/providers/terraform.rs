@@ -11,7 +11,7 @@ use super::host::RecordingHost;
 use super::machine::{catalog, is_alive, lines, settings, until};
 use super::victim;
 
-fn stack() -> Job {
+pub fn stack() -> Job {
     Job {
         files: files(&catalog("terraform-stack")),
         inputs: inputs(json!({"service_name": "checkout", "replicas": 2, "memory": 256, "labels": {"team": "pay"}})),
@@ -19,7 +19,7 @@ fn stack() -> Job {
     }
 }
 
-fn template(main: &str) -> Job {
+pub fn template(main: &str) -> Job {
     let main = TemplateFile { path: "main.tf".into(), executable: false, content: main.as_bytes().to_vec() };
     Job { files: Arc::new(vec![main]), ..conformance::job() }
 }
