@@ -373,7 +373,7 @@ pub struct Listing {
 }
 
 /// The providers of this build. `tests/it/catalog` compares them with the registry.
-pub const PROVIDERS: [&str; 3] = ["postgres", "terraform", "command"];
+pub const PROVIDERS: [&str; 4] = ["postgres", "terraform", "command", "simulated"];
 
 /// Whether templates of this provider can be requested from this build, and if not, why.
 pub fn requestable(provider: &str) -> Result<(), String> {

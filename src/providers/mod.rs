@@ -15,6 +15,7 @@ mod model;
 mod postgres;
 mod process;
 mod registry;
+mod simulated;
 mod terraform;
 mod workspace;
 
@@ -25,6 +26,7 @@ pub use model::{Job, Output, Plan, PlanAction, PlanChange, Resource, Stream, Tar
 pub use postgres::PostgresProvider;
 pub use process::Settings;
 pub use registry::Registry;
+pub use simulated::SimulatedProvider;
 pub use terraform::TerraformProvider;
 
 /// What a provider may ask of the worker that runs it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{CommandProvider, PostgresProvider, Provider, Settings, TerraformProvider};
+use super::{CommandProvider, PostgresProvider, Provider, Settings, SimulatedProvider, TerraformProvider};
 
 /// The known providers.
 #[derive(Clone, Default)]
@@ -23,6 +23,7 @@ impl Registry {
             .with(PostgresProvider)
             .with(TerraformProvider::new(settings.clone()))
             .with(CommandProvider::new(settings.clone()))
+            .with(SimulatedProvider::new(settings.work_root.join("simulated")))
     }
 
     /// The provider of that name.

@@ -110,6 +110,7 @@ fn makes(provider: &str) -> Vec<String> {
             "A connection string with a password of its own",
         ],
         "terraform" => &["The resources of a Terraform or OpenTofu configuration", "Its outputs, secret ones sealed"],
+        "simulated" => &["Objects of a cloud that exists only here, to see how runs go"],
         "command" => &["What the scripts of its folder make", "The outputs that they report"],
         _ => &[],
     };

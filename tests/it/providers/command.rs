@@ -51,6 +51,20 @@ async fn lives_and_ends() {
 }
 
 #[tokio::test]
+async fn survives_a_crash_at_every_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = CommandProvider::new(settings(folder.path()));
+    let names = std::sync::atomic::AtomicUsize::new(0);
+    conformance::survives_a_crash_at_every_call(&provider, || {
+        let mut job = repository(folder.path());
+        let name = format!("pay-{}", names.fetch_add(1, std::sync::atomic::Ordering::SeqCst));
+        job.inputs.insert("service_name".into(), json!(name));
+        job
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn stops_without_lease() {
     let folder = tempfile::tempdir().unwrap();
     let provider = CommandProvider::new(settings(folder.path()));

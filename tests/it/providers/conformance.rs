@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use paddock::base::id::{EnvironmentId, RunId};
 use paddock::base::{ManualClock, SeededEntropy};
-use paddock::providers::{Job, Plan, PlanAction, Provider, ProviderError, TemplateFile};
+use paddock::providers::{Host, Job, Plan, PlanAction, Provider, ProviderError, TemplateFile};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::host::RecordingHost;
+use super::host::{MortalHost, RecordingHost};
 
 static SEED: AtomicU64 = AtomicU64::new(0);
 
@@ -110,6 +110,54 @@ pub async fn lives_and_ends(provider: &dyn Provider, job: &Job, host: &Recording
 
 fn values(outputs: &[paddock::providers::Output]) -> Value {
     outputs.iter().map(|output| (output.name.clone(), json!([output.sensitive, output.value]))).collect()
+}
+
+/// Dies at each call that the provider makes to its worker, goes on with the next attempt, and ends:
+/// never two of anything, nothing left. `job` makes a new environment each time.
+pub async fn survives_a_crash_at_every_call(provider: &dyn Provider, job: impl Fn() -> Job) {
+    let mut deaths = 0;
+    for operation in ["apply", "destroy"] {
+        for turn in 1.. {
+            let folder = tempfile::tempdir().unwrap();
+            let host = RecordingHost::new(folder.path());
+            let mut work = job();
+            if operation == "destroy" {
+                provider.apply(&work, &host).await.unwrap();
+                work = next_run(&work, "delete");
+            }
+            let mortal = MortalHost::new(&host, turn);
+            let died = tokio::select! {
+                result = call(provider, operation, &work, &mortal) => { result.unwrap(); false }
+                () = mortal.death() => true,
+            };
+            deaths += usize::from(died);
+            let again = next_attempt(&work);
+            call(provider, operation, &again, &host).await.unwrap();
+            if operation == "apply" {
+                let (_, resources) = provider.collect(&again, &host).await.unwrap();
+                assert_eq!(provider.read_back(&again, &host).await.unwrap().len(), resources.len());
+                provider.destroy(&next_run(&again, "delete"), &host).await.unwrap();
+            }
+            assert_eq!(provider.read_back(&again, &host).await.unwrap(), [], "{operation}, death {turn}");
+            if !died {
+                break;
+            }
+        }
+    }
+    assert!(deaths > 1, "the provider never asked whether it still holds the run");
+}
+
+async fn call(provider: &dyn Provider, operation: &str, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
+    if operation == "apply" { provider.apply(job, host).await } else { provider.destroy(job, host).await }
+}
+
+/// What cannot be made says so in the words of whoever refused it, and leaves nothing after a destroy.
+pub async fn fails_with_the_first_real_error(provider: &dyn Provider, job: &Job, host: &RecordingHost, words: &str) {
+    let error = provider.apply(job, host).await.unwrap_err();
+    assert!(matches!(&error, ProviderError::Failed { message } if message.contains(words)), "{error:?}");
+    let away = next_run(job, "delete");
+    provider.destroy(&away, host).await.unwrap();
+    assert_eq!(provider.read_back(&away, host).await.unwrap(), []);
 }
 
 /// A worker that lost its lease makes nothing.

@@ -3,10 +3,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use paddock::providers::{Host, ProviderError, Stream};
+use tokio_util::sync::CancellationToken;
 
 pub struct RecordingHost {
     state: PathBuf,
@@ -56,5 +57,47 @@ impl Host for RecordingHost {
         std::fs::write(&beside, state).unwrap();
         std::fs::rename(beside, &self.state).unwrap();
         Ok(())
+    }
+}
+
+/// A host whose worker dies at its n-th call: the call never returns.
+pub struct MortalHost<'a> {
+    inner: &'a RecordingHost,
+    left: AtomicUsize,
+    dead: CancellationToken,
+}
+
+impl<'a> MortalHost<'a> {
+    pub fn new(inner: &'a RecordingHost, turn: usize) -> Self {
+        Self { inner, left: AtomicUsize::new(turn), dead: CancellationToken::new() }
+    }
+
+    /// Returns when the worker has died.
+    pub async fn death(&self) {
+        self.dead.cancelled().await;
+    }
+
+    async fn live(&self) {
+        if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.dead.cancel();
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Host for MortalHost<'_> {
+    async fn log(&self, stream: Stream, line: &str) -> Result<(), ProviderError> {
+        self.live().await;
+        self.inner.log(stream, line).await
+    }
+
+    async fn load_state(&self) -> Result<Option<Vec<u8>>, ProviderError> {
+        self.inner.load_state().await
+    }
+
+    async fn save_state(&self, state: &[u8]) -> Result<(), ProviderError> {
+        self.live().await;
+        self.inner.save_state(state).await
     }
 }

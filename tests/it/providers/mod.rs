@@ -5,6 +5,7 @@ mod conformance;
 mod host;
 pub mod machine;
 mod postgres;
+pub mod simulated;
 mod terraform;
 mod terraform_plan;
 mod victim;

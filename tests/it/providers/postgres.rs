@@ -48,6 +48,11 @@ async fn lives_and_ends() {
     conformance::lives_and_ends(&PostgresProvider, &job(), &RecordingHost::new(folder.path())).await;
 }
 
+#[tokio::test]
+async fn survives_a_crash_at_every_call() {
+    conformance::survives_a_crash_at_every_call(&PostgresProvider, job).await;
+}
+
 /// Most platforms give no superuser away.
 #[tokio::test]
 async fn an_administrator_without_superuser_is_enough() {

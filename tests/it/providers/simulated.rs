@@ -1,0 +1,225 @@
+//! The provider of the simulated cloud: the suite of all providers, and each of its lies.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use paddock::providers::{Job, PlanAction, Provider, ProviderError, SimulatedProvider};
+use serde_json::{Value, json};
+
+use super::conformance::{self, actions, inputs, next_attempt, next_run};
+use super::host::RecordingHost;
+use super::machine::lines;
+
+fn job(faults: Value) -> Job {
+    Job {
+        config: json!({"objects": ["network", "disk", "server"], "timeout_ms": 20, "faults": faults}),
+        inputs: inputs(json!({"size": "small"})),
+        ..conformance::job()
+    }
+}
+
+/// What the book says of one environment.
+#[derive(Debug, Default)]
+pub struct Account {
+    /// How often each object was made, changed and removed.
+    pub effects: BTreeMap<(String, String), usize>,
+    /// The ids of what is there.
+    pub there: BTreeMap<String, String>,
+    /// Calls of replaced attempts, all refused.
+    pub stale: usize,
+    /// How often each fault hit.
+    pub faults: BTreeMap<String, usize>,
+    /// Calls that were answered.
+    pub answered: usize,
+}
+
+/// Reads the book.
+pub fn account(book: &Path, environment: &str) -> Account {
+    let mut account = Account::default();
+    let mut mine = Vec::new();
+    for line in lines(book) {
+        let line: Value = serde_json::from_str(&line).unwrap();
+        if line["line"] == "answer" {
+            account.answered += usize::from(mine.contains(&line["call"]));
+            continue;
+        }
+        if line["environment"] != environment {
+            continue;
+        }
+        mine.push(line["number"].clone());
+        if line["stale"] == true {
+            account.stale += 1;
+            assert!(line["effect"].is_null(), "a replaced attempt changed something: {line}");
+        }
+        if let Some(fault) = line["fault"].as_str() {
+            *account.faults.entry(fault.to_owned()).or_default() += 1;
+        }
+        let object = line["object"].as_str().unwrap().to_owned();
+        let Some(effect) = line["effect"]["effect"].as_str() else { continue };
+        if effect == "overlooked" {
+            continue;
+        }
+        match effect {
+            "made" => {
+                let id = line["effect"]["id"].as_str().unwrap().to_owned();
+                assert!(account.there.insert(object.clone(), id).is_none(), "{object} was made while it was there");
+            }
+            "removed" => drop(account.there.remove(&object).unwrap()),
+            _ => {}
+        }
+        *account.effects.entry((object, effect.to_owned())).or_default() += 1;
+    }
+    account
+}
+
+fn of(folder: &Path, job: &Job) -> Account {
+    account(&folder.join("default.ledger"), &job.environment.to_string())
+}
+
+#[tokio::test]
+async fn lives_and_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = SimulatedProvider::new(folder.path().to_owned());
+    conformance::lives_and_ends(&provider, &job(json!([])), &RecordingHost::new(folder.path())).await;
+}
+
+#[tokio::test]
+async fn stops_without_lease() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = SimulatedProvider::new(folder.path().to_owned());
+    let job = job(json!([]));
+    conformance::stops_without_lease(&provider, &job, &RecordingHost::new(folder.path())).await;
+    assert!(of(folder.path(), &job).effects.is_empty());
+}
+
+#[tokio::test]
+async fn survives_a_crash_at_every_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = SimulatedProvider::new(folder.path().to_owned());
+    conformance::survives_a_crash_at_every_call(&provider, || job(json!([]))).await;
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_in_the_clouds_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = SimulatedProvider::new(folder.path().to_owned());
+    let job = job(json!([{"kind": "refuse", "object": "server", "message": "QuotaExceeded: 0 servers left"}]));
+    let host = RecordingHost::new(folder.path());
+    let words = "QuotaExceeded: 0 servers left";
+    conformance::fails_with_the_first_real_error(&provider, &job, &host, words).await;
+    let account = of(folder.path(), &job);
+    assert_eq!(account.effects.get(&("disk".into(), "made".into())), Some(&1), "two were made before the refusal");
+    assert!(account.there.is_empty());
+}
+
+/// Each fault in each call where it can be: the end is the same as without, and each thing was
+/// done once.
+#[tokio::test]
+async fn no_lie_is_believed_and_nothing_is_made_twice() {
+    let kinds = [
+        "throttle",
+        "partial",
+        "effect_then_500",
+        "200_no_effect",
+        "invisible",
+        "wrong_id",
+        "drop_response",
+        "drop_request",
+    ];
+    for kind in kinds {
+        for verb in ["create", "update", "delete"] {
+            let folder = tempfile::tempdir().unwrap();
+            let provider = SimulatedProvider::new(folder.path().to_owned());
+            let host = RecordingHost::new(folder.path());
+            let job = job(json!([{"kind": kind, "verb": verb, "object": "disk", "reads": 9}]));
+            provider.apply(&job, &host).await.unwrap_or_else(|error| panic!("{kind} {verb}: {error}"));
+            let (outputs, resources) = provider.collect(&job, &host).await.unwrap();
+            let account = of(folder.path(), &job);
+            let ids: BTreeMap<String, String> =
+                resources.into_iter().map(|one| (one.address, one.provider_id.unwrap())).collect();
+            assert_eq!(ids, account.there, "{kind} {verb}: what is told is what is there");
+            let disk = outputs.iter().find(|output| output.name == "disk_id").unwrap();
+            assert_eq!(disk.value, json!(account.there["disk"]));
+
+            let mut update = next_run(&job, "update");
+            update.inputs.insert("size".into(), json!("large"));
+            provider.apply(&update, &host).await.unwrap_or_else(|error| panic!("{kind} {verb}: {error}"));
+            assert!(provider.plan(&update, &host).await.unwrap().changes.is_empty(), "{kind} {verb}: as wished");
+
+            let away = next_run(&update, "delete");
+            provider.destroy(&away, &host).await.unwrap_or_else(|error| panic!("{kind} {verb}: {error}"));
+            assert_eq!(provider.read_back(&away, &host).await.unwrap(), [], "{kind} {verb}");
+            let account = of(folder.path(), &job);
+            assert!(account.there.is_empty(), "{kind} {verb}");
+            for object in ["network", "disk", "server"] {
+                for effect in ["made", "removed"] {
+                    assert_eq!(account.effects[&(object.into(), effect.into())], 1, "{kind} {verb}: {object} {effect}");
+                }
+            }
+            let hit = account.faults.get(kind).copied().unwrap_or(0);
+            assert!(hit > 0, "{kind} {verb} never hit: {account:?}");
+        }
+    }
+}
+
+/// A run that failed half-way, and then an update that wants fewer and more objects.
+#[tokio::test]
+async fn a_half_made_environment_is_finished_and_can_shrink_and_grow() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = SimulatedProvider::new(folder.path().to_owned());
+    let host = RecordingHost::new(folder.path());
+    let mut job = job(json!([{"kind": "refuse", "object": "object-3", "times": 1}]));
+    job.inputs.insert("objects".into(), json!(4));
+    let error = provider.apply(&job, &host).await.unwrap_err();
+    assert!(matches!(error, ProviderError::Failed { .. }), "{error:?}");
+    provider.apply(&next_attempt(&job), &host).await.unwrap();
+
+    for count in [1, 3] {
+        job = next_run(&job, "update");
+        job.inputs.insert("objects".into(), json!(count));
+        let plan = provider.plan(&job, &host).await.unwrap();
+        let action = if count == 1 { PlanAction::Destroy } else { PlanAction::Create };
+        assert!(actions(&plan).iter().all(|(_, found)| *found == action), "{plan:?}");
+        provider.apply(&job, &host).await.unwrap();
+        assert_eq!(of(folder.path(), &job).there.len(), count);
+    }
+    assert_eq!(of(folder.path(), &job).effects[&("object-2".into(), "made".into())], 2, "made again after its removal");
+}
+
+/// The same seed goes wrong in the same way, and every seed ends well.
+#[tokio::test]
+async fn chance_is_repeatable() {
+    let mut histories = Vec::new();
+    for seed in [1, 1, 2, 3, 4, 5, 6, 7] {
+        let folder = tempfile::tempdir().unwrap();
+        let provider = SimulatedProvider::new(folder.path().to_owned());
+        let host = RecordingHost::new(folder.path());
+        let mut job = job(json!([]));
+        job.inputs.insert("chaos_percent".into(), json!(60));
+        job.inputs.insert("seed".into(), json!(seed));
+        provider.apply(&job, &host).await.unwrap_or_else(|error| panic!("seed {seed}: {error}\n{}", host.text()));
+        provider.destroy(&next_run(&job, "delete"), &host).await.unwrap();
+        let account = of(folder.path(), &job);
+        assert!(account.there.is_empty());
+        assert!(account.effects.iter().all(|((_, effect), count)| effect == "changed" || *count == 1), "{account:?}");
+        histories.push(host.text());
+    }
+    assert_eq!(histories[0], histories[1]);
+    assert!(histories[2..].iter().any(|history| *history != histories[0]));
+}
+
+/// An attempt that another one has replaced changes nothing.
+#[tokio::test]
+async fn a_replaced_attempt_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = SimulatedProvider::new(folder.path().to_owned());
+    let host = RecordingHost::new(folder.path());
+    let zombie = job(json!([]));
+    provider.apply(&next_attempt(&zombie), &host).await.unwrap();
+    let mut changed = zombie.clone();
+    changed.inputs.insert("size".into(), json!("huge"));
+    assert!(matches!(provider.apply(&changed, &host).await, Err(ProviderError::LeaseLost)));
+    assert!(matches!(provider.destroy(&zombie, &host).await, Err(ProviderError::LeaseLost)));
+    let account = of(folder.path(), &zombie);
+    assert_eq!((account.there.len(), account.stale), (3, 2));
+}
