@@ -8,7 +8,7 @@ use paddock::environments::State;
 use paddock::orchestrator::Settings;
 use paddock::requests::{Caller, Draft, Intent};
 
-use crate::world::World;
+use crate::world::{LOGIN, World};
 
 const RUNS: usize = 100;
 
@@ -40,7 +40,7 @@ pub async fn run(world: &World) {
 async fn one(world: &World, number: usize) -> Duration {
     let app = &world.app;
     let mut connection = app.db.acquire().await.unwrap();
-    let person = paddock::identity::find_person(&mut connection, "developer").await.unwrap().unwrap();
+    let person = paddock::identity::find_person(&mut connection, LOGIN).await.unwrap().unwrap();
     let access = paddock::identity::load_access(&mut connection, person.id).await.unwrap();
     let actor = Actor::Person { id: person.id, login: person.login.clone(), token: None };
     let op = app.op(actor, Origin::internal("api"));

@@ -13,7 +13,7 @@ use crate::{CLIENTS, SPAN, pgbench, result};
 const SCRIPT: &str = "
 BEGIN;
 SELECT pg_advisory_xact_lock(hashtextextended(gen_random_uuid()::text, 0));
-SELECT id FROM request WHERE requester_id = (SELECT id FROM person WHERE login = 'developer') AND idempotency_key = gen_random_uuid()::text;
+SELECT id FROM request WHERE requester_id = (SELECT id FROM person WHERE login = 'bench') AND idempotency_key = gen_random_uuid()::text;
 SELECT * FROM project WHERE slug = 'payments';
 SELECT * FROM project_environment_type p JOIN environment_type t ON t.id = p.environment_type_id;
 SELECT * FROM template WHERE slug = 'postgres-database';

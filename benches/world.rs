@@ -11,12 +11,16 @@ use paddock::base::{Actor, Origin, OsEntropy, Sealer, SystemClock};
 use paddock::catalog::{self, NewSource, SourceKind};
 use paddock::db::embedded::{Embedded, Reporter, Settings};
 use paddock::db::{Db, migrate};
-use paddock::identity::{self, Scope, TokenScopes};
+use paddock::identity::{self, Holder, Role, Scope, Source, TokenScopes};
 use paddock::policy::PolicyEngine;
+use paddock::projects;
 use paddock::providers::{self, Registry};
 use paddock::requests;
 use secrecy::ExposeSecret as _;
 
+/// Who asks in the measurements.
+pub const LOGIN: &str = "bench";
+const PASSWORD: &str = "only for the benches, 4711";
 const KEY: &str = "4242424242424242424242424242424242424242424242424242424242424242";
 
 /// Everything that the measurements share.
@@ -27,16 +31,25 @@ pub struct World {
     pub url: String,
     /// The address of `serve`.
     pub address: String,
-    /// A bearer token of the developer.
+    /// A bearer token of [`LOGIN`].
     pub token: String,
-    /// The process of `serve`.
-    pub serve: Child,
+    serve: Serve,
     /// How long `serve` took until it answered.
     pub ready_after: Duration,
     /// Its resident memory then, in KiB, where /proc tells.
     pub idle_memory: Option<u64>,
     embedded: Embedded,
     _folder: tempfile::TempDir,
+}
+
+/// The process of `serve`; ends with the bench, also when that stops at a surprise.
+struct Serve(Child);
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 struct Quiet;
@@ -70,13 +83,12 @@ impl World {
         url.set_path(embedded.options().get_database().unwrap_or("paddock"));
         let url = url.to_string();
         let (serve, address, ready_after) = serve(&url).await;
-        let idle_memory = resident(serve.id());
+        let idle_memory = resident(serve.0.id());
         Self { app, url, address, token, serve, ready_after, idle_memory, embedded, _folder: folder }
     }
 
-    pub async fn stop(mut self) {
-        self.serve.kill().unwrap();
-        self.serve.wait().unwrap();
+    pub async fn stop(self) {
+        drop(self.serve);
         self.app.tasks.stop(Duration::from_secs(5)).await;
         self.app.db.close().await;
         self.embedded.stop(&Quiet).await.unwrap();
@@ -121,15 +133,21 @@ async fn seed(app: &App) {
     sqlx::query("UPDATE quota SET maximum = 1000000000").execute(app.db.pool()).await.unwrap();
 }
 
+/// A developer of the project; the people of the demo are strangers to a `serve` without `--demo`.
 async fn token(app: &App) -> String {
     let op = app.op(Actor::Operator, Origin::internal("cli"));
-    let person = identity::find_person(&mut app.db.acquire().await.unwrap(), "developer").await.unwrap().unwrap();
+    let person = identity::create_local_account(&app.db, &op, LOGIN, "Bench", &PASSWORD.into()).await.unwrap();
+    let mut tx = app.db.begin().await.unwrap();
+    let project = projects::find(&mut tx, "payments").await.unwrap().unwrap();
+    let holder = Holder::Person(person.id);
+    identity::bind_role(&mut tx, &op, Role::Developer, holder, Some(project.id), Source::Local).await.unwrap();
+    tx.commit().await.unwrap();
     let scopes = TokenScopes::new([Scope::Read, Scope::Request]);
     let token = identity::mint_token(&app.db, &op, &person, "bench", &scopes, SignedDuration::from_hours(1));
     token.await.unwrap().secret.expose_secret().to_owned()
 }
 
-async fn serve(url: &str) -> (Child, String, Duration) {
+async fn serve(url: &str) -> (Serve, String, Duration) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = format!("http://127.0.0.1:{port}");
     let started = Instant::now();
@@ -141,6 +159,7 @@ async fn serve(url: &str) -> (Child, String, Duration) {
         .stdout(Stdio::null())
         .stderr(Stdio::inherit())
         .spawn()
+        .map(Serve)
         .unwrap();
     let deadline = started + Duration::from_secs(30);
     while !reqwest::get(format!("{address}/readyz")).await.is_ok_and(|answer| answer.status().is_success()) {
