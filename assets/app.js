@@ -26,6 +26,51 @@
     toast("Paddock could not be reached. What you typed is still here.");
   });
 
+  // ---- times are told in the browser's zone: the server learns it by a cookie, from the next page on ----
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone && !document.cookie.split("; ").includes(`paddock_browser_zone=${zone}`)) {
+    document.cookie = `paddock_browser_zone=${zone}; Path=/; Max-Age=31536000; SameSite=Lax${location.protocol === "https:" ? "; Secure" : ""}`;
+  }
+
+  // ---- the palette: Ctrl-K, arrows, Enter ----
+  const palette = document.getElementById("palette");
+  if (palette) {
+    const field = palette.querySelector("input");
+    const hits = () => all("[data-hit]", palette);
+    const open = () => {
+      if (palette.open) return;
+      palette.showModal();
+      field.select();
+      field.dispatchEvent(new Event("palette"));
+    };
+    on("click", (event) => {
+      if (event.target.closest("[data-palette]")) open();
+      else if (event.target === palette) palette.close(); // the backdrop
+    });
+    on("keydown", (event) => {
+      if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") {
+        event.preventDefault();
+        open();
+      }
+    });
+    palette.addEventListener("keydown", (event) => {
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      const found = hits();
+      if (step && found.length > 0) {
+        event.preventDefault();
+        const at = found.indexOf(document.activeElement) + step;
+        (at < 0 ? field : found[Math.min(at, found.length - 1)]).focus();
+      } else if (event.key === "Enter" && event.target === field && found.length > 0) {
+        event.preventDefault();
+        found[0].click();
+      }
+    });
+    on("htmx:after:swap", () => {
+      const status = document.getElementById("said");
+      if (palette.open && status) status.textContent = hits().length === 1 ? "One result" : `${hits().length} results`;
+    });
+  }
+
   // ---- menus: <details class="menu"> closes on Escape and on a click outside ----
   on("click", (event) => {
     for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
@@ -94,6 +139,45 @@
     if (event.persisted) for (const form of all("form[data-sent]")) delete form.dataset.sent;
   });
 
+  // ---- the server shapes the request form anew: what was changed since it was asked stays as it is ----
+  // htmx writes the answer's values into fields that lost the focus, and leaves choices at their old place
+  // in a list. So: what differs from what was sent is put back, everything else is set as answered.
+  const asked = new WeakMap();
+  const controls = (form) => [...form.elements].filter((one) => one.name && one.matches("input:not([type=hidden]), select, textarea"));
+  const keyOf = (one) => (one.type === "checkbox" ? `${one.name}=${one.value}` : one.name);
+  function valuesOf(form) {
+    const values = new Map();
+    for (const one of controls(form)) {
+      if (one.type === "radio") { if (one.checked) values.set(one.name, one.value); } else values.set(keyOf(one), one.type === "checkbox" ? one.checked : one.value);
+    }
+    return values;
+  }
+  function setTo(one, value) {
+    if (one.type === "radio") one.checked = one.value === value;
+    else if (one.type === "checkbox") one.checked = value;
+    else if (one.value !== value) one.value = value;
+  }
+  function asAnswered(one) {
+    if (one === document.activeElement && one.matches("textarea, input:not([type=radio], [type=checkbox])")) return;
+    if (one.matches("[type=radio], [type=checkbox]")) one.checked = one.defaultChecked;
+    else if (one.matches("select")) for (const option of one.options) option.selected = option.defaultSelected;
+    else if (one.value !== one.defaultValue) one.value = one.defaultValue;
+  }
+  on("htmx:config:request", ({ detail: { ctx } }) => {
+    if (ctx.request.form?.id === "request") asked.set(ctx, valuesOf(ctx.request.form));
+  });
+  on("htmx:before:swap", ({ detail: { ctx } }) => {
+    const sent = asked.get(ctx);
+    const form = document.getElementById("request");
+    if (sent && form) asked.set(ctx, new Map([...valuesOf(form)].filter(([key, value]) => sent.get(key) !== value)));
+  });
+  on("htmx:after:swap", ({ detail: { ctx } }) => {
+    const changed = asked.get(ctx);
+    const form = document.getElementById("request");
+    if (!changed || !form || !ctx.select) return;
+    for (const one of controls(form)) if (changed.has(keyOf(one))) setTo(one, changed.get(keyOf(one))); else asAnswered(one);
+  });
+
   // ---- slider and number are one value ----
   on("input", (event) => {
     const pair = event.target.closest("[data-range]");
@@ -105,7 +189,13 @@
     const range = pair.querySelector("input[type=range]");
     range.style.setProperty("--fill", `${(100 * (range.value - range.min)) / (range.max - range.min || 1)}%`);
   }
-  const fillAll = () => all("[data-range]").forEach(fill);
+  const fillAll = () => {
+    for (const pair of all("[data-range]")) {
+      const number = pair.querySelector("input[type=number]");
+      if (number?.value) pair.querySelector("input[type=range]").value = number.value;
+      fill(pair);
+    }
+  };
   fillAll();
   on("htmx:after:swap", fillAll);
 

@@ -17,6 +17,7 @@ pub fn gate(visit: &Visit, title: &str) -> Shell {
         section: Section::Elsewhere,
         viewer: None,
         preferences: visit.preferences,
+        zone: visit.zone.clone(),
         demo: visit.app.identity.demo,
         here: visit.here.clone(),
         notice: visit.notice.clone(),
@@ -49,6 +50,8 @@ async fn viewer(visitor: &Visitor) -> Result<Viewer, PageError> {
         approvals: u64::try_from(approvals).unwrap_or(0),
         can_audit: !matches!(can_audit.ids(), Some(ids) if ids.is_empty()),
         can_admin: may(Action::ReadAdmin),
+        project: visitor.scope.clone().filter(|slug| projects.iter().any(|project| project.slug == *slug)),
+        projects: projects.into_iter().map(|project| (project.slug, project.name)).collect(),
     })
 }
 

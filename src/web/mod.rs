@@ -25,10 +25,12 @@ mod reports;
 pub mod requests;
 mod router;
 pub mod runs;
+pub mod search;
 pub mod shell;
 pub mod ui;
 pub mod urls;
 pub mod visitor;
 pub mod words;
+pub mod zone;
 
 pub use router::router;

@@ -16,8 +16,8 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::requests::form;
 use super::{
-    admin, approvals, assets, audit, catalog, environments, gate, preferences, problem, reports, requests, runs, urls,
-    visitor,
+    admin, approvals, assets, audit, catalog, environments, gate, preferences, problem, reports, requests, runs,
+    search, urls, visitor,
 };
 use crate::app::App;
 use crate::app::http::{begin, security_headers};
@@ -52,6 +52,8 @@ pub fn router(app: App) -> Router {
 fn pages() -> Router<App> {
     Router::new()
         .route(urls::HOME, get(super::home::page))
+        .route(urls::SEARCH, get(search::page))
+        .route(urls::PREFERENCES, get(preferences::page))
         .route(urls::CATALOG, get(catalog::list_page))
         .route(urls::TEMPLATE, get(catalog::template_page))
         .route(urls::TEMPLATE_REQUEST, get(form::show_create).post(form::post_create))

@@ -1,6 +1,9 @@
 //! The frame of every page: who looks, where they are, how they like it, what just happened.
 
+use super::listing;
 use super::ui::{Look, Person};
+use super::urls;
+use super::zone::Zone;
 
 /// The part of Paddock that a page belongs to; marks the current link of the rail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +74,42 @@ pub struct Viewer {
     pub can_audit: bool,
     /// Shows Admin.
     pub can_admin: bool,
+    /// The projects to choose from: slug and name.
+    pub projects: Vec<(String, String)>,
+    /// The slug of the chosen one; none is all of them.
+    pub project: Option<String>,
+}
+
+impl Viewer {
+    /// The name of the chosen project.
+    pub fn project_name(&self) -> &str {
+        let chosen = self.projects.iter().find(|(slug, _)| Some(slug) == self.project.as_ref());
+        chosen.map_or("All projects", |(_, name)| name)
+    }
+
+    fn scoped(&self, list: &str) -> String {
+        listing::href(list, [("project", self.project.as_deref().unwrap_or_default())])
+    }
+
+    /// The list of environments of the chosen project.
+    pub fn environments(&self) -> String {
+        self.scoped(urls::ENVIRONMENTS)
+    }
+
+    /// The list of requests of the chosen project.
+    pub fn requests(&self) -> String {
+        self.scoped(urls::REQUESTS)
+    }
+
+    /// The inbox of the chosen project.
+    pub fn inbox(&self) -> String {
+        self.scoped(urls::APPROVALS)
+    }
+
+    /// The audit log of the chosen project.
+    pub fn audit(&self) -> String {
+        self.scoped(urls::AUDIT)
+    }
 }
 
 /// What just happened, said once after a redirect.
@@ -93,6 +132,8 @@ pub struct Shell {
     pub viewer: Option<Viewer>,
     /// Theme, density, rail.
     pub preferences: Preferences,
+    /// In which zone times are shown.
+    pub zone: Zone,
     /// Whether demo sign-in is on.
     pub demo: bool,
     /// Path and query of this page: where a changed preference comes back to.

@@ -18,7 +18,9 @@ pub const SIGN_IN_DEMO: &str = "/sign-in/demo";
 pub const SIGN_OUT: &str = "/sign-out";
 /// First visit: one-time code and the first admin.
 pub const SET_UP: &str = "/set-up";
-/// Theme, density, rail.
+/// Everything that the viewer may see, by its name.
+pub const SEARCH: &str = "/search";
+/// Theme, density, rail, zone, project.
 pub const PREFERENCES: &str = "/preferences";
 /// Templates.
 pub const CATALOG: &str = "/catalog";

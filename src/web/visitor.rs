@@ -18,6 +18,7 @@ use super::error::PageError;
 use super::gate::view::SessionEndedPage;
 use super::shell::{Notice, Preferences};
 use super::words::Times;
+use super::zone::Zone;
 use super::{preferences, urls};
 use crate::app::App;
 use crate::app::http::{op_of, peer_of, session_cookie};
@@ -42,6 +43,10 @@ pub struct Visit {
     pub partial: bool,
     /// Theme, density, rail.
     pub preferences: Preferences,
+    /// In which zone times are shown.
+    pub zone: Zone,
+    /// The slug of the project that the viewer keeps to.
+    pub scope: Option<String>,
     /// What a redirect wanted to be said.
     pub notice: Option<Notice>,
     /// The address of the TCP connection, when it is known.
@@ -63,6 +68,8 @@ impl Visit {
             htmx: text("hx-request") == Some("true"),
             partial: text("hx-request") == Some("true") && text("hx-request-type") == Some("partial"),
             preferences: preferences::of(&parts.headers),
+            zone: preferences::zone_of(&parts.headers),
+            scope: preferences::scope_of(&parts.headers),
             notice: answer::notice_of(&parts.headers),
             peer: peer_of(parts).0,
             session_token: session_cookie(app, &parts.headers),
@@ -72,7 +79,7 @@ impl Visit {
 
     /// The viewer's clock.
     pub fn times(&self) -> Times {
-        Times::utc(self.op.now())
+        Times::new(self.op.now(), self.zone.time_zone())
     }
 
     /// The browser, as sign-in wants to know it.

@@ -15,9 +15,9 @@ pub struct Times {
 }
 
 impl Times {
-    /// Times in UTC.
-    pub fn utc(now: Timestamp) -> Self {
-        Self { now, zone: TimeZone::UTC }
+    /// Times in a zone.
+    pub fn new(now: Timestamp, zone: TimeZone) -> Self {
+        Self { now, zone }
     }
 
     /// What is now.
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn times_in_words() {
         let now: Timestamp = "2026-11-21T17:00:00Z".parse().unwrap();
-        let times = Times::utc(now);
+        let times = Times::new(now, TimeZone::UTC);
         let near = |text: &str| times.near(text.parse().unwrap()).shown;
         assert_eq!(near("2026-11-21T16:57:00Z"), "3 min ago");
         assert_eq!(near("2026-11-21T22:00:00Z"), "in 5 h");
@@ -152,6 +152,22 @@ mod tests {
         assert_eq!(near("2026-11-21T17:00:10Z"), "now");
         assert_eq!(times.at(now).shown, "21 Nov 2026, 17:00 UTC");
         assert_eq!(times.at(now).iso, "2026-11-21T17:00:00Z");
+    }
+
+    #[test]
+    fn times_in_the_zone_of_the_viewer() {
+        let now: Timestamp = "2026-11-21T20:00:00Z".parse().unwrap();
+        let in_zone = |name: &str| Times::new(now, TimeZone::get(name).unwrap());
+        assert_eq!(in_zone("Asia/Kolkata").at(now).shown, "22 Nov 2026, 01:30 UTC+5:30");
+        assert_eq!(in_zone("America/St_Johns").at(now).exact, "21 Nov 2026, 16:30:00 UTC-3:30");
+        let oslo = in_zone("Europe/Oslo");
+        // Summer and winter have other offsets.
+        assert_eq!(oslo.at("2027-07-01T10:00:00Z".parse().unwrap()).shown, "1 Jul 2027, 12:00 UTC+2");
+        assert_eq!(in_zone("Asia/Tokyo").heading(now), "Today, 22 November");
+        // The machine's form says the same moment, whatever the zone.
+        assert_eq!(oslo.at(now).iso, "2026-11-21T20:00:00Z");
+        let day = in_zone("Asia/Tokyo").start_of("2026-11-22", 0).unwrap();
+        assert_eq!(day.to_string(), "2026-11-21T15:00:00Z");
     }
 
     #[test]

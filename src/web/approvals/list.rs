@@ -4,6 +4,7 @@ use axum::response::Response;
 
 use super::view::ApprovalsPage;
 use crate::app::Visible;
+use crate::base::id::ProjectId;
 use crate::policy::Action;
 use crate::requests::{Filter, RequestStatus};
 use crate::web::answer::{self, Query};
@@ -21,8 +22,8 @@ pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError>
     let after = listing::cursor(&query)?;
     let mut connection = visitor.app.db.acquire().await?;
     let all = query.get("view") == "all";
-    let filter = if all {
-        let projects = visitor.projects(&mut connection).await?;
+    let projects = visitor.projects(&mut connection).await?;
+    let mut filter = if all {
         let visible = visitor.app.visible(&visitor.op, &visitor.access, Action::ReadRequest, &projects);
         let projects = match visible {
             Visible::All => projects.iter().map(|project| project.id).collect(),
@@ -32,6 +33,13 @@ pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError>
     } else {
         frame::to_review(&visitor)
     };
+    let slug = query.get("project");
+    if !slug.is_empty() {
+        // A project that the viewer does not know of has nothing for them.
+        let within = |id: &ProjectId| filter.projects.as_ref().is_none_or(|ids| ids.contains(id));
+        let wanted = projects.iter().filter(|one| one.slug == slug).map(|one| one.id);
+        filter.projects = Some(wanted.filter(within).collect());
+    }
     let found = visitor.app.requests.list(&mut connection, &filter, after, PAGE_SIZE).await?;
     let shown = rows::rows(&visitor, &mut connection, found.items, urls::approval).await?;
     drop(connection);
@@ -40,14 +48,15 @@ pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError>
     let tab = |label: &str, view: &str, count: Option<String>| Tab {
         label: label.to_owned(),
         count,
-        href: listing::href(urls::APPROVALS, [("view", view)]),
+        href: listing::href(urls::APPROVALS, [("view", view), ("project", slug)]),
         current: (view == "all") == all,
     };
     let page = ApprovalsPage {
         shell,
         lede: "Decide soon: somebody waits for each of them.".to_owned(),
+        chips: listing::chips(urls::APPROVALS, &query, &[("project", "Project", slug.to_owned())]),
         tabs: vec![tab("Waiting for you", "", Some(waiting.to_string())), tab("All that wait", "all", None)],
-        empty: shown.is_empty().then(empty),
+        empty: shown.is_empty().then(|| empty(slug)),
         pager: listing::pager(
             urls::APPROVALS,
             &query,
@@ -59,11 +68,14 @@ pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError>
     answer::page(&page)
 }
 
-fn empty() -> Empty {
+fn empty(project: &str) -> Empty {
     Empty {
         icon: "circle-check",
         title: "Nothing waits".to_owned(),
-        text: "Requests that need an approval appear here.".to_owned(),
+        text: match project {
+            "" => "Requests that need an approval appear here.".to_owned(),
+            slug => format!("Requests of {slug} that need an approval appear here."),
+        },
         action: None,
     }
 }

@@ -188,10 +188,10 @@ fn facts(visitor: &Visitor, request: &Request) -> Vec<Fact> {
     if let Some(lifetime) = request.lifetime
         && let Ok(end) = visitor.op.now().checked_add(lifetime)
     {
-        facts.push(Fact::new("Ends", format!("{} ({})", visitor.times().at(end).shown, length(lifetime))));
+        facts.push(Fact { value: format!("({})", length(lifetime)), ..Fact::time("Ends", visitor.times().at(end)) });
     }
     if let (RequestStatus::AwaitingApproval, Some(at)) = (request.status, request.lapses_at) {
-        facts.push(Fact::new("Lapses", visitor.times().at(at).shown));
+        facts.push(Fact::time("Lapses", visitor.times().at(at)));
     }
     facts.push(Fact::link("Request", request.id.to_string(), urls::request(request.id)));
     facts

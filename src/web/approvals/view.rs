@@ -6,7 +6,7 @@ use askama::Template;
 use crate::web::{
     requests::view::RequestRow,
     shell::Shell,
-    ui::{Crumb, DecisionView, Empty, Fact, FormError, LinkRow, Pager, Person, Pill, Plan, QuotaBar, Tab, When},
+    ui::{Chip, Crumb, DecisionView, Empty, Fact, FormError, LinkRow, Pager, Person, Pill, Plan, QuotaBar, Tab, When},
 };
 
 /// `GET /approvals?view=`
@@ -15,6 +15,8 @@ use crate::web::{
 pub struct ApprovalsPage {
     pub shell: Shell,
     pub lede: String,
+    /// The project that it is narrowed to.
+    pub chips: Vec<Chip>,
     pub tabs: Vec<Tab>,
     pub rows: Vec<RequestRow>,
     pub pager: Pager,

@@ -7,6 +7,8 @@ use super::scope;
 use super::sentence::Names;
 use super::view::{AuditDay, AuditFilter, AuditPage, AuditRow};
 use crate::audit::{self, AuditRecord, Filter, Outcome};
+use crate::base::id::ProjectId;
+use crate::db::Connection;
 use crate::web::answer::{self, Form, Query};
 use crate::web::error::PageError;
 use crate::web::listing::{self, PAGE_SIZE};
@@ -58,7 +60,7 @@ pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError>
     let projects = scope(&visitor, &mut connection).await?;
     let (records, next, names, wrong) = match filter(&query, &times) {
         Ok(filter) => {
-            let filter = Filter { projects, ..filter };
+            let filter = Filter { projects: within(&visitor, &mut connection, projects, &query).await?, ..filter };
             let page = audit::list(&mut connection, &filter, after, PAGE_SIZE).await?;
             let names = Names::of(&mut connection, &page.items).await?;
             (page.items, page.next_cursor, names, None)
@@ -80,6 +82,21 @@ pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError>
         empty: records.is_empty().then(|| empty(&query, wrong)),
     };
     answer::page(&page)
+}
+
+/// Of the projects that the viewer may read, the one that is asked for.
+async fn within(
+    visitor: &Visitor,
+    connection: &mut Connection,
+    readable: Option<Vec<ProjectId>>,
+    query: &Form,
+) -> Result<Option<Vec<ProjectId>>, PageError> {
+    let slug = query.get("project");
+    if slug.is_empty() {
+        return Ok(readable);
+    }
+    let wanted = visitor.projects(connection).await?.into_iter().filter(|one| one.slug == slug).map(|one| one.id);
+    Ok(Some(wanted.filter(|id| readable.as_ref().is_none_or(|ids| ids.contains(id))).collect()))
 }
 
 /// The filter, or what of it cannot be understood, in words.
@@ -125,12 +142,13 @@ fn shown(query: &Form) -> AuditFilter {
         action: query.get("action").to_owned(),
         actions: ACTIONS.map(str::to_owned).to_vec(),
         outcome: query.get("outcome").to_owned(),
+        project: query.get("project").to_owned(),
         from: query.get("from").to_owned(),
         to: query.get("to").to_owned(),
     }
 }
 
-fn chips(query: &Form) -> [(&'static str, &'static str, String); 7] {
+fn chips(query: &Form) -> [(&'static str, &'static str, String); 8] {
     let value = |name| query.get(name).to_owned();
     [
         ("actor", "Who", value("actor")),
@@ -138,6 +156,7 @@ fn chips(query: &Form) -> [(&'static str, &'static str, String); 7] {
         ("object", "To what", value("object")),
         ("outcome", "Outcome", value("outcome")),
         ("operation", "Operation", value("operation")),
+        ("project", "Project", value("project")),
         ("from", "From", value("from")),
         ("to", "To", value("to")),
     ]

@@ -60,7 +60,7 @@ fn outcome(outcome: Outcome) -> &'static str {
 
 fn facts(record: &AuditRecord, actor: &str) -> Vec<Fact> {
     let by = |name, value: String| listing::href(urls::AUDIT, [(name, value.as_str())]);
-    let who = if actor == record.actor { actor.to_owned() } else { format!("{actor} ({})", record.actor) };
+    let who = named(actor, &record.actor);
     let mut facts = vec![
         Fact::link("Who", who, by("actor", record.actor.clone())),
         Fact::link("Did what", &record.action, by("action", record.action.clone())),
@@ -87,6 +87,12 @@ fn facts(record: &AuditRecord, actor: &str) -> Vec<Fact> {
     facts.push(Fact { mono: true, ..Fact::link("Operation", &operation, by("operation", operation.clone())) });
     facts.push(Fact::id("Record", record.id.to_string()));
     facts
+}
+
+/// The name with the login behind it, unless the name says it already.
+fn named(name: &str, login: &str) -> String {
+    let says = name == login || name.ends_with(&format!("({login})"));
+    if says { name.to_owned() } else { format!("{name} ({login})") }
 }
 
 /// The stored decision; who agreed later is on the request's page.
@@ -130,4 +136,16 @@ fn changes(detail: &Value) -> Vec<Fact> {
 fn details(detail: &Value) -> Option<String> {
     let empty = detail.as_object().is_some_and(serde_json::Map::is_empty);
     if empty { None } else { serde_json::to_string_pretty(detail).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+
+    #[test]
+    fn a_login_is_said_once() {
+        assert_eq!(named("Dana Reyes (developer)", "developer"), "Dana Reyes (developer)");
+        assert_eq!(named("Dana Reyes", "dana"), "Dana Reyes (dana)");
+        assert_eq!(named("paddock", "paddock"), "paddock");
+    }
 }

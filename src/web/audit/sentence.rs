@@ -50,13 +50,30 @@ impl Names {
     /// The record in words.
     pub fn sentence(&self, record: &AuditRecord) -> Sentence {
         let (icon, words) = words(record);
-        let mut text = format!("{} {words}", self.actor(record));
+        let actor = self.actor(record);
+        let mut text = aftermath(record).unwrap_or_else(|| format!("{actor} {words}"));
         if record.outcome == Outcome::Failed
             && !matches!(record.action.as_str(), "environment.failed" | "request.failed")
         {
             text.push_str(", without success");
         }
         Sentence { look: look(record), icon, text, note: note(record) }
+    }
+}
+
+/// What follows of itself from what somebody else did: the last approval carries a request out in
+/// its own transaction, so its records name the approver, who neither asked nor finished.
+fn aftermath(record: &AuditRecord) -> Option<String> {
+    let (name, label) = (&record.object_label, record.object_label.split_once(' '));
+    let (operation, target) = label.map_or((String::new(), name.as_str()), |(verb, rest)| (verb.to_lowercase(), rest));
+    if record.actor_kind != "person" || record.outcome != Outcome::Succeeded {
+        return None;
+    }
+    match record.action.as_str() {
+        "request.approved" => Some(format!("Everybody who had to agree to {operation} {target} has agreed")),
+        "request.succeeded" => Some(format!("The request to {operation} {target} is done")),
+        "environment.extended" => Some(format!("{name} has a new end")),
+        _ => None,
     }
 }
 

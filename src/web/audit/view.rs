@@ -41,6 +41,8 @@ pub struct AuditFilter {
     pub actions: Vec<String>,
     /// `succeeded`, `denied`, `failed`.
     pub outcome: String,
+    /// The slug of the project that it is narrowed to.
+    pub project: String,
     /// `2026-11-01`
     pub from: String,
     pub to: String,

@@ -18,13 +18,13 @@ pub(super) fn details(environment: &Environment, times: &Times) -> Vec<Fact> {
         Fact::new("Environment type", environment.place.slug.clone()),
         Fact::link("Template", template.name.clone(), urls::template(&template.slug)),
         Fact::new("Version", template.version.clone()),
-        Fact::new("Asked for", times.at(environment.created_at).shown),
+        Fact::time("Asked for", times.at(environment.created_at)),
     ];
     if let Some(at) = environment.ready_at {
-        facts.push(Fact::new("Ready since", times.at(at).shown));
+        facts.push(Fact::time("Ready since", times.at(at)));
     }
     if let Some(at) = environment.deleted_at {
-        facts.push(Fact::new("Deleted", times.at(at).shown));
+        facts.push(Fact::time("Deleted", times.at(at)));
     }
     facts.push(Fact::new("Lifetime", length(environment.lifetime)));
     facts.push(Fact::id("Id", environment.id.to_string()));
@@ -66,19 +66,19 @@ pub fn took(run: &Run, times: &Times) -> String {
 pub(super) fn next_event(environment: &Environment, times: &Times) -> Option<NextEvent> {
     let place = &environment.place;
     let aside = format!("at most {} in {}", length(place.maximum_lifetime), place.slug);
-    let event = |first, then, soon| Some(NextEvent { first, then, aside: aside.clone(), soon });
+    let event = |first, at, then, soon| Some(NextEvent { first, at, then, aside: aside.clone(), soon });
     match (environment.state, environment.expires_at) {
         (State::Deleting | State::Deleted | State::Faulted, _) => None,
         (_, None) => {
-            event(format!("Lives {} from when it is ready", length(environment.lifetime)), String::new(), false)
+            event(format!("Lives {} from when it is ready", length(environment.lifetime)), None, String::new(), false)
         }
         (_, Some(at)) if at <= times.now() => {
-            event("Its time is over".to_owned(), "it is deleted now".to_owned(), true)
+            event("Its time is over".to_owned(), None, "it is deleted now".to_owned(), true)
         }
         (_, Some(at)) => {
             let soon = environment.remaining.is_some_and(|left| left.as_hours() < 24);
             let near = if soon { times.near(at).shown } else { String::new() };
-            event(format!("Deletes {}", times.at(at).shown), near, soon)
+            event("Deletes".to_owned(), Some(times.at(at)), near, soon)
         }
     }
 }

@@ -33,16 +33,25 @@ pub async fn page(visitor: Visitor) -> Result<Response, PageError> {
     let shell = frame::shell(&visitor, Section::Home, "Home").await?;
     let mut connection = visitor.app.db.acquire().await?;
     let me = visitor.access.person.id;
-    let own = environments::Filter { owner: Some(me), ..environments::Filter::default() };
+    // The project that the viewer keeps to, when they keep to one.
+    let chosen = shell.viewer.as_ref().and_then(|viewer| viewer.project.clone());
+    let only = match &chosen {
+        Some(slug) => {
+            visitor.projects(&mut connection).await?.iter().find(|one| one.slug == *slug).map(|one| vec![one.id])
+        }
+        None => None,
+    };
+    let own = environments::Filter { owner: Some(me), projects: only.clone(), ..environments::Filter::default() };
     let mine = environments::list(&mut connection, &own, None, FEW).await?;
     let ending = environments::Filter { expires_before: visitor.op.now().checked_add(SOON).ok(), ..own };
     let mut ending = environments::list(&mut connection, &ending, None, FEW).await?.items;
     ending.sort_by_key(|environment| environment.expires_at);
-    let asked = Filter { requester: Some(me), ..Filter::default() };
+    let asked = Filter { requester: Some(me), projects: only.clone(), ..Filter::default() };
     let asked = visitor.app.requests.list(&mut connection, &asked, None, LATEST).await?.items;
     let approves = shell.viewer.as_ref().is_some_and(|viewer| viewer.can_approve);
     let to_approve = if approves {
-        Some(visitor.app.requests.list(&mut connection, &frame::to_review(&visitor), None, FEW).await?.items)
+        let waiting = Filter { projects: only, ..frame::to_review(&visitor) };
+        Some(visitor.app.requests.list(&mut connection, &waiting, None, FEW).await?.items)
     } else {
         None
     };
@@ -53,7 +62,7 @@ pub async fn page(visitor: Visitor) -> Result<Response, PageError> {
     let page = HomePage {
         shell,
         title: visitor.access.person.display_name.split(" (").next().unwrap_or_default().to_owned(),
-        lede: lede(&visitor, mine.items.len(), mine.next_cursor.is_some(), &ending),
+        lede: lede(&visitor, chosen.as_deref(), mine.items.len(), mine.next_cursor.is_some(), &ending),
         first_step: new_here.then(first_step),
         mine: mine.items.iter().map(|environment| row(&visitor, environment)).collect(),
         open_requests: asked
@@ -85,15 +94,16 @@ fn row(visitor: &Visitor, environment: &Environment) -> LinkRow {
     }
 }
 
-fn lede(visitor: &Visitor, shown: usize, more: bool, ending: &[Environment]) -> String {
+fn lede(visitor: &Visitor, project: Option<&str>, shown: usize, more: bool, ending: &[Environment]) -> String {
+    let place = project.map(|slug| format!(" in {slug}")).unwrap_or_default();
     if shown == 0 {
-        return "Nothing of yours runs at the moment.".to_owned();
+        return format!("Nothing of yours runs{place} at the moment.");
     }
     let has =
         if more { format!("more than {shown} environments") } else { count(shown, "environment", "environments") };
     match ending.first().and_then(|environment| Some((environment, environment.expires_at?))) {
-        Some((next, at)) => format!("You have {has}; {} ends {}.", next.name, visitor.times().near(at).shown),
-        None => format!("You have {has}."),
+        Some((next, at)) => format!("You have {has}{place}; {} ends {}.", next.name, visitor.times().near(at).shown),
+        None => format!("You have {has}{place}."),
     }
 }
 

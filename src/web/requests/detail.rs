@@ -116,7 +116,7 @@ fn facts(visitor: &Visitor, request: &Request) -> Vec<Fact> {
         facts.push(Fact::new("Lifetime", length(lifetime)));
     }
     if let (RequestStatus::AwaitingApproval, Some(at)) = (request.status, request.lapses_at) {
-        facts.push(Fact::new("Lapses", times.at(at).shown));
+        facts.push(Fact::time("Lapses", times.at(at)));
     }
     facts.push(Fact::id("Request", request.id.to_string()));
     facts.push(Fact::id("Digest", request.digest.to_string()));

@@ -75,7 +75,7 @@ fn tabs(query: &Form) -> Vec<Tab> {
     let tab = |(view, label): &(&str, &str)| Tab {
         label: (*label).to_owned(),
         count: None,
-        href: listing::href(urls::REQUESTS, [("view", *view)]),
+        href: listing::href(urls::REQUESTS, [("view", *view), ("project", query.get("project"))]),
         current: query.get("view") == *view,
     };
     VIEWS.iter().map(tab).collect()

@@ -13,7 +13,7 @@ use crate::policy::ability;
 use crate::web::answer::{self, Query};
 use crate::web::error::PageError;
 use crate::web::shell::Section;
-use crate::web::ui::{Action, Crumb, Fact, Failure, NextEvent, Pill};
+use crate::web::ui::{Action, Crumb, Fact, Failure, NextEvent, Pill, When};
 use crate::web::visitor::Visitor;
 use crate::web::words::{Times, length};
 use crate::web::{frame, urls};
@@ -99,17 +99,17 @@ async fn lede(
 /// What it waits for, or how long it runs.
 fn next_event(run: &Run, times: &Times) -> Option<NextEvent> {
     let attempt = format!("Attempt {} of at most {}", run.attempt.max(1), run.max_attempts);
-    let event = |first: String, then: String| Some(NextEvent { first, then, aside: attempt.clone(), soon: false });
+    let event = |first: &str, at: Option<When>, then: &str| {
+        Some(NextEvent { first: first.to_owned(), at, then: then.to_owned(), aside: attempt.clone(), soon: false })
+    };
     match run.state {
         RunState::Queued if run.run_at > times.now() => {
-            event(format!("Tries again {}", times.near(run.run_at).shown), "the last attempt met an error".to_owned())
+            event("Tries again", Some(times.near(run.run_at)), "the last attempt met an error")
         }
-        RunState::Queued => {
-            event("Waits for a worker".to_owned(), format!("queued {}", times.near(run.created_at).shown))
-        }
+        RunState::Queued => event("Waits for a worker, queued", Some(times.near(run.created_at)), ""),
         RunState::Running => {
             let for_how_long = run.started_at.map(|at| length(times.now().duration_since(at))).unwrap_or_default();
-            event(format!("Running for {for_how_long}"), String::new())
+            event(&format!("Running for {for_how_long}"), None, "")
         }
         RunState::Succeeded | RunState::Failed | RunState::Canceled | RunState::Faulted => None,
     }
@@ -171,12 +171,12 @@ fn facts(run: &Run, environment: &Environment, times: &Times) -> Vec<Fact> {
     if let Some(request) = run.request {
         facts.push(Fact::link("Request", &run.label, urls::request(request)));
     }
-    facts.push(Fact::new("Queued", times.at(run.created_at).shown));
+    facts.push(Fact::time("Queued", times.at(run.created_at)));
     if let Some(at) = run.started_at {
-        facts.push(Fact::new("Started", times.at(at).shown));
+        facts.push(Fact::time("Started", times.at(at)));
     }
     if let Some(at) = run.ended_at {
-        facts.push(Fact::new("Ended", times.at(at).shown));
+        facts.push(Fact::time("Ended", times.at(at)));
     }
     if let Some(worker) = &run.worker {
         facts.push(Fact::new("Worker", worker));

@@ -55,6 +55,8 @@ pub struct FilterBar {
 #[derive(Debug, Clone)]
 pub struct NextEvent {
     pub first: String,
+    /// When that is: "Deletes" and then the moment.
+    pub at: Option<When>,
     /// The rest of the sentence, may be empty.
     pub then: String,
     /// What stands right, may be empty.
@@ -144,12 +146,27 @@ pub struct Fact {
     pub href: Option<String>,
     /// Offer to copy the value.
     pub copy: bool,
+    /// The value is a moment; `value` says the rest of it, or nothing.
+    pub when: Option<When>,
 }
 
 impl Fact {
     /// A plain label and value.
     pub fn new(label: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { label: label.into(), before: None, value: value.into(), mono: false, href: None, copy: false }
+        Self {
+            label: label.into(),
+            before: None,
+            value: value.into(),
+            mono: false,
+            href: None,
+            copy: false,
+            when: None,
+        }
+    }
+
+    /// A moment.
+    pub fn time(label: impl Into<String>, when: When) -> Self {
+        Self { when: Some(when), ..Self::new(label, "") }
     }
 
     /// A name or id: monospace, can be copied.

@@ -81,7 +81,7 @@ impl Browser {
 
     /// Signs out by the menu.
     pub async fn sign_out(&self) {
-        self.click("details.menu > summary").await;
+        self.click("summary.menu-person").await;
         self.press("Sign out").await;
         self.until_at("/sign-in", |path| path == "/sign-in").await;
     }

@@ -103,31 +103,6 @@ async fn what_was_typed_outlives_the_session() {
     }
 }
 
-#[tokio::test]
-async fn typing_while_the_form_changes_loses_nothing() {
-    let stage = Stage::get().await;
-    let b = Browser::of(&stage, true, "developer").await;
-    b.open(FORM).await;
-    for kind in ["prod", "test", "dev"] {
-        b.choose("environment_type", kind).await;
-        // At once, while the form and the verdict are on their way.
-        let text = format!("typed-in-{kind}-without-waiting-for-anything");
-        // As people do: what stood there is selected and typed over.
-        let field = b.shown(thirtyfour::By::Css("#f-name")).await;
-        field.send_keys(Key::Control + "a").await.unwrap();
-        field.send_keys(&text).await.unwrap();
-        let asked = if kind == "prod" { "Needs one approval" } else { "Nobody has to agree" };
-        b.see_in("#verdict", asked).await;
-        b.until("nothing is on its way", async || {
-            let busy = "return document.querySelectorAll('.htmx-request').length";
-            (b.eval(busy).await == 0).then_some(())
-        })
-        .await;
-        assert_eq!(b.value("#f-name").await, text);
-    }
-    b.no_complaints(&[]).await;
-}
-
 impl Browser {
     async fn inspect_refused(&self) {
         self.listen(&["status of 422"]).await;

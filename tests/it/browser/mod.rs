@@ -9,3 +9,4 @@ mod inspect;
 mod keyboard;
 mod pages;
 mod stage;
+mod typing;

@@ -14,6 +14,7 @@ use paddock::{
         admin, approvals, audit, catalog, environments, gate, home, problem, requests, runs,
         shell::{Preferences, Section, Shell, Viewer},
         ui::*,
+        zone::Zone,
     },
 };
 
@@ -38,8 +39,11 @@ fn shell(title: &str, section: Section) -> Shell {
             approvals: 3,
             can_audit: true,
             can_admin: true,
+            projects: vec![("payments".into(), "Payments".into()), ("storefront".into(), "Storefront".into())],
+            project: Some("payments".into()),
         }),
         preferences: Preferences::default(),
+        zone: Zone { chosen: None, browser: Some("Europe/Oslo".into()) },
         demo: true,
         here: "/".into(),
         notice: None,
@@ -706,6 +710,7 @@ fn approval_pages(pages: &mut Vec<Sample>) {
         approvals::view::ApprovalsPage {
             shell: shell("Approvals", Section::Approvals),
             lede: s("Requests that wait for you. Nobody approves their own."),
+            chips: vec![],
             tabs: tabs()[..2].to_vec(),
             rows: vec![
                 rrow("Create orders-history-db", "awaiting_approval", "you"),
@@ -721,6 +726,7 @@ fn approval_pages(pages: &mut Vec<Sample>) {
         approvals::view::ApprovalsPage {
             shell: shell("Approvals", Section::Approvals),
             lede: s("Requests that wait for you. Nobody approves their own."),
+            chips: vec![],
             tabs: tabs()[..2].to_vec(),
             rows: vec![],
             pager: Pager { summary: s("0 requests"), ..Default::default() },
@@ -843,7 +849,8 @@ fn environment_pages(pages: &mut Vec<Sample>) {
         marks: vec![Pill::newer_version("1.3.0")],
         lede: s("Postgres database 1.2.0 · payments, prod · owned by Dana Developer"),
         next_event: Some(NextEvent {
-            first: s("Deletes 17 Feb 2027, 18:00 your time"),
+            first: s("Deletes"),
+            at: Some(when("17 Feb 2027, 18:00 UTC+1")),
             then: s("in 90 days; we warn you 7 days and 1 day before"),
             aside: s("at most 180 days in prod"),
             soon: false,
@@ -982,6 +989,7 @@ fn run_pages(pages: &mut Vec<Sample>) {
         ),
         next_event: Some(NextEvent {
             first: s("Ready in about 3 min"),
+            at: None,
             then: s("deletes 17 Feb 2027, 18:00 UTC+1"),
             aside: s("Attempt 1, started 09:58:02, running for 3 min 21 s"),
             soon: false,

@@ -4,6 +4,7 @@ mod admin;
 mod approvals;
 mod audit;
 mod catalog;
+mod chosen;
 mod environments;
 mod form;
 mod gate;

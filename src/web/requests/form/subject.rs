@@ -144,7 +144,10 @@ async fn create(visitor: &Visitor, slug: &str, project: &str) -> Result<Subject,
     let chosen = projects.iter().find(|one| one.slug == project);
     // A link may name a project that is not the viewer's: the verdict says what is missing there.
     let chosen = match chosen {
-        None if project.is_empty() => projects.first(),
+        None if project.is_empty() => {
+            let kept_to = projects.iter().find(|one| Some(&one.slug) == visitor.scope.as_ref());
+            kept_to.or(projects.first())
+        }
         found => found,
     };
     let mut places = Vec::new();
