@@ -25,6 +25,7 @@ pub async fn run(world: &World) {
             lease: Duration::from_secs(15),
             poll: Duration::from_millis(500),
             grace: Duration::from_secs(5),
+            ..Settings::default()
         },
     );
     let mut times = Vec::with_capacity(RUNS);

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -16,9 +15,6 @@ use crate::config::{Config, DatabaseSource, WorkerConfig};
 use crate::policy::PolicyEngine;
 use crate::providers::Registry;
 use crate::{identity, orchestrator, providers, requests};
-
-/// How often work is looked for without a hint (docs/ARCHITECTURE.md, time-outs).
-const POLL: Duration = Duration::from_millis(500);
 
 /// The application of `up`, `serve` and `worker`.
 pub(super) fn app(config: &Config, store: &Store, sealer: Sealer, public_url: Url) -> anyhow::Result<App> {
@@ -72,9 +68,11 @@ pub(super) fn worker(config: &WorkerConfig) -> orchestrator::Settings {
     orchestrator::Settings {
         name: format!("{host}-{}-{}", std::process::id(), hex::encode(random)),
         slots: config.runs,
-        lease: config.lease.try_into().unwrap_or(Duration::from_secs(15)),
-        poll: POLL,
+        lease: config.lease.try_into().unwrap_or(std::time::Duration::from_secs(15)),
         grace: config.drain.try_into().unwrap_or_default(),
+        labels: config.labels.clone(),
+        provider_limits: config.provider_limits.clone(),
+        ..orchestrator::Settings::default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! How much one worker process does at a time, how long a drain may take, and which programs it runs.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -20,6 +21,12 @@ pub(super) struct WorkerArgs {
     /// How long a stop waits for running runs; what is left then goes on elsewhere, or at the next start
     #[arg(long, env = "PADDOCK_DRAIN", value_name = "DURATION", default_value = "30s")]
     drain: SignedDuration,
+    /// What this worker has, for templates and targets that ask for it: `gpu,eu-west`
+    #[arg(long, env = "PADDOCK_WORKER_LABELS", value_name = "LABELS", value_delimiter = ',')]
+    worker_labels: Vec<String>,
+    /// Most runs of a provider at the same time on the whole platform: `terraform=2,command=8`
+    #[arg(long, env = "PADDOCK_PROVIDER_LIMITS", value_name = "PROVIDER=N", value_delimiter = ',')]
+    provider_limits: Vec<String>,
     /// The Terraform or OpenTofu program [default: `tofu`, else `terraform`, on the PATH]
     #[arg(long, env = "PADDOCK_TERRAFORM", value_name = "FILE")]
     terraform: Option<PathBuf>,
@@ -37,6 +44,10 @@ pub struct WorkerConfig {
     pub lease: SignedDuration,
     /// How long a stop waits for running runs.
     pub drain: SignedDuration,
+    /// What this worker has.
+    pub labels: Vec<String>,
+    /// Most runs of a provider at the same time on the whole platform.
+    pub provider_limits: BTreeMap<String, u32>,
     /// The `PATH` that the programs of templates see.
     pub path: OsString,
     /// The Terraform or OpenTofu program, if one is named.
@@ -64,9 +75,33 @@ impl WorkerArgs {
             runs: self.worker_runs,
             lease: self.lease,
             drain: self.drain,
+            labels: labels(self.worker_labels)?,
+            provider_limits: self.provider_limits.iter().map(|text| limit(text)).collect::<Result<_>>()?,
             path: std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
             terraform: self.terraform,
             terraform_config: self.terraform_config_file.map(read).transpose()?,
         })
+    }
+}
+
+fn labels(given: Vec<String>) -> Result<Vec<String>> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.' | '/' | '=');
+    for label in &given {
+        if label.is_empty() || label.len() > 63 || !label.chars().all(fits) {
+            return Err(ConfigError::invalid(
+                "--worker-labels",
+                "each must be 1 to 63 lower-case letters, digits and -_./=",
+            ));
+        }
+    }
+    Ok(given)
+}
+
+fn limit(text: &str) -> Result<(String, u32)> {
+    let wrong = || ConfigError::invalid("--provider-limits", "must be PROVIDER=N with N from 1, as in terraform=2");
+    let (provider, number) = text.split_once('=').ok_or_else(wrong)?;
+    match number.trim().parse() {
+        Ok(number) if number > 0 && !provider.trim().is_empty() => Ok((provider.trim().to_owned(), number)),
+        _ => Err(wrong()),
     }
 }

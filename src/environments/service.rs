@@ -11,7 +11,7 @@ use crate::base::cursor::{Cursor, Page};
 use crate::base::id::{EnvironmentId, RequestId, RunId, TargetId, TemplateVersionId};
 use crate::base::{Op, Sealer};
 use crate::db::Tx;
-use crate::orchestrator::{self, NewRun};
+use crate::orchestrator::{self, NewRun, RunPlace};
 use crate::providers::Resource;
 
 /// The environment with this id.
@@ -152,6 +152,12 @@ async fn begin(
         project: environment.project.id,
         label: format!("{} {}", operation.title(), environment.name),
         priority: if op.actor.person().is_some() { 100 } else { 200 },
+        place: RunPlace {
+            provider: environment.template.provider.clone(),
+            target: environment.target.map(|target| target.0),
+            place: Some(environment.place.id.0),
+            labels: Vec::new(),
+        },
     };
     orchestrator::enqueue(tx, &run).await?;
     let detail = json!({"from": environment.state, "to": next, "generation": environment.generation});

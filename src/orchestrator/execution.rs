@@ -8,12 +8,14 @@ use serde_json::json;
 
 use super::lease::{Stop, beat};
 use super::log_writer::LogWriter;
-use super::store::{claim, steps};
+use super::store::log::NewLine;
+use super::store::steps::Finish;
+use super::store::{claim, log, steps};
 use super::{Ending, Error, Event, Interrupt, Run, Signals, StepContext, StepError, StepStatus, Workflow};
 use crate::audit::{self, Entry, Object, Outcome};
 use crate::base::failpoint::{self, Injected, reach};
 use crate::base::{Actor, Clock, Entropy, Op, Origin};
-use crate::db::Db;
+use crate::db::{Db, Tx};
 use crate::providers::Stream;
 
 /// What an attempt needs.
@@ -24,17 +26,25 @@ pub struct Execution {
     pub entropy: Arc<dyn Entropy>,
     pub workflow: Arc<dyn Workflow>,
     pub lease: Duration,
+    pub firm: Duration,
     pub run: Run,
     pub stop: Stop,
 }
 
-/// How the steps ended.
-enum Steps {
+/// How the steps ended. The end of the last step is recorded together with what follows from it.
+struct Steps {
+    verdict: Verdict,
+    last: Option<Finish>,
+}
+
+enum Verdict {
     Done,
     Failed { step: String, error: String },
     Again { step: String, error: String },
     Stopped,
 }
+
+type Checkpoints = BTreeMap<String, Vec<u8>>;
 
 impl Execution {
     /// Runs the attempt to its end. Nothing is returned: all that matters is in the database.
@@ -59,66 +69,113 @@ impl Execution {
         if self.run.cancel_requested {
             self.stop.because(Interrupt::Canceled);
         }
-        let mut checkpoints = steps::checkpoints(&mut *self.db.acquire().await?, self.run.id).await?;
+        let mut checkpoints = Checkpoints::new();
         if self.run.attempt > 1 {
+            checkpoints = steps::checkpoints(&mut *self.db.acquire().await?, self.run.id).await?;
             let from = self.workflow.steps().iter().find(|name| !checkpoints.contains_key(**name));
             let line = format!("Attempt {}: goes on at step “{}”", self.run.attempt, from.unwrap_or(&"register"));
             let _ = log.write(from.unwrap_or(&"register"), Stream::Paddock, &line).await;
         }
-        let ended = self.steps(log, &mut checkpoints).await?;
-        let _ = log.flush().await;
-        match ended {
-            Steps::Done => self.end(&Ending::Succeeded, &checkpoints).await,
-            Steps::Failed { step, error } => self.end(&Ending::Failed { step, error }, &checkpoints).await,
-            Steps::Again { step, error } if self.run.attempt >= self.run.max_attempts => {
-                let error = format!("{error} (gave up after {} attempts)", self.run.attempt);
-                self.end(&Ending::Failed { step, error }, &checkpoints).await
+        let Steps { verdict, last } = self.steps(log, &mut checkpoints).await?;
+        let attempts = self.run.attempt;
+        match verdict {
+            Verdict::Done => self.end(log, last, &Ending::Succeeded, None, &checkpoints).await,
+            Verdict::Failed { step, error } => {
+                self.end(log, last, &Ending::Failed { step, error }, None, &checkpoints).await
             }
-            Steps::Again { step, error } => self.release(backoff(self.run.attempt), Some((&error, &step))).await,
-            Steps::Stopped => match self.stop.reason() {
-                Some(Interrupt::Canceled) => self.end(&Ending::Canceled, &checkpoints).await,
-                Some(Interrupt::Draining) => self.release(Duration::ZERO, None).await,
+            Verdict::Again { step, error } if attempts >= self.run.max_attempts => {
+                let error = format!("{error} (gave up after {attempts} attempts; it is not tried again by itself)");
+                self.end(log, last, &Ending::Faulted { error }, Some(&step), &checkpoints).await
+            }
+            Verdict::Again { step, error } => {
+                let delay = backoff(attempts, &*self.entropy);
+                self.release(log, last, delay, Some((&error, &step))).await
+            }
+            Verdict::Stopped => match self.stop.reason() {
+                Some(Interrupt::Canceled) => self.end(log, last, &Ending::Canceled, None, &checkpoints).await,
+                Some(Interrupt::Draining) => self.release(log, last, Duration::ZERO, None).await,
                 Some(Interrupt::LeaseLost) | None => Err(Error::LeaseLost),
             },
         }
     }
 
-    async fn steps(&self, log: &Arc<LogWriter>, checkpoints: &mut BTreeMap<String, Vec<u8>>) -> Result<Steps, Error> {
-        for &name in self.workflow.steps() {
-            if checkpoints.contains_key(name) {
-                continue;
-            }
+    async fn steps(&self, log: &Arc<LogWriter>, checkpoints: &mut Checkpoints) -> Result<Steps, Error> {
+        let todo: Vec<&str> =
+            self.workflow.steps().iter().copied().filter(|name| !checkpoints.contains_key(*name)).collect();
+        let mut unsure = false;
+        // The claim began the first step of a first attempt; the end of each step begins the next.
+        let mut begun = self.run.attempt == 1;
+        for (index, &name) in todo.iter().enumerate() {
             if self.stop.token.is_cancelled() {
-                return Ok(Steps::Stopped);
+                return Ok(Steps { verdict: Verdict::Stopped, last: None });
             }
-            reach("step.intent");
-            if !steps::begin(&mut *self.db.acquire().await?, self.run.id, self.run.attempt, name).await? {
-                return Err(Error::LeaseLost);
+            if !begun {
+                reach("step.intent");
+                let before = steps::begin(&mut *self.db.acquire().await?, self.run.id, self.run.attempt, name).await?;
+                unsure = before.ok_or(Error::LeaseLost)?;
+                self.signals.send(Event::Run(self.run.id));
             }
             reach("step.begun");
-            self.signals.send(Event::Run(self.run.id));
             let context = StepContext {
                 run: self.run.clone(),
                 op: self.op(),
                 cancel: self.stop.token.clone(),
                 db: self.db.clone(),
                 step: name.to_owned(),
+                unsure: std::mem::take(&mut unsure),
                 log: Arc::clone(log),
                 checkpoints: checkpoints.clone(),
             };
             let result = self.call(&context, name).await;
-            let _ = log.flush().await;
             reach("step.answered");
-            match self.record(name, result).await? {
-                Ok(checkpoint) => drop(checkpoints.insert(name.to_owned(), checkpoint)),
-                Err(ended) => return Ok(ended),
+            let (finish, verdict) = self.judge(name, result)?;
+            let next = todo.get(index + 1).copied();
+            if verdict.is_some() || next.is_none() {
+                checkpoints.extend(finish.checkpoint.clone().map(|checkpoint| (name.to_owned(), checkpoint)));
+                return Ok(Steps { verdict: verdict.unwrap_or(Verdict::Done), last: Some(finish) });
+            }
+            let next = next.filter(|_| !self.stop.token.is_cancelled());
+            begun = next.is_some();
+            if begun {
+                reach("step.intent");
+            }
+            // First the lines, then a connection, everywhere: else the two could wait for each other.
+            let mut lines = log.waiting().await;
+            let mut connection = self.db.acquire().await?;
+            if !steps::advance(&mut connection, self.run.id, self.run.attempt, &finish, &lines, next).await? {
+                return Err(Error::LeaseLost);
+            }
+            reach("step.recorded");
+            lines.clear();
+            self.signals.send(Event::Run(self.run.id));
+            checkpoints.insert(name.to_owned(), finish.checkpoint.unwrap_or_default());
+        }
+        Ok(Steps { verdict: Verdict::Done, last: None })
+    }
+
+    /// Calls a step. One that was told to stop may do so by itself for a while; then it is dropped,
+    /// and with it what it started: programs run under a guard that kills them (`providers::guard`).
+    async fn call(&self, context: &StepContext, name: &str) -> Result<Vec<u8>, StepError> {
+        let firm = async {
+            self.stop.token.cancelled().await;
+            tokio::select! {
+                () = tokio::time::sleep(self.firm) => {}
+                // Two margins before the lease ends the loss is known: nothing may go on after it.
+                () = async { self.stop.lost.cancelled().await; tokio::time::sleep(self.lease / 12).await; } => {}
+            }
+        };
+        tokio::select! {
+            result = self.step(context, name) => result,
+            () = firm => {
+                let line = "It did not stop when it was asked to, and was ended. What it did until then may be there.";
+                let _ = context.log(Stream::Paddock, line).await;
+                Err(StepError::Interrupted)
             }
         }
-        Ok(Steps::Done)
     }
 
     /// Executes a step; a test may have it fail, or done twice.
-    async fn call(&self, context: &StepContext, name: &str) -> Result<Vec<u8>, StepError> {
+    async fn step(&self, context: &StepContext, name: &str) -> Result<Vec<u8>, StepError> {
         match failpoint::injected("step.call") {
             Injected::Nothing => {}
             Injected::Fail => return Err(StepError::Retryable("failed on purpose by a failpoint".to_owned())),
@@ -127,44 +184,47 @@ impl Execution {
         self.workflow.step(context, name).await
     }
 
-    /// Records a step's end; `Err` when it was not a success.
-    async fn record(&self, name: &str, result: Result<Vec<u8>, StepError>) -> Result<Result<Vec<u8>, Steps>, Error> {
-        let (status, checkpoint, ended) = match result {
+    /// What a step's result means for the step and, when it was not a success, for the run.
+    fn judge(&self, name: &str, result: Result<Vec<u8>, StepError>) -> Result<(Finish, Option<Verdict>), Error> {
+        let step = name.to_owned();
+        let (status, checkpoint, verdict) = match result {
             Ok(checkpoint) => (StepStatus::Succeeded, Some(checkpoint), None),
             Err(_) if self.stop.reason() == Some(Interrupt::LeaseLost) => return Err(Error::LeaseLost),
-            Err(_) if self.stop.token.is_cancelled() => (StepStatus::Canceled, None, Some(Steps::Stopped)),
+            Err(_) if self.stop.token.is_cancelled() => (StepStatus::Canceled, None, Some(Verdict::Stopped)),
             Err(StepError::Interrupted) => return Err(Error::LeaseLost),
-            Err(StepError::Failed(error)) => {
-                (StepStatus::Failed, None, Some(Steps::Failed { step: name.to_owned(), error }))
-            }
-            Err(StepError::Retryable(error)) => {
-                (StepStatus::Failed, None, Some(Steps::Again { step: name.to_owned(), error }))
+            Err(StepError::Failed(error)) => (StepStatus::Failed, None, Some(Verdict::Failed { step, error })),
+            Err(StepError::Retryable(error)) => (StepStatus::Failed, None, Some(Verdict::Again { step, error })),
+            Err(StepError::Unknown(error)) => {
+                let error = format!("{error} Whether it had an effect is not known; the next attempt looks first.");
+                (StepStatus::Failed, None, Some(Verdict::Again { step, error }))
             }
             Err(StepError::Internal(source)) => {
                 tracing::error!(run.id = %self.run.id, step = name, error = %chain(&*source), "a step failed inside");
                 let error = format!("Paddock itself had a problem in step “{name}”; it is in the server's log");
-                (StepStatus::Failed, None, Some(Steps::Again { step: name.to_owned(), error }))
+                (StepStatus::Failed, None, Some(Verdict::Again { step, error }))
             }
         };
-        let error = match &ended {
-            Some(Steps::Failed { error, .. } | Steps::Again { error, .. }) => Some(error.as_str()),
-            Some(Steps::Done | Steps::Stopped) | None => None,
+        let error = match &verdict {
+            Some(Verdict::Failed { error, .. } | Verdict::Again { error, .. }) => Some(error.clone()),
+            Some(Verdict::Done | Verdict::Stopped) | None => None,
         };
-        let mut connection = self.db.acquire().await?;
-        let (run, attempt) = (self.run.id, self.run.attempt);
-        if !steps::finish(&mut connection, run, attempt, name, status, checkpoint.as_deref(), error).await? {
-            return Err(Error::LeaseLost);
-        }
-        reach("step.recorded");
-        self.signals.send(Event::Run(run));
-        Ok(ended.map_or_else(|| Ok(checkpoint.unwrap_or_default()), Err))
+        Ok((Finish { name: name.to_owned(), status, checkpoint, error }, verdict))
     }
 
     /// Ends the run and settles its subject in one transaction, fenced by the attempt.
-    async fn end(&self, ending: &Ending, checkpoints: &BTreeMap<String, Vec<u8>>) -> Result<(), Error> {
+    async fn end(
+        &self,
+        log: &LogWriter,
+        last: Option<Finish>,
+        ending: &Ending,
+        step: Option<&str>,
+        checkpoints: &Checkpoints,
+    ) -> Result<(), Error> {
         reach("end.open");
+        let mut lines = log.waiting().await;
         let mut tx = self.db.begin().await?;
-        if !claim::end(&mut tx, self.run.id, self.run.attempt, ending).await? {
+        self.finish(&mut tx, last, &lines).await?;
+        if !claim::end(&mut tx, self.run.id, self.run.attempt, ending, step).await? {
             return Err(Error::LeaseLost);
         }
         reach("end.ended");
@@ -173,14 +233,24 @@ impl Execution {
         reach("end.settled");
         tx.commit().await?;
         reach("end.committed");
+        lines.clear();
         self.signals.send(Event::Queue);
         Ok(())
     }
 
-    async fn release(&self, delay: Duration, error: Option<(&str, &str)>) -> Result<(), Error> {
+    async fn release(
+        &self,
+        log: &LogWriter,
+        last: Option<Finish>,
+        delay: Duration,
+        error: Option<(&str, &str)>,
+    ) -> Result<(), Error> {
+        let mut lines = log.waiting().await;
         let mut tx = self.db.begin().await?;
+        self.finish(&mut tx, last, &lines).await?;
         let (message, step) = error.unzip();
-        if !claim::release(&mut tx, self.run.id, self.run.attempt, delay.as_secs_f64(), message, step).await? {
+        let (id, attempt, seconds) = (self.run.id, self.run.attempt, delay.as_secs_f64());
+        if !claim::release(&mut tx, id, attempt, seconds, message, step, error.is_some()).await? {
             return Err(Error::LeaseLost);
         }
         reach("release.released");
@@ -193,8 +263,21 @@ impl Execution {
         reach("release.audited");
         tx.commit().await?;
         reach("release.committed");
+        lines.clear();
         self.signals.send(Event::Queue);
         Ok(())
+    }
+
+    /// Records the end of the last step and the lines that wait, as part of the run's own end.
+    async fn finish(&self, tx: &mut Tx, last: Option<Finish>, lines: &[NewLine]) -> Result<(), Error> {
+        let (id, attempt) = (self.run.id, self.run.attempt);
+        let held = match last {
+            Some(finish) => steps::advance(tx, id, attempt, &finish, lines, None).await?,
+            None if lines.is_empty() => true,
+            None => log::append(tx, id, attempt, lines).await?,
+        };
+        reach("step.recorded");
+        if held { Ok(()) } else { Err(Error::LeaseLost) }
     }
 
     fn op(&self) -> Op {
@@ -219,12 +302,33 @@ pub fn run_entry(action: &'static str, run: &Run) -> Entry {
     }
 }
 
-/// 2, 4, 8, … seconds, at most a minute, plus up to a quarter by the run's age in attempts.
-fn backoff(attempt: i32) -> Duration {
+/// 2, 4, 8, … seconds, at most a minute, each a quarter more or less by chance, so that runs which
+/// failed together do not come back together.
+pub fn backoff(attempt: i32, entropy: &dyn Entropy) -> Duration {
     let exponent = u32::try_from(attempt.clamp(1, 6)).unwrap_or(1);
-    Duration::from_secs(2_u64.saturating_pow(exponent).min(60))
+    let base = Duration::from_secs(2_u64.saturating_pow(exponent).min(60));
+    let mut random = [0; 2];
+    entropy.fill(&mut random);
+    base.mul_f64(0.75 + f64::from(u16::from_le_bytes(random)) / f64::from(u16::MAX) / 2.0)
 }
 
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::SeededEntropy;
+
+    #[test]
+    fn delays_grow_to_a_minute_and_differ() {
+        let entropy = SeededEntropy::new(7);
+        for (attempt, seconds) in [(1, 2.0), (2, 4.0), (3, 8.0), (4, 16.0), (5, 32.0), (6, 60.0), (40, 60.0)] {
+            let delays: Vec<f64> = (0..100).map(|_| backoff(attempt, &entropy).as_secs_f64()).collect();
+            assert!(delays.iter().all(|delay| (0.75 * seconds..=1.25 * seconds).contains(delay)), "{attempt}: {delays:?}");
+            assert!(delays.iter().any(|delay| *delay < 0.9 * seconds), "{attempt}: none early");
+            assert!(delays.iter().any(|delay| *delay > 1.1 * seconds), "{attempt}: none late");
+        }
+    }
 }

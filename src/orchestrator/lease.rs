@@ -16,6 +16,8 @@ use crate::db::Db;
 pub struct Stop {
     /// Fires when the attempt must stop.
     pub token: CancellationToken,
+    /// Fires when the run is somebody else's, or soon will be.
+    pub lost: CancellationToken,
     why: Arc<Mutex<Option<Interrupt>>>,
 }
 
@@ -28,6 +30,9 @@ impl Stop {
         }
         drop(why);
         self.token.cancel();
+        if interrupt == Interrupt::LeaseLost {
+            self.lost.cancel();
+        }
     }
 
     /// Whether an attempt still listens to it.

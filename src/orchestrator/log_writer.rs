@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::{Mutex, Notify, RwLock};
+use tokio::sync::{Mutex, MutexGuard, Notify, RwLock};
 
 use super::store::log::{self, NewLine};
 use super::{Event, Signals};
@@ -115,6 +115,12 @@ impl LogWriter {
                 Ok(())
             }
         }
+    }
+
+    /// The lines that wait, for somebody who writes them together with something else, under the
+    /// same token; it clears them once they are durable. Nothing else is written meanwhile.
+    pub async fn waiting(&self) -> MutexGuard<'_, Vec<NewLine>> {
+        self.waiting.lock().await
     }
 
     /// Writes waiting lines until dropped.

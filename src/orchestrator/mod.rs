@@ -22,7 +22,7 @@ mod worker;
 mod workflow;
 
 pub use error::Error;
-pub use model::{Ending, LogLine, NewRun, Run, RunState, RunStep, StepStatus};
+pub use model::{Ending, LogLine, NewRun, Run, RunPlace, RunState, RunStep, StepStatus};
 pub use service::{cancel, checkpoint, enqueue, find, log_length, log_lines, runs_of, steps};
 pub use signals::{Event, Signals};
 pub use worker::{Settings, Worker};

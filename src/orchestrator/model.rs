@@ -87,6 +87,21 @@ pub struct NewRun {
     pub label: String,
     /// Lower is sooner: people 100, automation 200.
     pub priority: i32,
+    /// Where it works, as far as that decides who may execute it and when.
+    pub place: RunPlace,
+}
+
+/// Where a run works: limits, freezes and labels are asked by these.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunPlace {
+    /// The provider; what stands after the dot of the kind when empty.
+    pub provider: String,
+    /// The target.
+    pub target: Option<Uuid>,
+    /// The project environment type.
+    pub place: Option<Uuid>,
+    /// What a worker must have, beside what the target asks for.
+    pub labels: Vec<String>,
 }
 
 /// A run.

@@ -9,12 +9,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::execution::{Execution, run_entry, worker_op};
 use super::lease::Stop;
-use super::store::{claim, steps};
+use super::store::{claim, lanes, steps, workers};
 use super::{Event, Interrupt, Run, Signals, Workflow, reaper};
 use crate::audit;
 use crate::base::failpoint::reach_for;
 use crate::base::{Clock, Entropy};
 use crate::db::{Db, Result};
+
+/// A busy worker that got a slot free waits this long for more of them, to claim for all at once.
+const GATHER: Duration = Duration::from_millis(3);
+/// When another worker is just counting a limit that applies to us, too.
+const CONTENDED: Duration = Duration::from_millis(20);
 
 /// How a worker works.
 #[derive(Debug, Clone)]
@@ -29,6 +34,33 @@ pub struct Settings {
     pub poll: Duration,
     /// How long running runs may go on after a drain was asked for.
     pub grace: Duration,
+    /// How long a step may take to stop by itself when its run is canceled or handed over.
+    pub firm: Duration,
+    /// After this time in the queue, automation counts as people.
+    pub ageing: Duration,
+    /// What it has: runs that ask for more are left to others.
+    pub labels: Vec<String>,
+    /// How many runs of a provider may be at work at a time on the whole platform.
+    pub provider_limits: BTreeMap<String, u32>,
+    /// The version of this program, for people.
+    pub version: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            name: "worker".to_owned(),
+            slots: 4,
+            lease: Duration::from_secs(15),
+            poll: Duration::from_millis(500),
+            grace: Duration::from_secs(30),
+            firm: Duration::from_secs(30),
+            ageing: Duration::from_mins(5),
+            labels: Vec::new(),
+            provider_limits: BTreeMap::new(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
 }
 
 /// Executes runs.
@@ -47,6 +79,12 @@ pub struct Worker {
     pub workflows: BTreeMap<String, Arc<dyn Workflow>>,
 }
 
+/// What one look at the queue brought.
+struct Claimed {
+    runs: Vec<Run>,
+    contended: bool,
+}
+
 impl Worker {
     /// Works until `drain` fires, then finishes or hands over what runs.
     pub async fn work(self, drain: CancellationToken) {
@@ -57,15 +95,20 @@ impl Worker {
         let mut housekeeping = tokio::time::interval(self.settings.lease / 5);
         while !drain.is_cancelled() {
             stops.retain(Stop::in_use);
+            while running.try_join_next().is_some() {}
+            let mut pause = self.settings.poll;
             let free = self.settings.slots.saturating_sub(running.len());
             if free > 0 {
                 match self.claim(&kinds, free).await {
-                    Ok(runs) => {
-                        for run in runs {
+                    Ok(claimed) => {
+                        for run in claimed.runs {
                             if let Some((execution, stop)) = self.execution(run) {
                                 stops.push(stop);
                                 running.spawn(execution.execute());
                             }
+                        }
+                        if claimed.contended {
+                            pause = CONTENDED;
                         }
                     }
                     Err(error) => tracing::warn!(%error, "no work can be claimed at the moment"),
@@ -74,22 +117,31 @@ impl Worker {
             tokio::select! {
                 () = drain.cancelled() => {}
                 _ = housekeeping.tick() => self.keep_house(&kinds).await,
-                () = next_hint(&mut hints, self.settings.poll) => {}
-                Some(_) = running.join_next() => {}
+                () = next_hint(&mut hints, pause) => {}
+                Some(_) = running.join_next() => tokio::time::sleep(GATHER).await,
             }
         }
-        self.drain(running, &stops).await;
+        self.drain(running, &stops, &kinds).await;
     }
 
-    async fn claim(&self, kinds: &[String], free: usize) -> Result<Vec<Run>> {
+    /// One look at the queue. The first step of a first attempt is begun in the same transaction:
+    /// its intent is durable before anything is called.
+    async fn claim(&self, kinds: &[String], free: usize) -> Result<Claimed> {
         let limit = i64::try_from(free).unwrap_or(1);
         let mut tx = self.db.begin().await?;
-        let lease = self.settings.lease.as_secs_f64();
-        let runs = claim::claim(&mut tx, &self.settings.name, kinds, lease, limit).await?;
+        let limited: Vec<String> = self.settings.provider_limits.keys().cloned().collect();
+        let busy = claim::lock_limits(&mut tx, &limited).await?;
+        let runs = claim::claim(&mut tx, &self.settings, kinds, &busy, limit).await?;
+        let contended = runs.len() < free && !(busy.0.is_empty() && busy.1.is_empty());
+        if runs.is_empty() {
+            tx.rollback().await?;
+            return Ok(Claimed { runs, contended });
+        }
         let op = worker_op(&self.clock, &self.entropy);
-        for run in &runs {
-            let Some(workflow) = self.workflows.get(&run.kind) else { continue };
-            steps::lay_out(&mut tx, run.id, workflow.steps()).await?;
+        let known = runs.iter().filter_map(|run| Some((run, self.workflows.get(&run.kind)?)));
+        let known: Vec<(&Run, &Arc<dyn Workflow>)> = known.collect();
+        steps::lay_out(&mut tx, known.iter().map(|(run, workflow)| (*run, workflow.steps()))).await?;
+        for (run, workflow) in known {
             let detail = serde_json::json!({"attempt": run.attempt, "worker": self.settings.name});
             audit::append(&mut tx, &op, run_entry("run.started", run).detail(detail)).await?;
             workflow.started(&mut tx, &op, run).await?;
@@ -97,7 +149,7 @@ impl Worker {
         }
         tx.commit().await?;
         runs.iter().for_each(|run| reach_for("claim.committed", &run.label));
-        Ok(runs)
+        Ok(Claimed { runs, contended })
     }
 
     fn execution(&self, run: Run) -> Option<(Execution, Stop)> {
@@ -110,6 +162,7 @@ impl Worker {
             entropy: Arc::clone(&self.entropy),
             workflow,
             lease: self.settings.lease,
+            firm: self.settings.firm,
             run,
             stop: stop.clone(),
         };
@@ -117,12 +170,7 @@ impl Worker {
     }
 
     async fn keep_house(&self, kinds: &[String]) {
-        let slots = i32::try_from(self.settings.slots).unwrap_or(i32::MAX);
-        let seen =
-            async { claim::worker_seen(&mut *self.db.acquire().await?, &self.settings.name, kinds, slots).await };
-        if let Err(error) = seen.await {
-            tracing::warn!(%error, "the worker could not say that it is there");
-        }
+        self.say(kinds, false).await;
         match reaper::reap(&self.db, &self.workflows, &self.clock, &self.entropy).await {
             Ok(0) => {}
             Ok(count) => {
@@ -131,25 +179,49 @@ impl Worker {
             }
             Err(error) => tracing::warn!(%error, "runs of dead workers could not be looked for"),
         }
+        match async { lanes::promote_waiting(&mut *self.db.acquire().await?).await }.await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "lanes that stood still go on"),
+            Err(error) => tracing::warn!(%error, "lanes that stand still could not be looked for"),
+        }
     }
 
-    async fn drain(&self, mut running: JoinSet<()>, stops: &[Stop]) {
+    /// Says that this worker is there, and whether it takes no more.
+    async fn say(&self, kinds: &[String], draining: bool) {
+        let said = async { workers::seen(&mut *self.db.acquire().await?, &self.settings, kinds, draining).await };
+        if let Err(error) = said.await {
+            tracing::warn!(%error, "the worker could not say that it is there");
+        }
+    }
+
+    /// What runs may end within the grace; what is left is asked to stop and goes back to the queue.
+    async fn drain(&self, mut running: JoinSet<()>, stops: &[Stop], kinds: &[String]) {
+        self.say(kinds, true).await;
         if !running.is_empty() {
             tracing::info!(runs = running.len(), grace_s = self.settings.grace.as_secs(), "draining");
         }
-        let all_done = async { while running.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.settings.grace, all_done).await.is_err() {
-            for stop in stops {
-                stop.because(Interrupt::Draining);
+        let deadline = tokio::time::Instant::now() + self.settings.grace;
+        let mut told = false;
+        let mut beat = tokio::time::interval(self.settings.lease / 5);
+        while !running.is_empty() {
+            tokio::select! {
+                _ = running.join_next() => {}
+                _ = beat.tick() => self.say(kinds, true).await,
+                () = tokio::time::sleep_until(deadline), if !told => {
+                    told = true;
+                    for stop in stops {
+                        stop.because(Interrupt::Draining);
+                    }
+                }
             }
-            while running.join_next().await.is_some() {}
         }
         if let Ok(mut connection) = self.db.acquire().await {
-            let _ = claim::worker_gone(&mut connection, &self.settings.name).await;
+            let _ = workers::gone(&mut connection, &self.settings.name).await;
         }
     }
 }
 
+/// The next hint that there is work, or the end of `poll`. Hints that came meanwhile count as one.
 async fn next_hint(hints: &mut tokio::sync::broadcast::Receiver<Event>, poll: Duration) {
     let hint = async {
         loop {
@@ -160,4 +232,5 @@ async fn next_hint(hints: &mut tokio::sync::broadcast::Receiver<Event>, poll: Du
         }
     };
     let _ = tokio::time::timeout(poll, hint).await;
+    while hints.try_recv().is_ok() {}
 }

@@ -33,6 +33,10 @@ pub enum StepError {
     /// May pass: the run goes back to the queue with a growing delay.
     #[error("{0}")]
     Retryable(String),
+    /// No answer, or an answer that does not say: it may have had its effect. Tried again, like
+    /// [`StepError::Retryable`]; the next attempt sees [`StepContext::unsure`] and looks first (I9).
+    #[error("{0}")]
+    Unknown(String),
     /// The step saw [`StepContext::cancel`] and stopped.
     #[error("stopped")]
     Interrupted,
@@ -88,6 +92,8 @@ pub struct StepContext {
     pub op: Op,
     /// Canceled when the run must stop.
     pub cancel: CancellationToken,
+    /// An earlier attempt began this step and nobody knows how far it came: read back before doing.
+    pub unsure: bool,
     pub(super) db: Db,
     pub(super) step: String,
     pub(super) log: Arc<LogWriter>,

@@ -5,26 +5,91 @@ use sqlx::PgConnection;
 use super::runs::RunRow;
 use crate::base::id::RunId;
 use crate::db::Result;
+use crate::orchestrator::worker::Settings;
 use crate::orchestrator::{Ending, Run, RunState};
 
+/// Takes the locks of the limits that apply, without waiting: a limit is counted by one claim at a
+/// time. Returns the targets and the providers whose lock another claim holds: theirs is the next turn.
+pub async fn lock_limits(connection: &mut PgConnection, providers: &[String]) -> Result<(Vec<uuid::Uuid>, Vec<String>)> {
+    let busy_targets = sqlx::query_scalar!(
+        "SELECT id FROM (SELECT id, pg_try_advisory_xact_lock(hashtextextended(id::text, 7302)) AS mine
+                         FROM target WHERE run_limit IS NOT NULL) AS t WHERE NOT mine"
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    if providers.is_empty() {
+        return Ok((busy_targets, Vec::new()));
+    }
+    let busy_providers = sqlx::query_scalar!(
+        r#"SELECT name AS "name!" FROM (SELECT name, pg_try_advisory_xact_lock(hashtextextended(name, 7303)) AS mine
+                             FROM unnest($1::text[]) AS name) AS p WHERE NOT mine"#,
+        providers
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok((busy_targets, busy_providers))
+}
+
 /// Claims at most `limit` runs of `kinds` and gives each a new attempt number and a lease.
+///
+/// Only heads of lanes are looked at, pool by pool: what decides whether a run may be claimed is
+/// the same for a whole pool, so that a backlog behind a freeze, a limit or a label costs one look.
+/// Among those that may, people come before automation, which counts as people once it has waited
+/// `ageing_seconds`; then the project with the fewest runs at work has its turn; then the oldest.
 pub async fn claim(
     connection: &mut PgConnection,
-    worker: &str,
+    settings: &Settings,
     kinds: &[String],
-    lease_seconds: f64,
+    busy: &(Vec<uuid::Uuid>, Vec<String>),
     limit: i64,
 ) -> Result<Vec<Run>> {
+    let (providers, limits): (Vec<String>, Vec<i64>) =
+        settings.provider_limits.iter().map(|(name, limit)| (name.clone(), i64::from(*limit))).unzip();
     let rows = sqlx::query_as!(
         RunRow,
-        r#"WITH next AS (
-               SELECT id FROM run AS candidate
-               WHERE state = 'queued' AND kind = ANY ($1) AND run_at <= now()
-                 AND NOT EXISTS (SELECT FROM run AS other
-                                 WHERE other.subject_id = candidate.subject_id AND other.state = 'running')
-               ORDER BY priority, run_at, id
-               LIMIT $2
-               FOR UPDATE SKIP LOCKED)
+        r#"WITH RECURSIVE pool AS (
+               (SELECT pool, project_id, kind, priority, provider, target_id, place_id, labels FROM run
+                WHERE state = 'queued' AND head ORDER BY pool LIMIT 1)
+               UNION ALL
+               SELECT next.* FROM pool AS last CROSS JOIN LATERAL (
+                   SELECT pool, project_id, kind, priority, provider, target_id, place_id, labels FROM run
+                   WHERE state = 'queued' AND head AND run.pool > last.pool ORDER BY run.pool LIMIT 1) AS next),
+           busy AS MATERIALIZED (SELECT project_id, target_id, provider FROM run WHERE state = 'running'),
+           opened AS MATERIALIZED (
+               SELECT pool.*, (SELECT count(*) FROM busy WHERE busy.project_id = pool.project_id) AS at_work,
+                   target.run_limit - (SELECT count(*) FROM busy WHERE busy.target_id = pool.target_id) AS target_free,
+                   most.runs - (SELECT count(*) FROM busy WHERE busy.provider = pool.provider) AS provider_free
+               FROM pool
+               LEFT JOIN target ON target.id = pool.target_id
+               LEFT JOIN unnest($5::text[], $6::bigint[]) AS most (provider, runs) ON most.provider = pool.provider
+               WHERE pool.kind = ANY ($1) AND pool.labels <@ $7::text[]
+                 AND (pool.target_id IS NULL OR pool.target_id <> ALL ($8::uuid[])) AND pool.provider <> ALL ($9::text[])
+                 AND NOT EXISTS (SELECT FROM freeze_window AS f
+                     WHERE f.lifted_at IS NULL AND f.starts_at <= now() AND (f.ends_at IS NULL OR f.ends_at > now())
+                       AND (f.place_id IS NULL OR f.place_id = pool.place_id))),
+           candidate AS (
+               SELECT c.id, c.run_at, o.project_id, o.target_id, o.provider, o.target_free, o.provider_free, o.at_work,
+                   CASE WHEN c.run_at < now() - make_interval(secs => $10) THEN least(o.priority, 100)
+                        ELSE o.priority END AS rank
+               FROM opened AS o CROSS JOIN LATERAL (
+                   SELECT id, run_at FROM run
+                   WHERE run.pool = o.pool AND state = 'queued' AND head AND run_at <= now()
+                   ORDER BY run_at, id LIMIT 2 * $2::bigint) AS c
+               WHERE coalesce(o.target_free, 1) > 0 AND coalesce(o.provider_free, 1) > 0),
+           turns AS (
+               SELECT *, at_work + row_number() OVER (PARTITION BY project_id ORDER BY rank, run_at, id) AS turn
+               FROM candidate),
+           shares AS (
+               SELECT *, row_number() OVER (PARTITION BY target_id ORDER BY rank, turn, run_at, id) AS of_target,
+                   row_number() OVER (PARTITION BY provider ORDER BY rank, turn, run_at, id) AS of_provider
+               FROM turns),
+           chosen AS (
+               SELECT id, rank, turn, run_at FROM shares
+               WHERE of_target <= coalesce(target_free, of_target) AND of_provider <= coalesce(provider_free, of_provider)
+               ORDER BY rank, turn, run_at, id LIMIT 2 * $2::bigint),
+           next AS MATERIALIZED (
+               SELECT run.id FROM chosen JOIN run ON run.id = chosen.id WHERE run.state = 'queued' AND run.head
+               ORDER BY chosen.rank, chosen.turn, chosen.run_at, chosen.id LIMIT $2::bigint FOR UPDATE OF run SKIP LOCKED)
            UPDATE run SET state = 'running', attempt = attempt + 1, worker = $3,
                lease_until = now() + make_interval(secs => $4), started_at = coalesce(started_at, now()),
                error = NULL, error_step = NULL
@@ -34,8 +99,14 @@ pub async fn claim(
                cancel_requested, error, error_step, created_at, run_at, started_at, ended_at"#,
         kinds,
         limit,
-        worker,
-        lease_seconds,
+        settings.name,
+        settings.lease.as_secs_f64(),
+        &providers,
+        &limits,
+        &settings.labels,
+        &busy.0,
+        &busy.1,
+        settings.ageing.as_secs_f64(),
     )
     .fetch_all(connection)
     .await?;
@@ -61,7 +132,8 @@ pub async fn heartbeat(
     Ok(cancel)
 }
 
-/// Puts the run back into the queue, to be claimed after `delay_seconds`. False: not this attempt's.
+/// Puts the run back into the queue, to be claimed after `delay_seconds`. An attempt that does not
+/// count leaves as many as before. False: not this attempt's.
 pub async fn release(
     connection: &mut PgConnection,
     id: RunId,
@@ -69,16 +141,18 @@ pub async fn release(
     delay_seconds: f64,
     error: Option<&str>,
     step: Option<&str>,
+    counts: bool,
 ) -> Result<bool> {
     let result = sqlx::query!(
         "UPDATE run SET state = 'queued', lease_until = NULL, run_at = now() + make_interval(secs => $3),
-             error = $4, error_step = $5
+             error = $4, error_step = $5, max_attempts = max_attempts + CASE WHEN $6 THEN 0 ELSE 1 END
          WHERE id = $1 AND attempt = $2 AND state = 'running'",
         id.0,
         attempt,
         delay_seconds,
         error,
         step,
+        counts,
     )
     .execute(connection)
     .await?;
@@ -86,35 +160,42 @@ pub async fn release(
 }
 
 /// Ends the run. False: not this attempt's, or it has ended.
-pub async fn end(connection: &mut PgConnection, id: RunId, attempt: i32, ending: &Ending) -> Result<bool> {
-    let result = sqlx::query!(
-        "UPDATE run SET state = $3, lease_until = NULL, ended_at = now(), error = $4, error_step = $5
-         WHERE id = $1 AND attempt = $2 AND state IN ('queued', 'running')",
+pub async fn end(connection: &mut PgConnection, id: RunId, attempt: i32, ending: &Ending, step: Option<&str>) -> Result<bool> {
+    // A step that was begun and not finished is told as stopped: nobody is at it any more.
+    let ended = sqlx::query_scalar!(
+        r#"WITH ended AS (
+             UPDATE run SET state = $3, lease_until = NULL, ended_at = now(), error = $4, error_step = $5
+             WHERE id = $1 AND attempt = $2 AND state IN ('queued', 'running') RETURNING id),
+         stopped AS (
+             UPDATE run_step SET status = 'canceled', ended_at = clock_timestamp()
+             FROM ended WHERE run_id = ended.id AND status = 'running')
+         SELECT count(*) AS "count!" FROM ended"#,
         id.0,
         attempt,
         ending.state() as RunState,
         ending.error(),
-        ending.step(),
+        step.or(ending.step()),
     )
-    .execute(connection)
+    .fetch_one(connection)
     .await?;
-    Ok(result.rows_affected() == 1)
+    Ok(ended == 1)
 }
 
-/// Locks at most `limit` runs whose lease has ended, skipping those that others work on.
-pub async fn lock_expired(connection: &mut PgConnection, limit: i64) -> Result<Vec<Run>> {
-    let rows = sqlx::query_as!(
+/// Locks a run whose lease has ended, passing over those that others work on. One that used up its
+/// attempts only when its kind is among `kinds`: somebody who knows it must settle it.
+pub async fn lock_expired(connection: &mut PgConnection, kinds: &[String]) -> Result<Option<Run>> {
+    let row = sqlx::query_as!(
         RunRow,
         r#"SELECT id AS "id: _", kind, subject_id, request_id AS "request_id: _", project_id AS "project_id: _",
                label, state AS "state: _", attempt, max_attempts, worker, cancel_requested, error, error_step,
                created_at, run_at, started_at, ended_at
-           FROM run WHERE state = 'running' AND lease_until < now()
-           ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED"#,
-        limit
+           FROM run WHERE state = 'running' AND lease_until < now() AND (attempt < max_attempts OR kind = ANY ($1))
+           ORDER BY lease_until LIMIT 1 FOR UPDATE SKIP LOCKED"#,
+        kinds
     )
-    .fetch_all(connection)
+    .fetch_optional(connection)
     .await?;
-    Ok(rows.into_iter().map(Into::into).collect())
+    Ok(row.map(Into::into))
 }
 
 /// True while this attempt holds the run: checked, with the row locked, before a fenced write.
@@ -127,26 +208,4 @@ pub async fn holds(connection: &mut PgConnection, id: RunId, attempt: i32) -> Re
     .fetch_optional(connection)
     .await?;
     Ok(row.is_some())
-}
-
-/// Says that a worker is there.
-pub async fn worker_seen(connection: &mut PgConnection, name: &str, kinds: &[String], slots: i32) -> Result<()> {
-    sqlx::query!(
-        "INSERT INTO worker (name, kinds, slots) VALUES ($1, $2, $3)
-         ON CONFLICT (name) DO UPDATE SET kinds = excluded.kinds, slots = excluded.slots, seen_at = now()",
-        name,
-        kinds,
-        slots
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Takes a worker off the list.
-pub async fn worker_gone(connection: &mut PgConnection, name: &str) -> Result<()> {
-    sqlx::query!("DELETE FROM worker WHERE name = $1 OR seen_at < now() - interval '1 hour'", name)
-        .execute(connection)
-        .await?;
-    Ok(())
 }

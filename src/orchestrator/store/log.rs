@@ -15,12 +15,28 @@ pub struct NewLine {
     pub text: String,
 }
 
+/// Lines as columns, for `unnest`.
+pub struct Columns {
+    pub count: i64,
+    pub steps: Vec<String>,
+    pub streams: Vec<String>,
+    pub texts: Vec<String>,
+}
+
+impl Columns {
+    pub fn of(lines: &[NewLine]) -> Self {
+        Self {
+            count: i64::try_from(lines.len()).unwrap_or(i64::MAX),
+            steps: lines.iter().map(|line| line.step.clone()).collect(),
+            streams: lines.iter().map(|line| stream_name(line.stream).to_owned()).collect(),
+            texts: lines.iter().map(|line| line.text.clone()).collect(),
+        }
+    }
+}
+
 /// Appends lines with the next numbers. False: the run is not this attempt's any more.
 pub async fn append(connection: &mut PgConnection, run: RunId, attempt: i32, lines: &[NewLine]) -> Result<bool> {
-    let count = i64::try_from(lines.len()).unwrap_or(i64::MAX);
-    let steps: Vec<String> = lines.iter().map(|line| line.step.clone()).collect();
-    let streams: Vec<String> = lines.iter().map(|line| stream_name(line.stream).to_owned()).collect();
-    let texts: Vec<String> = lines.iter().map(|line| line.text.clone()).collect();
+    let lines = Columns::of(lines);
     let result = sqlx::query!(
         "WITH held AS (
              UPDATE run SET log_seq = log_seq + $3 WHERE id = $1 AND attempt = $2 AND state = 'running'
@@ -30,10 +46,10 @@ pub async fn append(connection: &mut PgConnection, run: RunId, attempt: i32, lin
          FROM held, unnest($4::text[], $5::text[], $6::text[]) WITH ORDINALITY AS line (step, stream, text, n)",
         run.0,
         attempt,
-        count,
-        &steps,
-        &streams,
-        &texts
+        lines.count,
+        &lines.steps,
+        &lines.streams,
+        &lines.texts
     )
     .execute(connection)
     .await?;

@@ -5,9 +5,11 @@ use sqlx::PgConnection;
 use crate::db::Result;
 
 pub(super) mod claim;
+pub(super) mod lanes;
 pub(super) mod log;
 pub(super) mod runs;
 pub(super) mod steps;
+pub(super) mod workers;
 
 /// Sends every payload to the channel.
 pub(super) async fn notify(connection: &mut PgConnection, channel: &str, payloads: &[String]) -> Result<()> {

@@ -51,11 +51,14 @@ impl From<RunRow> for Run {
     }
 }
 
-/// Queues a run with its steps, all pending.
+/// Queues a run. What its target asks of workers is added to what it asks itself.
 pub async fn insert(connection: &mut PgConnection, run: &NewRun) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO run (id, kind, subject_id, request_id, project_id, label, state, priority)
-         VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7)",
+        "INSERT INTO run (id, kind, subject_id, request_id, project_id, label, state, priority, provider, target_id,
+             place_id, labels)
+         VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $9, $10, ARRAY(
+             SELECT DISTINCT label FROM unnest($11::text[]) AS label
+             UNION SELECT unnest(labels) FROM target WHERE id = $9 ORDER BY 1))",
         run.id.0,
         run.kind,
         run.subject,
@@ -63,6 +66,10 @@ pub async fn insert(connection: &mut PgConnection, run: &NewRun) -> Result<()> {
         run.project.0,
         run.label,
         run.priority,
+        run.place.provider,
+        run.place.target,
+        run.place.place,
+        &run.place.labels,
     )
     .execute(connection)
     .await?;

@@ -4,66 +4,113 @@ use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
+use super::log::{Columns, NewLine};
 use crate::base::id::RunId;
 use crate::db::Result;
-use crate::orchestrator::{RunStep, StepStatus};
+use crate::orchestrator::{Run, RunStep, StepStatus};
 
-/// Lays out the steps of a run; those that are there stay.
-pub async fn lay_out(connection: &mut PgConnection, run: RunId, names: &[&str]) -> Result<()> {
-    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+/// How a step ended.
+#[derive(Debug)]
+pub struct Finish {
+    pub name: String,
+    pub status: StepStatus,
+    pub checkpoint: Option<Vec<u8>>,
+    pub error: Option<String>,
+}
+
+/// Lays out the steps of runs; those that are there stay. The first step of a first attempt is
+/// begun at once.
+pub async fn lay_out<'a>(
+    connection: &mut PgConnection,
+    runs: impl Iterator<Item = (&'a Run, &'static [&'static str])>,
+) -> Result<()> {
+    let (mut ids, mut positions, mut names, mut begun) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (run, steps) in runs {
+        for (position, &name) in (1_i32..).zip(steps) {
+            ids.push(run.id.0);
+            positions.push(position);
+            names.push(name.to_owned());
+            begun.push(position == 1 && run.attempt == 1);
+        }
+    }
     sqlx::query!(
-        "INSERT INTO run_step (run_id, position, name, status)
-         SELECT $1, ordinality::integer, name, 'pending' FROM unnest($2::text[]) WITH ORDINALITY AS s (name, ordinality)
+        "INSERT INTO run_step (run_id, position, name, status, attempt, started_at)
+         SELECT run_id, position, name, CASE WHEN begun THEN 'running' ELSE 'pending' END,
+             CASE WHEN begun THEN 1 ELSE 0 END, CASE WHEN begun THEN clock_timestamp() END
+         FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::boolean[]) AS s (run_id, position, name, begun)
          ON CONFLICT DO NOTHING",
-        run.0,
-        &names
+        &ids,
+        &positions,
+        &names,
+        &begun
     )
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Records the intent to execute a step. False: the run is not this attempt's any more.
-pub async fn begin(connection: &mut PgConnection, run: RunId, attempt: i32, name: &str) -> Result<bool> {
-    let result = sqlx::query!(
-        "UPDATE run_step SET status = 'running', attempt = $2, error = NULL, ended_at = NULL,
+/// Records the intent to execute a step. `None`: the run is not this attempt's any more; else
+/// whether an earlier attempt began it, so that it may have had its effect.
+pub async fn begin(connection: &mut PgConnection, run: RunId, attempt: i32, name: &str) -> Result<Option<bool>> {
+    Ok(sqlx::query_scalar!(
+        r#"WITH before AS (SELECT attempt > 0 AS begun FROM run_step WHERE run_id = $1 AND name = $3)
+         UPDATE run_step SET status = 'running', attempt = $2, error = NULL, ended_at = NULL,
              started_at = clock_timestamp()
+         FROM before
          WHERE run_id = $1 AND name = $3
-           AND EXISTS (SELECT FROM run WHERE id = $1 AND attempt = $2 AND state = 'running' FOR SHARE)",
+           AND EXISTS (SELECT FROM run WHERE id = $1 AND attempt = $2 AND state = 'running' FOR SHARE)
+         RETURNING before.begun AS "begun!""#,
         run.0,
         attempt,
         name
     )
-    .execute(connection)
-    .await?;
-    Ok(result.rows_affected() == 1)
+    .fetch_optional(connection)
+    .await?)
 }
 
-/// Records how a step ended, with its checkpoint. False: the run is not this attempt's any more.
-pub async fn finish(
+/// Records in one statement how a step ended, with its checkpoint and the log lines that wait, and
+/// the intent to execute the next one. False: the run is not this attempt's any more.
+pub async fn advance(
     connection: &mut PgConnection,
     run: RunId,
     attempt: i32,
-    name: &str,
-    status: StepStatus,
-    checkpoint: Option<&[u8]>,
-    error: Option<&str>,
+    finish: &Finish,
+    lines: &[NewLine],
+    next: Option<&str>,
 ) -> Result<bool> {
-    let result = sqlx::query!(
-        "UPDATE run_step SET status = $4, checkpoint = coalesce($5, checkpoint), error = $6,
-             ended_at = clock_timestamp()
-         WHERE run_id = $1 AND name = $3 AND attempt = $2
-           AND EXISTS (SELECT FROM run WHERE id = $1 AND attempt = $2 AND state = 'running' FOR SHARE)",
+    let lines = Columns::of(lines);
+    let held = sqlx::query_scalar!(
+        r#"WITH held AS (
+             UPDATE run SET log_seq = log_seq + $8 WHERE id = $1 AND attempt = $2 AND state = 'running'
+             RETURNING log_seq - $8 AS before),
+         finished AS (
+             UPDATE run_step SET status = $4, checkpoint = coalesce($5, checkpoint), error = $6,
+                 ended_at = clock_timestamp()
+             FROM held WHERE run_id = $1 AND name = $3 AND attempt = $2),
+         begun AS (
+             UPDATE run_step SET status = 'running', attempt = $2, error = NULL, ended_at = NULL,
+                 started_at = clock_timestamp()
+             FROM held WHERE run_id = $1 AND name = $7),
+         written AS (
+             INSERT INTO log_line (run_id, seq, attempt, step, stream, text)
+             SELECT $1, held.before + line.n, $2, line.step, line.stream, line.text
+             FROM held, unnest($9::text[], $10::text[], $11::text[]) WITH ORDINALITY AS line (step, stream, text, n))
+         SELECT count(*) AS "count!" FROM held"#,
         run.0,
         attempt,
-        name,
-        status as StepStatus,
-        checkpoint,
-        error
+        finish.name,
+        finish.status as StepStatus,
+        finish.checkpoint,
+        finish.error,
+        next,
+        lines.count,
+        &lines.steps,
+        &lines.streams,
+        &lines.texts
     )
-    .execute(connection)
+    .fetch_one(connection)
     .await?;
-    Ok(result.rows_affected() == 1)
+    Ok(held == 1)
 }
 
 struct StepRow {

@@ -158,6 +158,7 @@ pub fn worker_settings(name: &str) -> orchestrator::Settings {
         lease: Duration::from_secs(6),
         poll: Duration::from_millis(200),
         grace: Duration::from_secs(5),
+        ..orchestrator::Settings::default()
     }
 }
 
