@@ -115,6 +115,8 @@ ids! {
     ReviewId = "rev";
     /// One execution of an operation.
     RunId = "run";
+    /// A time in which runs are held.
+    FreezeId = "frz";
     /// A process that executes runs.
     WorkerId = "wkr";
     /// One line of the audit log.

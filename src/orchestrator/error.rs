@@ -1,6 +1,6 @@
 //! Errors of the orchestrator's use-cases.
 
-use crate::base::{ErrorKind, Kinded};
+use crate::base::{ErrorKind, FieldError, Kinded};
 use crate::db;
 
 /// What can go wrong with a run, seen from outside of it.
@@ -18,6 +18,15 @@ pub enum Error {
     /// The fencing token is not the current one any more: another attempt holds the run.
     #[error("another worker holds this run now")]
     LeaseLost,
+    /// What was given does not fit.
+    #[error("some values do not fit")]
+    Invalid(Vec<FieldError>),
+    /// There is no such freeze, or it is lifted or over.
+    #[error("there is no such freeze any more")]
+    NoFreeze,
+    /// There is no such worker.
+    #[error("there is no such worker")]
+    NoWorker,
     /// The store.
     #[error(transparent)]
     Db(#[from] db::Error),
@@ -30,6 +39,8 @@ impl Kinded for Error {
             Self::Ended => ErrorKind::Conflict,
             Self::UnknownKind(_) => ErrorKind::Unavailable,
             Self::LeaseLost => ErrorKind::Stale,
+            Self::Invalid(_) => ErrorKind::Invalid,
+            Self::NoFreeze | Self::NoWorker => ErrorKind::NotFound,
             Self::Db(error) => error.kind(),
         }
     }

@@ -146,6 +146,9 @@ impl Execution {
                 return Err(Error::LeaseLost);
             }
             reach("step.recorded");
+            if !lines.is_empty() {
+                reach("log.written");
+            }
             lines.clear();
             self.signals.send(Event::Run(self.run.id));
             checkpoints.insert(name.to_owned(), finish.checkpoint.unwrap_or_default());
@@ -326,7 +329,10 @@ mod tests {
         let entropy = SeededEntropy::new(7);
         for (attempt, seconds) in [(1, 2.0), (2, 4.0), (3, 8.0), (4, 16.0), (5, 32.0), (6, 60.0), (40, 60.0)] {
             let delays: Vec<f64> = (0..100).map(|_| backoff(attempt, &entropy).as_secs_f64()).collect();
-            assert!(delays.iter().all(|delay| (0.75 * seconds..=1.25 * seconds).contains(delay)), "{attempt}: {delays:?}");
+            assert!(
+                delays.iter().all(|delay| (0.75 * seconds..=1.25 * seconds).contains(delay)),
+                "{attempt}: {delays:?}"
+            );
             assert!(delays.iter().any(|delay| *delay < 0.9 * seconds), "{attempt}: none early");
             assert!(delays.iter().any(|delay| *delay > 1.1 * seconds), "{attempt}: none late");
         }

@@ -11,6 +11,7 @@
 
 mod error;
 mod execution;
+mod holding;
 mod lease;
 mod log_writer;
 mod model;
@@ -22,8 +23,9 @@ mod worker;
 mod workflow;
 
 pub use error::Error;
+pub use holding::{Freeze, NewFreeze, WorkerState, drain_worker, freeze, freezes, lift_freeze, workers};
 pub use model::{Ending, LogLine, NewRun, Run, RunPlace, RunState, RunStep, StepStatus};
-pub use service::{cancel, checkpoint, enqueue, find, log_length, log_lines, runs_of, steps};
+pub use service::{cancel, checkpoint, enqueue, find, lanes_without_head, log_length, log_lines, runs_of, steps};
 pub use signals::{Event, Signals};
 pub use worker::{Settings, Worker};
 pub use workflow::{Interrupt, StepContext, StepError, Workflow};

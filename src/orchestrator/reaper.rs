@@ -33,12 +33,7 @@ pub async fn reap(
     Ok(count)
 }
 
-async fn reap_one(
-    db: &Db,
-    kinds: &[String],
-    workflows: &BTreeMap<String, Arc<dyn Workflow>>,
-    op: &Op,
-) -> Result<bool> {
+async fn reap_one(db: &Db, kinds: &[String], workflows: &BTreeMap<String, Arc<dyn Workflow>>, op: &Op) -> Result<bool> {
     let mut tx = db.begin().await?;
     let Some(run) = claim::lock_expired(&mut tx, kinds).await? else { return Ok(false) };
     let worker = run.worker.as_deref().unwrap_or("a worker");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::store::{claim, log, runs, steps};
+use super::store::{claim, lanes, log, runs, steps};
 use super::{Ending, Error, LogLine, NewRun, Run, RunState, RunStep, Workflow};
 use crate::audit;
 use crate::base::Op;
@@ -61,4 +61,9 @@ pub async fn cancel(tx: &mut Tx, op: &Op, id: RunId, workflow: &Arc<dyn Workflow
         workflow.settle(tx, op, &run, &Ending::Canceled, &checkpoints).await?;
     }
     Ok(run)
+}
+
+/// Lanes with work but without exactly one head: the invariant monitor expects none.
+pub async fn lanes_without_head(connection: &mut PgConnection) -> Result<i64> {
+    lanes::without_head(connection).await
 }

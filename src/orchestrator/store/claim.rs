@@ -10,7 +10,10 @@ use crate::orchestrator::{Ending, Run, RunState};
 
 /// Takes the locks of the limits that apply, without waiting: a limit is counted by one claim at a
 /// time. Returns the targets and the providers whose lock another claim holds: theirs is the next turn.
-pub async fn lock_limits(connection: &mut PgConnection, providers: &[String]) -> Result<(Vec<uuid::Uuid>, Vec<String>)> {
+pub async fn lock_limits(
+    connection: &mut PgConnection,
+    providers: &[String],
+) -> Result<(Vec<uuid::Uuid>, Vec<String>)> {
     let busy_targets = sqlx::query_scalar!(
         "SELECT id FROM (SELECT id, pg_try_advisory_xact_lock(hashtextextended(id::text, 7302)) AS mine
                          FROM target WHERE run_limit IS NOT NULL) AS t WHERE NOT mine"
@@ -64,6 +67,7 @@ pub async fn claim(
                LEFT JOIN unnest($5::text[], $6::bigint[]) AS most (provider, runs) ON most.provider = pool.provider
                WHERE pool.kind = ANY ($1) AND pool.labels <@ $7::text[]
                  AND (pool.target_id IS NULL OR pool.target_id <> ALL ($8::uuid[])) AND pool.provider <> ALL ($9::text[])
+                 AND NOT EXISTS (SELECT FROM worker AS w WHERE w.name = $3 AND w.drain_requested)
                  AND NOT EXISTS (SELECT FROM freeze_window AS f
                      WHERE f.lifted_at IS NULL AND f.starts_at <= now() AND (f.ends_at IS NULL OR f.ends_at > now())
                        AND (f.place_id IS NULL OR f.place_id = pool.place_id))),
@@ -160,7 +164,13 @@ pub async fn release(
 }
 
 /// Ends the run. False: not this attempt's, or it has ended.
-pub async fn end(connection: &mut PgConnection, id: RunId, attempt: i32, ending: &Ending, step: Option<&str>) -> Result<bool> {
+pub async fn end(
+    connection: &mut PgConnection,
+    id: RunId,
+    attempt: i32,
+    ending: &Ending,
+    step: Option<&str>,
+) -> Result<bool> {
     // A step that was begun and not finished is told as stopped: nobody is at it any more.
     let ended = sqlx::query_scalar!(
         r#"WITH ended AS (

@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 use crate::db::Result;
 
 pub(super) mod claim;
+pub(super) mod freezes;
 pub(super) mod lanes;
 pub(super) mod log;
 pub(super) mod runs;

@@ -1,4 +1,8 @@
 //! Runs from the request to the resource and back, with real providers.
 
+mod fair;
+mod holding;
 mod journey;
 mod killed;
+mod lanes;
+mod yard;
