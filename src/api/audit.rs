@@ -13,7 +13,7 @@ use super::extract::{Id, Query};
 use super::page::{List, Paging};
 use crate::audit::{self, AuditRecord, Filter, Outcome};
 use crate::base::id::{AuditRecordId, EnvironmentId, OperationId, ProjectId};
-use crate::policy::{Action, Resource, ability};
+use crate::policy::{Resource, ability};
 use crate::projects;
 
 /// An audit record.
@@ -133,15 +133,8 @@ pub async fn get_audit_record(caller: Caller<Audits>, Id(id): Id<AuditRecordId>)
 
 /// The projects whose log the caller may read; `None` is everything, and nothing at all is refused.
 async fn readable_projects(caller: &Caller<Audits>) -> Result<Option<Vec<ProjectId>>, Problem> {
-    let Err(refusal) = caller.permit_platform::<ability::ReadAudit>(Resource::audit_log(None)) else {
-        return Ok(None);
-    };
-    let projects = caller.projects().await?;
-    let may = |project: &&projects::Project| {
-        caller.may(&caller.app.project_question(&caller.op, caller.access(), Action::ReadAudit, project))
-    };
-    let ids: Vec<ProjectId> = projects.iter().filter(may).map(|project| project.id).collect();
-    if ids.is_empty() { Err(refusal) } else { Ok(Some(ids)) }
+    let mut connection = caller.app.db.acquire().await?;
+    Ok(caller.app.readable_audit(&mut connection, &caller.op, caller.access()).await??.ids())
 }
 
 /// The id of anything, by its text form.

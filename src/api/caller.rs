@@ -143,7 +143,7 @@ impl<S: Reach> Caller<S> {
 
     /// The projects in which the caller may do this.
     pub async fn visible(&self, action: Action) -> Result<Visible, Problem> {
-        let projects = self.projects().await?;
-        Ok(self.app.visible(&self.op, self.access(), action, &projects))
+        let mut connection = self.app.db.acquire().await?;
+        Ok(self.app.visible(&mut connection, &self.op, self.access(), action).await?)
     }
 }

@@ -16,6 +16,7 @@ use super::requests::{TemplateRefView, may_see_environment};
 use crate::app::Visible;
 use crate::audit::{self, AuditRecord, Outcome};
 use crate::base::id::{EnvironmentId, PersonId};
+use crate::base::{ErrorKind, Kinded as _};
 use crate::catalog;
 use crate::environments::{self, Environment, Filter, State};
 use crate::policy::{Action, ability};
@@ -138,7 +139,11 @@ pub async fn list_environments(
     let template = match &query.template {
         Some(name) => {
             let found = catalog::get_template(&mut connection, name).await;
-            Some(found.map_err(|error| Problem::malformed("/template", error.to_string()))?.0.id)
+            let absent = |error: catalog::CatalogError| match error.kind() {
+                ErrorKind::NotFound => Problem::malformed("/template", error.to_string()),
+                _ => error.into(),
+            };
+            Some(found.map_err(absent)?.0.id)
         }
         None => None,
     };

@@ -10,6 +10,7 @@ use serde_path_to_error::{Path, Segment};
 use super::error::Problem;
 use crate::app::App;
 use crate::base::ErrorKind;
+use crate::base::text::{NUL_REFUSED, nul_places};
 
 /// A JSON body. Unknown fields are refused.
 pub struct Body<T>(pub T);
@@ -23,6 +24,9 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
             return Err(Problem::new(ErrorKind::Invalid, detail).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
         let bytes = read(request, app).await?;
+        if let Some(place) = nul_in(&bytes) {
+            return Err(Problem::invalid(place, NUL_REFUSED));
+        }
         let mut reader = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let place = pointer(error.path());
@@ -46,6 +50,13 @@ impl FromRequest<App> for NoBody {
             _ => Err(Problem::malformed("", "this address takes no body")),
         }
     }
+}
+
+/// Where a text of the body has the character NUL, which only an escape can put there.
+fn nul_in(bytes: &[u8]) -> Option<String> {
+    let escaped = bytes.windows(6).any(|part| part == br"\u0000");
+    let value = escaped.then(|| serde_json::from_slice(bytes).ok())??;
+    nul_places("", &value).into_iter().next()
 }
 
 async fn read(request: Request, app: &App) -> Result<Bytes, Problem> {
@@ -111,6 +122,9 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
         let pairs = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
         let given: Vec<(String, String)> =
             pairs.into_owned().filter(|(name, value)| !value.is_empty() || name.is_empty()).collect();
+        if let Some((name, _)) = given.iter().find(|(_, value)| value.contains('\0')) {
+            return Err(Problem::invalid(format!("/{}", escaped(name)), NUL_REFUSED));
+        }
         let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish();
         let reader = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(text.as_bytes()));
         serde_path_to_error::deserialize(reader).map(Self).map_err(|error| {

@@ -49,7 +49,13 @@ pub async fn get_outputs(
     let outputs = match query.reveal.as_deref().map(wanted) {
         None | Some(None) => environments::list_outputs(&mut *caller.app.db.acquire().await?, id).await?,
         Some(Some(names)) => {
-            let permit = caller.permit_environment::<ability::RevealOutput>(&environment)?;
+            let permit = match caller.permit_environment::<ability::RevealOutput>(&environment) {
+                Ok(permit) => permit,
+                Err(refused) => {
+                    caller.app.record_refused_reveal(&caller.op, &environment, &names).await?;
+                    return Err(refused);
+                }
+            };
             let mut tx = caller.app.db.begin().await?;
             let sealer = &caller.app.sealer;
             let shown = environments::reveal(&mut tx, &caller.op, sealer, &permit, &environment, &names).await?;

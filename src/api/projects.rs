@@ -94,7 +94,7 @@ pub async fn list_projects(
 ) -> Result<Json<List<ProjectView>>, Problem> {
     let paging = Paging::read(query.limit, query.cursor.as_deref())?;
     let mut projects = caller.projects().await?;
-    let visible = caller.app.visible(&caller.op, caller.access(), Action::ReadProject, &projects);
+    let visible = caller.visible(Action::ReadProject).await?;
     projects.retain(|project| visible.contains(project.id));
     let page = paging.cut(projects, |project| project.id.0)?;
     let ids: Vec<ProjectId> = page.items.iter().map(|project| project.id).collect();

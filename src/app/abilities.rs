@@ -3,9 +3,10 @@
 use super::App;
 use crate::base::Op;
 use crate::base::id::ProjectId;
-use crate::environments::Environment;
+use crate::db::{self, Connection};
+use crate::environments::{self, Environment};
 use crate::identity::Access;
-use crate::policy::{Ability, Action, Context, Denied, Permit, Question, Resource, ResourceKind};
+use crate::policy::{Ability, Action, Context, Denied, Permit, Question, Resource, ResourceKind, ability};
 use crate::projects::{self, Project};
 
 /// The projects that somebody may see things of.
@@ -24,6 +25,11 @@ impl Visible {
             Self::All => None,
             Self::Only(ids) => Some(ids.clone()),
         }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Only(ids) if ids.is_empty())
     }
 
     /// Whether this project is among them.
@@ -91,15 +97,47 @@ impl App {
         self.policy.permit(&self.environment_question(op, access, A::ACTION, environment))
     }
 
-    /// Of `projects`, those in which `action` is allowed to this person.
-    pub fn visible(&self, op: &Op, access: &Access, action: Action, projects: &[Project]) -> Visible {
-        let allowed: Vec<ProjectId> = projects
-            .iter()
-            .filter(|project| self.policy.decide(&self.project_question(op, access, action, project)).is_allowed())
-            .map(|project| project.id)
-            .collect();
+    /// The projects in which `action` is allowed to this person, out of all that there are.
+    pub async fn visible(
+        &self,
+        connection: &mut Connection,
+        op: &Op,
+        access: &Access,
+        action: Action,
+    ) -> db::Result<Visible> {
+        let projects = projects::list(connection, None).await?;
+        let allowed: Vec<ProjectId> = self.allowed_in(op, access, action, &projects);
         // A list that was cut may hide projects in which it is not allowed.
         let whole = projects.len() < projects::MOST_LISTED;
-        if whole && allowed.len() == projects.len() { Visible::All } else { Visible::Only(allowed) }
+        Ok(if whole && allowed.len() == projects.len() { Visible::All } else { Visible::Only(allowed) })
+    }
+
+    /// Whose audit records somebody may read: all, or those of single projects; nothing at all is
+    /// refused. Being allowed in every project is not “all”: many records belong to no project.
+    pub async fn readable_audit(
+        &self,
+        connection: &mut Connection,
+        op: &Op,
+        access: &Access,
+    ) -> db::Result<Result<Visible, Denied>> {
+        let whole = self.platform_question(op, access, Action::ReadAudit, Resource::audit_log(None));
+        let whole: Result<Permit<ability::ReadAudit>, Denied> = self.policy.permit(&whole);
+        let Err(refused) = whole else { return Ok(Ok(Visible::All)) };
+        let projects = projects::list(connection, None).await?;
+        let allowed = self.allowed_in(op, access, Action::ReadAudit, &projects);
+        Ok(if allowed.is_empty() { Err(refused) } else { Ok(Visible::Only(allowed)) })
+    }
+
+    fn allowed_in(&self, op: &Op, access: &Access, action: Action, projects: &[Project]) -> Vec<ProjectId> {
+        let allowed =
+            |project: &&Project| self.policy.decide(&self.project_question(op, access, action, project)).is_allowed();
+        projects.iter().filter(allowed).map(|project| project.id).collect()
+    }
+
+    /// Writes down that somebody wanted to see a sensitive output and may not.
+    pub async fn record_refused_reveal(&self, op: &Op, environment: &Environment, names: &[String]) -> db::Result<()> {
+        let mut tx = self.db.begin().await?;
+        environments::record_refused_reveal(&mut tx, op, environment, names).await?;
+        tx.commit().await
     }
 }

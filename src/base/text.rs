@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::Serialize;
+use serde_json::Value;
 
 /// A name that people give to environments, projects and templates: 3 to 63 characters, letters,
 /// digits, `-`, `_` and `.`, starting with a letter or digit. The rule of Azure Deployment
@@ -55,6 +56,25 @@ impl fmt::Display for Name {
     }
 }
 
+/// What is wrong with a text that has the character NUL, which Postgres can store in no text.
+pub const NUL_REFUSED: &str = "has the character U+0000 (NUL), which cannot be stored; leave it out";
+
+/// JSON pointers, below `at`, of the texts and keys that have the character NUL.
+pub fn nul_places(at: &str, value: &Value) -> Vec<String> {
+    let step = |key: &str| format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
+    match value {
+        Value::String(text) if text.contains('\0') => vec![at.to_owned()],
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items.flat_map(|(index, item)| nul_places(&format!("{at}/{index}"), item)).collect()
+        }
+        // A key with a NUL has no place that could be shown: its object stands for it.
+        Value::Object(map) if map.keys().any(|key| key.contains('\0')) => vec![at.to_owned()],
+        Value::Object(map) => map.iter().flat_map(|(key, item)| nul_places(&step(key), item)).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    }
+}
+
 /// A lower-case slug made of `text`: letters and digits kept, everything else becomes single dashes.
 pub fn slugify(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -81,6 +101,12 @@ mod tests {
         assert_eq!("-ab".parse::<Name>(), Err(InvalidName::Start));
         assert_eq!("a b".parse::<Name>(), Err(InvalidName::Character(' ')));
         assert_eq!("äbc".parse::<Name>(), Err(InvalidName::Character('ä')));
+    }
+
+    #[test]
+    fn nul_is_found_wherever_it_hides() {
+        let value = serde_json::json!({"a": "x\0", "b/c": [1, {"d": "\0"}], "e": {"\0": 1}, "f": "fine"});
+        assert_eq!(nul_places("/inputs", &value), ["/inputs/a", "/inputs/b~1c/1/d", "/inputs/e"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub type Constraint = String;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A unique, foreign key, check or exclusion constraint refused the write.
-    #[error("the constraint {constraint} refused the write")]
+    #[error("it contradicts something that is stored already; look at it again, then try anew")]
     Refused {
         /// Which constraint.
         constraint: Constraint,
@@ -17,6 +17,10 @@ pub enum Error {
         #[source]
         source: sqlx::Error,
     },
+    /// A text has the character NUL, the only one that Postgres stores in no text (22021) and in no
+    /// JSON (22P05). Whoever knows the field says so before; this is for all the others.
+    #[error("a text has the character U+0000 (NUL), which cannot be stored; leave it out")]
+    Unstorable(#[source] sqlx::Error),
     /// The row is not there.
     #[error("the row is not there")]
     RowNotFound,
@@ -42,6 +46,7 @@ impl Kinded for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Refused { .. } => ErrorKind::Conflict,
+            Self::Unstorable(_) => ErrorKind::Invalid,
             Self::RowNotFound => ErrorKind::NotFound,
             Self::Unavailable(_) => ErrorKind::Unavailable,
             Self::Corrupt(_) | Self::Other(_) => ErrorKind::Internal,
@@ -67,6 +72,7 @@ impl From<sqlx::Error> for Error {
                 // many connections; 08xxx: connection exception; 57014: statement time-out.
                 match database.code().as_deref() {
                     Some("57P01" | "57P02" | "57P03" | "25006" | "53300" | "57014") => Self::Unavailable(source),
+                    Some("22021" | "22P05") => Self::Unstorable(source),
                     Some(code) if code.starts_with("08") => Self::Unavailable(source),
                     _ => Self::Other(source),
                 }

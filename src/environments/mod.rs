@@ -20,7 +20,7 @@ pub use model::{
     Environment, Expiring, Filter, NewEnvironment, Operation, Owner, PlaceRef, ProjectRef, State, StoredOutput,
     TemplateRef,
 };
-pub use outputs::{OutputView, list as list_outputs, reveal};
+pub use outputs::{OutputView, list as list_outputs, record_refused_reveal, reveal};
 pub use plans::planned;
 pub use service::{
     Change, begin_create, begin_delete, begin_update, change_inputs, create, discard, expired, extend, find, list,

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use super::service::about;
 use super::store::contents;
 use super::{Environment, Error, StoredOutput};
-use crate::audit;
+use crate::audit::{self, Outcome};
 use crate::base::id::EnvironmentId;
 use crate::base::{Op, Sealer};
 use crate::db::Tx;
@@ -69,6 +69,22 @@ pub async fn reveal(
         audit::append(tx, op, about(environment, "output.revealed").detail(json!({"outputs": shown}))).await?;
     }
     Ok(views)
+}
+
+/// Writes down that somebody wanted to see sensitive outputs and may not. `names` are theirs: only
+/// those that the environment has are kept; all sensitive ones when there are none.
+pub async fn record_refused_reveal(
+    tx: &mut Tx,
+    op: &Op,
+    environment: &Environment,
+    names: &[String],
+) -> crate::db::Result<()> {
+    let stored = contents::outputs(tx, environment.id).await?;
+    let wanted = |output: &&StoredOutput| output.sensitive && (names.is_empty() || names.contains(&output.name));
+    let outputs: Vec<&str> = stored.iter().filter(wanted).map(|output| output.name.as_str()).collect();
+    let entry = about(environment, "output.revealed").outcome(Outcome::Denied).detail(json!({"outputs": outputs}));
+    audit::append(tx, op, entry).await?;
+    Ok(())
 }
 
 fn open(sealer: &Sealer, id: EnvironmentId, name: &str, blob: &[u8]) -> Result<Value, Error> {

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
 use super::{Caller, Draft, Error, Intent};
-use crate::base::text::Name;
-use crate::base::{Digest, FieldError, Sealer};
+use crate::base::text::{NUL_REFUSED, Name, nul_places};
+use crate::base::{Digest, ErrorKind, FieldError, Kinded, Sealer};
 use crate::catalog::{self, TemplateVersion, schema};
 use crate::environments::{self, Environment, Operation};
 use crate::policy::{Action, Context, Question, Resource, ResourceKind};
@@ -56,11 +56,28 @@ pub async fn resolve(connection: &mut PgConnection, sealer: &Sealer, draft: &Dra
     if resolved.reason.chars().count() > 2000 {
         resolved.errors.push(FieldError::new("/reason", "must be at most 2,000 characters long"));
     }
+    if resolved.reason.contains('\0') {
+        resolved.errors.push(FieldError::new("/reason", NUL_REFUSED));
+    }
     Ok(resolved)
 }
 
 fn missing(pointer: &str, detail: String) -> Error {
     Error::Invalid(vec![FieldError::new(pointer, detail)])
+}
+
+/// What a draft names and what is not there is wrong in the draft; an outage stays an outage.
+fn absent<E: Kinded + Into<Error>>(pointer: &str, error: E) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::Invalid => missing(pointer, error.to_string()),
+        ErrorKind::Unauthenticated
+        | ErrorKind::Denied
+        | ErrorKind::Conflict
+        | ErrorKind::Stale
+        | ErrorKind::Limited
+        | ErrorKind::Unavailable
+        | ErrorKind::Internal => error.into(),
+    }
 }
 
 async fn new_environment(connection: &mut PgConnection, intent: &Intent) -> Result<Resolved, Error> {
@@ -72,14 +89,13 @@ async fn new_environment(connection: &mut PgConnection, intent: &Intent) -> Resu
         .ok_or_else(|| missing("/project", format!("there is no project “{project}”")))?;
     let place = projects::find_environment_type(connection, &project, environment_type)
         .await
-        .map_err(|error| missing("/environment_type", error.to_string()))?;
-    let (found, current) = catalog::get_template(connection, template)
-        .await
-        .map_err(|_| missing("/template", format!("there is no template “{template}” in the catalog")))?;
+        .map_err(|error| absent("/environment_type", error))?;
+    let (found, current) =
+        catalog::get_template(connection, template).await.map_err(|error| absent("/template", error))?;
     let version = match version {
         Some(number) => catalog::get_version_number(connection, found.id, *number)
             .await
-            .map_err(|error| missing("/version", error.to_string()))?,
+            .map_err(|error| absent("/version", error))?,
         None => current,
     };
     let mut errors = Vec::new();
@@ -135,11 +151,11 @@ async fn existing_environment(
             if let Some(number) = number {
                 version = catalog::get_version_number(connection, template.id, *number)
                     .await
-                    .map_err(|error| missing("/version", error.to_string()))?;
+                    .map_err(|error| absent("/version", error))?;
             }
             let mut all = environment.inputs.clone();
-            schema::merge(&mut all, environments::secret_inputs(connection, sealer, *id).await?);
             all.extend(changes.clone());
+            schema::carry_over(&mut all, environments::secret_inputs(connection, sealer, *id).await?);
             all.retain(|_, value| !value.is_null());
             (inputs, secret_inputs) = checked_inputs(&version, all, &mut errors);
         }
@@ -180,6 +196,8 @@ fn checked_inputs(
     errors: &mut Vec<FieldError>,
 ) -> (Map<String, Value>, Map<String, Value>) {
     let inputs = schema::complete(&version.inputs_schema, inputs);
+    let places = nul_places("/inputs", &Value::Object(inputs.clone()));
+    errors.extend(places.into_iter().map(|place| FieldError::new(place, NUL_REFUSED)));
     if let Err(found) = schema::validate(&version.inputs_schema, &inputs) {
         errors
             .extend(found.into_iter().map(|error| FieldError::new(format!("/inputs{}", error.pointer), error.detail)));

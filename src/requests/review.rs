@@ -6,6 +6,7 @@ use super::store::{requests, reviews};
 use super::{Caller, Error, Request, RequestStatus, Requests, ReviewVerdict, carry_out};
 use crate::audit;
 use crate::base::id::{RequestId, ReviewId, RunId};
+use crate::base::text::NUL_REFUSED;
 use crate::base::{FieldError, Op};
 use crate::environments::{self, Operation};
 use crate::orchestrator::Event;
@@ -151,6 +152,7 @@ fn checked_reason(verdict: ReviewVerdict, reason: &str) -> Result<&str, Error> {
     let reason = reason.trim();
     let detail = match verdict {
         ReviewVerdict::Rejected if reason.is_empty() => "say why, so that the requester can do better",
+        _ if reason.contains('\0') => NUL_REFUSED,
         _ if reason.chars().count() > 2000 => "must be at most 2,000 characters long",
         _ => return Ok(reason),
     };

@@ -42,13 +42,13 @@ async fn viewer(visitor: &Visitor) -> Result<Viewer, PageError> {
         let question = visitor.app.platform_question(&visitor.op, &visitor.access, action, Resource::platform());
         visitor.app.policy.decide(&question).is_allowed()
     };
-    let can_audit = visitor.app.visible(&visitor.op, &visitor.access, Action::ReadAudit, &projects);
+    let readable = visitor.app.readable_audit(&mut connection, &visitor.op, &visitor.access).await?;
     Ok(Viewer {
         person: Person::named(&visitor.access.person.display_name),
         role: role_words(visitor, &projects),
         can_approve,
         approvals: u64::try_from(approvals).unwrap_or(0),
-        can_audit: !matches!(can_audit.ids(), Some(ids) if ids.is_empty()),
+        can_audit: readable.is_ok(),
         can_admin: may(Action::ReadAdmin),
         project: visitor.scope.clone().filter(|slug| projects.iter().any(|project| project.slug == *slug)),
         projects: projects.into_iter().map(|project| (project.slug, project.name)).collect(),
@@ -67,8 +67,7 @@ impl Visitor {
 impl Visitor {
     /// The projects in which this person may do something, out of all that there are.
     pub async fn visible(&self, connection: &mut Connection, action: Action) -> Result<Visible, PageError> {
-        let projects = projects::list(connection, None).await?;
-        Ok(self.app.visible(&self.op, &self.access, action, &projects))
+        Ok(self.app.visible(connection, &self.op, &self.access, action).await?)
     }
 }
 

@@ -199,6 +199,19 @@ pub fn merge(values: &mut Map<String, Value>, more: Map<String, Value>) {
     }
 }
 
+/// Adds the `kept` secrets that `values` do not mention, at any depth: what a form does not show
+/// is not sent back. A null takes the secret away.
+pub fn carry_over(values: &mut Map<String, Value>, kept: Map<String, Value>) {
+    for (name, value) in kept {
+        match (values.get_mut(&name), value) {
+            (None, value) => drop(values.insert(name, value)),
+            (Some(Value::Object(inner)), Value::Object(more)) => carry_over(inner, more),
+            (Some(Value::Null), _) => drop(values.shift_remove(&name)),
+            (Some(_), _) => {}
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,5 +259,23 @@ mod tests {
         assert!(!Value::Object(open.clone()).to_string().contains('p') || !open.contains_key("users"));
         merge(&mut open, secret);
         assert_eq!(open, all);
+    }
+
+    #[test]
+    fn secrets_are_carried_over_into_what_does_not_mention_them() {
+        let kept = map(json!({"token": "t", "db": {"password": "p", "admin": {"key": "k"}}, "users": ["u"]}));
+        let carried = |changes: Value| {
+            let mut values = map(changes);
+            carry_over(&mut values, kept.clone());
+            Value::Object(values)
+        };
+        assert_eq!(
+            carried(json!({"db": {"port": 1, "admin": {}}})),
+            json!({"db": {"port": 1, "admin": {"key": "k"}, "password": "p"}, "token": "t", "users": ["u"]})
+        );
+        assert_eq!(
+            carried(json!({"token": null, "db": {"password": null, "admin": {"key": "new"}}, "users": []})),
+            json!({"db": {"admin": {"key": "new"}}, "users": []})
+        );
     }
 }

@@ -106,11 +106,16 @@ fn store_error(error: catalog::CatalogError) -> Error {
     }
 }
 
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 /// How a provider's error ends a step.
 pub fn step_error(error: ProviderError) -> StepError {
     match error {
-        ProviderError::Failed { message } => StepError::Failed(message),
-        ProviderError::Retryable { message } => StepError::Retryable(message),
+        // A program may print anything; what cannot be stored must not keep the run from ending.
+        ProviderError::Failed { message } => StepError::Failed(storable(&message)),
+        ProviderError::Retryable { message } => StepError::Retryable(storable(&message)),
         ProviderError::Canceled | ProviderError::LeaseLost => StepError::Interrupted,
         ProviderError::Internal(source) => StepError::Internal(source),
     }

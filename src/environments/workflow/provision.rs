@@ -10,6 +10,7 @@ use super::Shared;
 use super::job::step_error;
 use crate::base::Op;
 use crate::base::failpoint::reach;
+use crate::base::text::{NUL_REFUSED, nul_places};
 use crate::db::Tx;
 use crate::environments::plans;
 use crate::orchestrator::{Ending, Run, StepContext, StepError, Workflow};
@@ -81,6 +82,9 @@ impl Provision {
         reach("provider.answered");
         let line = format!("{} outputs, {} resources", outputs.len(), resources.len());
         context.log(Stream::Paddock, &line).await?;
+        if let Some(place) = outputs.iter().find_map(|one| nul_places(&one.name, &one.value).into_iter().next()) {
+            return Err(StepError::Failed(format!("The output {place} {NUL_REFUSED}.")));
+        }
         let outputs = outputs.into_iter().map(|Output { name, sensitive, value }| (name, sensitive, value)).collect();
         self.0.seal_checkpoint(context, &Collected { outputs, resources })
     }

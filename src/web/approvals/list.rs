@@ -3,7 +3,6 @@
 use axum::response::Response;
 
 use super::view::ApprovalsPage;
-use crate::app::Visible;
 use crate::base::id::ProjectId;
 use crate::policy::Action;
 use crate::requests::{Filter, RequestStatus};
@@ -24,12 +23,8 @@ pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError>
     let all = query.get("view") == "all";
     let projects = visitor.projects(&mut connection).await?;
     let mut filter = if all {
-        let visible = visitor.app.visible(&visitor.op, &visitor.access, Action::ReadRequest, &projects);
-        let projects = match visible {
-            Visible::All => projects.iter().map(|project| project.id).collect(),
-            Visible::Only(ids) => ids,
-        };
-        Filter { projects: Some(projects), status: Some(RequestStatus::AwaitingApproval), ..Filter::default() }
+        let visible = visitor.visible(&mut connection, Action::ReadRequest).await?;
+        Filter { projects: visible.ids(), status: Some(RequestStatus::AwaitingApproval), ..Filter::default() }
     } else {
         frame::to_review(&visitor)
     };

@@ -104,6 +104,9 @@ fn words(record: &AuditRecord) -> (&'static str, String) {
         "request" => request(record, verb),
         "environment" => environment(verb, object),
         "run" => run(record, verb),
+        "output" if record.outcome == Outcome::Denied => {
+            ("eye", format!("wanted to see {} of {object} and may not", outputs(record)))
+        }
         "output" => ("eye", format!("showed {} of {object}", outputs(record))),
         "session" => match verb {
             "signed_in" => ("log-in", "signed in".to_owned()),

@@ -48,8 +48,14 @@ pub async fn reveal(visitor: Visitor, Path(id): Path<String>, form: Form) -> Res
     let environment = readable(&visitor, &mut connection, id_of(&id)?).await?;
     let back = urls::environment(environment.id);
     let permit = visitor.app.permit_on::<ability::RevealOutput>(&visitor.op, &visitor.access, &environment);
-    let permit = permit.map_err(|denied| PageError::from(denied).link(&environment.name, &back))?;
     let name = form.get("name");
+    let permit = match permit {
+        Ok(permit) => permit,
+        Err(denied) => {
+            visitor.app.record_refused_reveal(&visitor.op, &environment, &[name.to_owned()]).await?;
+            return Err(PageError::from(denied).link(&environment.name, &back));
+        }
+    };
     if name.is_empty() {
         return Err(PageError::invalid("Say which output to show.").link(&environment.name, back));
     }

@@ -22,7 +22,8 @@ pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError>
     let after = listing::cursor(&query)?;
     let mut connection = visitor.app.db.acquire().await?;
     let projects = visitor.projects(&mut connection).await?;
-    let filter = filter(&visitor, &query, &projects);
+    let visible = visitor.visible(&mut connection, Action::ReadRequest).await?;
+    let filter = filter(&visitor, &query, &projects, &visible);
     let page = visitor.app.requests.list(&mut connection, &filter, after, PAGE_SIZE).await?;
     let shown = rows::rows(&visitor, &mut connection, page.items, urls::request).await?;
     drop(connection);
@@ -45,22 +46,14 @@ pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError>
 /// The views: parameter, words.
 const VIEWS: [(&str, &str); 3] = [("", "Yours"), ("waiting", "Waiting for approval"), ("all", "All")];
 
-fn filter(visitor: &Visitor, query: &Form, projects: &[Project]) -> Filter {
+fn filter(visitor: &Visitor, query: &Form, projects: &[Project], visible: &Visible) -> Filter {
     let me = visitor.access.person.id;
-    let visible = visitor.app.visible(&visitor.op, &visitor.access, Action::ReadRequest, projects);
-    let all_projects = visitor.access.platform_roles.is_empty();
-    // "All" of a person without a role on the platform are all of their own projects.
-    let ids = match (&visible, all_projects) {
-        (Visible::All, false) => None,
-        (Visible::All, true) => Some(projects.iter().map(|project| project.id).collect()),
-        (Visible::Only(ids), _) => Some(ids.clone()),
-    };
     let wanted = projects.iter().find(|project| project.slug == query.get("project"));
     let narrowed = wanted.filter(|project| visible.contains(project.id)).map(|project| vec![project.id]);
     let own = query.get("view").is_empty();
     Filter {
         or_requester: narrowed.is_none().then_some(me),
-        projects: narrowed.or(ids),
+        projects: narrowed.or_else(|| visible.ids()),
         requester: own.then_some(me),
         status: match query.get("view") {
             "waiting" => Some(RequestStatus::AwaitingApproval),

@@ -4,3 +4,5 @@ mod approval;
 mod crowd;
 mod guards;
 mod records;
+mod refusals;
+mod secrets;

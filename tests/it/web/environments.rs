@@ -73,7 +73,8 @@ async fn secrets_are_masked_and_showing_one_is_recorded() {
         let delete = other.post(&format!("{path}/delete"), &[("name", "orders-db")]).await;
         assert_eq!(test.environment(id).await.state, State::Ready, "{who}: {}", delete.status);
     }
-    assert_eq!(records(&test, "output.revealed").await, 1);
+    assert_eq!(records(&test, "output.revealed").await, 3, "a refused look is recorded, too");
+    developer.get(&path).await.shows(&["wanted to see the secret output url of orders-db and may not"]);
 }
 
 #[tokio::test]

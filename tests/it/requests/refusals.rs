@@ -1,0 +1,143 @@
+//! Refusals say what is wrong, to everybody and in words: texts that cannot be stored, an outage
+//! that is not “no such template”, a conflict without names of the database, a secret not shown.
+
+use axum::http::StatusCode;
+use paddock::environments::State;
+use serde_json::{Value, json};
+
+use crate::api::{create, text};
+use crate::support::http::{Answer, Site};
+
+fn with(pointer: &str, value: Value) -> Value {
+    let mut body = create("dev", "orders");
+    let (parent, last) = pointer.rsplit_once('/').unwrap();
+    body.pointer_mut(parent).unwrap()[last] = value;
+    body
+}
+
+fn is_refused(answer: &Answer, what: &str) {
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{what}: {}", answer.text);
+    assert!(answer.text.contains("NUL"), "{what} does not say why: {}", answer.text);
+}
+
+#[tokio::test]
+async fn a_text_with_nul_is_refused_wherever_it_arrives() {
+    let site = Site::start().await;
+    let (client, auditor) = (site.client("developer").await, site.client("auditor").await);
+    for pointer in ["/name", "/reason", "/inputs/size", "/project", "/template", "/environment_type"] {
+        let body = with(pointer, json!("a\0b"));
+        for address in ["/api/v1/requests", "/api/v1/verdicts"] {
+            let answer = client.post(address, &body).await;
+            is_refused(&answer, pointer);
+            assert_eq!(answer.pointers(), [pointer]);
+        }
+    }
+    let lists = [
+        "/api/v1/templates?query=%00",
+        "/api/v1/environments?template=a%00",
+        "/api/v1/environments?environment_type=%00x",
+        "/api/v1/environments?project=%00",
+        "/api/v1/templates/%00",
+        "/api/v1/projects/a%00b",
+    ];
+    for address in lists {
+        is_refused(&client.get(address).await, address);
+    }
+    for name in ["actor", "action", "project"] {
+        is_refused(&auditor.get(&format!("/api/v1/audit?{name}=%00")).await, name);
+    }
+    // A cursor is bytes of ours: any others are no cursor.
+    for address in ["/api/v1/audit?cursor=AAAA", "/api/v1/audit?cursor=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+        let answer = auditor.get(address).await;
+        assert!(answer.status.is_success() || answer.status.is_client_error(), "{address}: {}", answer.text);
+    }
+    let made = client.post("/api/v1/requests", &create("prod", "orders")).await.expect(StatusCode::CREATED);
+    let reviews = format!("/api/v1/requests/{}/reviews", text(&made, "/id"));
+    let lead = site.client("lead").await;
+    is_refused(&lead.post(&reviews, &json!({"verdict": "rejected", "reason": "\0"})).await, "reason of a review");
+    assert_eq!(site.number("SELECT count(*) FROM review").await, 0);
+}
+
+#[tokio::test]
+async fn pages_refuse_nul_beside_the_field_or_in_a_sentence() {
+    let site = Site::start().await;
+    let mut browser = site.test.browser_of("developer").await;
+    let form = "/catalog/postgres-database/request";
+    let fields = [
+        ("project", "payments"),
+        ("environment_type", "dev"),
+        ("name", "orders"),
+        ("i.size", "small\0"),
+        ("reason", "be\0cause"),
+    ];
+    let answer = browser.post(form, &fields).await;
+    assert!(answer.status == StatusCode::UNPROCESSABLE_ENTITY, "{} {}", answer.status, answer.text);
+    answer.shows(&["U+0000"]);
+    let mut auditor = site.test.browser_of("auditor").await;
+    for address in [
+        "/audit?actor=%00",
+        "/audit?action=%00",
+        "/requests?q=%00",
+        "/environments?q=%00",
+        "/catalog?q=%00",
+        "/environments?type=%00",
+        "/catalog/%00",
+    ] {
+        let answer = auditor.get(address).await;
+        assert!(!answer.status.is_server_error(), "{address}: {} {}", answer.status, answer.text);
+    }
+    let mut nobody = site.test.browser();
+    let answer = nobody.post("/sign-in", &[("user", "a\0"), ("password", "b\0")]).await;
+    assert!(!answer.status.is_server_error(), "{}", answer.text);
+    assert_eq!(site.number("SELECT count(*) FROM request").await, 0);
+}
+
+#[tokio::test]
+async fn an_outage_is_not_told_as_a_mistake_of_the_asker() {
+    let site = Site::start().await;
+    let client = site.client("developer").await;
+    for (table, address) in [
+        ("template", "/api/v1/requests"),
+        ("template", "/api/v1/verdicts"),
+        ("project_environment_type", "/api/v1/requests"),
+    ] {
+        site.sql(&format!("ALTER TABLE {table} RENAME TO gone")).await;
+        let answer = client.post(address, &create("dev", "orders")).await;
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{table}: {}", answer.text);
+        site.sql(&format!("ALTER TABLE gone RENAME TO {table}")).await;
+    }
+    let answer = client.post("/api/v1/requests", &with("/template", json!("nothing"))).await;
+    assert_eq!((answer.status, answer.pointers()), (StatusCode::UNPROCESSABLE_ENTITY, vec!["/template".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_conflict_is_told_without_the_names_of_the_database() {
+    let site = Site::start().await;
+    let client = site.client("developer").await;
+    site.sql("ALTER TABLE request ADD CONSTRAINT secret_name CHECK (reason <> 'A test')").await;
+    let answer = client.post("/api/v1/requests", &create("dev", "orders")).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+    assert!(!answer.text.contains("secret_name") && !answer.text.contains("constraint"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_refused_look_at_a_secret_is_recorded() {
+    let site = Site::start().await;
+    site.test.work();
+    let (client, auditor) = (site.client("developer").await, site.client("auditor").await);
+    let made = client.post("/api/v1/requests", &create("dev", "orders")).await.expect(StatusCode::CREATED);
+    let id = text(&made, "/environment/id");
+    site.test.until_state(id.parse().unwrap(), State::Ready).await;
+    let outputs = format!("/api/v1/environments/{id}/outputs");
+    auditor.get(&outputs).await.expect(StatusCode::OK);
+    auditor.get(&format!("{outputs}?reveal=password,nonsense")).await.expect(StatusCode::FORBIDDEN);
+    let mut browser = site.test.browser_of("auditor").await;
+    let answer = browser.post(&format!("/environments/{id}/reveal"), &[("name", "url")]).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    let found = auditor.json(&format!("/api/v1/audit?object={id}&action=output.revealed&outcome=denied")).await;
+    let told: Vec<&Value> = found["items"].as_array().unwrap().iter().map(|one| &one["detail"]["outputs"]).collect();
+    assert_eq!(told, [&json!(["url"]), &json!(["password"])]);
+    client.get(&format!("{outputs}?reveal=password")).await.expect(StatusCode::OK);
+    let found = auditor.json(&format!("/api/v1/audit?object={id}&action=output.revealed")).await;
+    assert_eq!(found["items"].as_array().unwrap().len(), 3);
+}
