@@ -22,6 +22,7 @@ mod page;
 mod projects;
 mod requests;
 mod runs;
+mod states;
 mod templates;
 mod verdicts;
 
@@ -72,6 +73,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(environments::get_resources))
         .routes(routes!(environments::get_timeline))
         .routes(routes!(outputs::get_outputs))
+        .routes(routes!(states::list_state_versions))
         .routes(routes!(runs::get_run))
         .routes(routes!(runs::get_logs))
         .routes(routes!(runs::cancel_run))

@@ -12,6 +12,7 @@ mod model;
 mod outputs;
 mod plans;
 mod service;
+mod states;
 mod store;
 mod workflow;
 
@@ -26,4 +27,6 @@ pub use service::{
     Change, begin_create, begin_delete, begin_update, change_inputs, create, discard, expired, extend, find, list,
     load, open_secret_inputs, resources, retry, seal_secret_inputs, secret_inputs, warn_expiring,
 };
+pub use states::{StateVersion, list_versions};
+pub use store::timings::{ResourceTiming, list as resource_timings};
 pub use workflow::{OPERATIONS, RequestSink, Workflows, kind_of};

@@ -51,8 +51,11 @@ impl Environment {
 fn is_free(name: &str) -> bool {
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let reserved = ["LD_", "TF_CLI", "TF_DATA_DIR", "TF_WORKSPACE", "PADDOCK_", "ADE_"];
+    // Of Terraform's own: values of variables and credentials of registries, nothing that steers it.
+    let terraform = name.starts_with("TF_") && !name.starts_with("TF_VAR_") && !name.starts_with("TF_TOKEN_");
+    let reserved = ["LD_", "PADDOCK_", "ADE_"];
     plain
+        && !terraform
         && !matches!(name, "PATH" | "HOME" | "TMPDIR" | "IFS" | "ENV" | "BASH_ENV")
         && !reserved.iter().any(|prefix| name.starts_with(prefix))
 }
@@ -102,8 +105,20 @@ mod tests {
         {
             assert_eq!(variable_name(key), name);
         }
-        assert!(is_free("AWS_REGION") && is_free("TF_VAR_x") && is_free("https_proxy"));
-        for bad in ["PATH", "LD_PRELOAD", "TF_CLI_CONFIG_FILE", "PADDOCK_RUN_ID", "A=B", "", "1A"] {
+        assert!(
+            is_free("AWS_REGION") && is_free("TF_VAR_x") && is_free("TF_TOKEN_example_com") && is_free("https_proxy")
+        );
+        for bad in [
+            "PATH",
+            "LD_PRELOAD",
+            "TF_CLI_CONFIG_FILE",
+            "TF_HTTP_ADDRESS",
+            "TF_PLUGIN_CACHE_DIR",
+            "PADDOCK_RUN_ID",
+            "A=B",
+            "",
+            "1A",
+        ] {
             assert!(!is_free(bad), "{bad}");
         }
     }

@@ -37,6 +37,11 @@ pub const BUSY: u8 = 246;
 /// Exit code when the guard itself cannot do its work.
 pub const BROKEN: u8 = 247;
 
+/// The largest file that a program may write, in bytes.
+const LARGEST_FILE: u64 = 16 * 1024 * 1024 * 1024;
+/// How many files a program may have open.
+const MOST_FILES: u64 = 65_536;
+
 const LOCK_POLL: Duration = Duration::from_millis(50);
 /// How long killed processes may take to be gone.
 const BURIAL: Duration = Duration::from_secs(5);
@@ -145,6 +150,7 @@ async fn watch(order: &Order) -> Result<u8, String> {
         return Ok(BUSY);
     }
 
+    limit();
     let (mut child, group) = start(order, &lock)?;
     let out = child.stdout.take().map(tokio::process::ChildStdout::from_std).transpose();
     let err = child.stderr.take().map(tokio::process::ChildStderr::from_std).transpose();
@@ -208,6 +214,18 @@ async fn take_lock(order: &Order) -> Result<Option<File>, String> {
             Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
             Err(std::fs::TryLockError::Error(error)) => return Err(format!("{}: {error}", order.lock.display())),
         }
+    }
+}
+
+/// Limits for the guard, which the program inherits and cannot lift. Memory and processes are for
+/// the worker's control group to limit: a program such as Terraform reserves far more address space
+/// than it uses, and processes are counted by user, not by program.
+fn limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    // A core file would hold secrets. No file of a stack is as large as the second one.
+    for (resource, most) in [(Resource::Core, 0), (Resource::Fsize, LARGEST_FILE), (Resource::Nofile, MOST_FILES)] {
+        let most = getrlimit(resource).maximum.map_or(most, |maximum| maximum.min(most));
+        let _ = setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
     }
 }
 

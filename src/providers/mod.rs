@@ -11,6 +11,7 @@ mod command;
 mod environment;
 mod error;
 pub mod guard;
+mod kept;
 mod model;
 mod postgres;
 mod process;
@@ -22,12 +23,13 @@ mod workspace;
 use async_trait::async_trait;
 pub use command::CommandProvider;
 pub use error::ProviderError;
-pub use model::{Job, Output, Plan, PlanAction, PlanChange, Resource, Stream, Target, TemplateFile};
+pub use kept::{Kept, NewState, StateLock, StateOrigin};
+pub use model::{Job, Output, Phase, Plan, PlanAction, PlanChange, Progress, Resource, Stream, Target, TemplateFile};
 pub use postgres::PostgresProvider;
 pub use process::Settings;
 pub use registry::Registry;
 pub use simulated::SimulatedProvider;
-pub use terraform::TerraformProvider;
+pub use terraform::{TerraformProvider, state_changes};
 
 /// What a provider may ask of the worker that runs it.
 #[async_trait]
@@ -35,12 +37,36 @@ pub trait Host: Send + Sync {
     /// Writes one log line of the running step. Secrets that the job knows are masked first.
     async fn log(&self, stream: Stream, line: &str) -> Result<(), ProviderError>;
 
-    /// The environment's provider state as last saved, for example a Terraform state.
+    /// Records how far the work on a resource is, for the page of the run and for [`Host::made`].
+    async fn progress(&self, progress: &Progress) -> Result<(), ProviderError>;
+
+    /// What earlier attempts of this run have made and not removed since, as far as their progress
+    /// tells: address and id.
+    async fn made(&self) -> Result<Vec<Resource>, ProviderError>;
+
+    /// The environment's provider state as last saved or kept.
     async fn load_state(&self) -> Result<Option<Vec<u8>>, ProviderError>;
 
     /// Saves the environment's provider state, encrypted, under the attempt's fencing token: a
     /// worker that lost its lease gets [`ProviderError::LeaseLost`] and must stop its effects.
     async fn save_state(&self, state: &[u8]) -> Result<(), ProviderError>;
+
+    /// Keeps a further version of the state, under its lock and the attempt's fencing token. The
+    /// same version once more is fine. A refused zombie leaves an audit record.
+    async fn keep_state(&self, state: NewState<'_>) -> Result<Kept, ProviderError>;
+
+    /// Takes the lock of the state for this attempt; what a dead attempt holds is released first.
+    /// `Some`: this attempt has it already, and the holder is told.
+    async fn lock_state(&self, lock: &StateLock) -> Result<Option<StateLock>, ProviderError>;
+
+    /// Gives the lock back; free already is fine. `Some`: another one holds it.
+    async fn unlock_state(&self, id: &str) -> Result<Option<StateLock>, ProviderError>;
+
+    /// Releases the lock that is there, when nothing of this attempt can hold it: who held it.
+    async fn free_state(&self) -> Result<Option<StateLock>, ProviderError>;
+
+    /// Leaves an audit record: somebody asked for the state with a credential that is not valid.
+    async fn refused_state(&self, who: &str) -> Result<(), ProviderError>;
 }
 
 /// One kind of target. All methods may be called again after a crash.

@@ -162,6 +162,30 @@ mod bytes {
     }
 }
 
+/// How far a provider is with one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// It began to work on it.
+    Begun,
+    /// It has done it.
+    Done,
+    /// It could not.
+    Failed,
+}
+
+/// What a provider does to one resource, as it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The resource, as the provider names it.
+    pub address: String,
+    /// What is done to it, in the provider's word: `create`, `update`, `delete`.
+    pub action: String,
+    /// How far it is.
+    pub phase: Phase,
+    /// The id at the target, once it is known.
+    pub provider_id: Option<String>,
+}
+
 /// A value that the environment gives to its users.
 #[derive(Debug, Clone)]
 pub struct Output {
@@ -182,6 +206,15 @@ pub struct Resource {
     pub r#type: String,
     /// The id at the target, if it has one.
     pub provider_id: Option<String>,
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.provider_id {
+            Some(id) => write!(f, "{} ({id})", self.address),
+            None => f.write_str(&self.address),
+        }
+    }
 }
 
 #[cfg(test)]

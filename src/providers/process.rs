@@ -8,15 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::guard::{self, Stop};
 use super::{ProviderError, Stream};
 use crate::base::failpoint::reach;
 
-/// How often [`Watcher::tick`] is called.
-const TICK: Duration = Duration::from_millis(200);
 /// How much of one log line is kept, in bytes.
 const LONGEST_LINE: usize = 8 * 1024;
 
@@ -88,11 +86,6 @@ pub struct Program {
 pub trait Watcher: Send {
     /// One line, without its end, in full length.
     async fn line(&mut self, stream: Stream, line: &str) -> Result<(), ProviderError>;
-
-    /// Called a few times a second, and once after the end.
-    async fn tick(&mut self) -> Result<(), ProviderError> {
-        Ok(())
-    }
 }
 
 /// Runs `program` to its end and returns its exit code. When the run is canceled, or the watcher
@@ -112,15 +105,12 @@ pub async fn run(
     let mut control = child.stdin.take();
     let mut out = child.stdout.take().map(Lines::new);
     let mut err = child.stderr.take().map(Lines::new);
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let deadline = Instant::now() + settings.limit;
     let mut problem: Option<ProviderError> = None;
     while out.is_some() || err.is_some() {
         let heard = tokio::select! {
             line = next(&mut out) => heard(watcher, Stream::Stdout, line, &mut out).await,
             line = next(&mut err) => heard(watcher, Stream::Stderr, line, &mut err).await,
-            _ = ticks.tick() => if problem.is_none() { watcher.tick().await } else { Ok(()) },
             () = cancel.cancelled(), if problem.is_none() => Err(ProviderError::Canceled),
             () = sleep_until(deadline), if problem.is_none() => Err(ProviderError::failed(format!(
                 "did not end within {} minutes and was stopped", settings.limit.as_secs() / 60
@@ -133,11 +123,6 @@ pub async fn run(
     }
     let status = child.wait().await.map_err(ProviderError::internal)?;
     reach("process.ended");
-    match &problem {
-        // The last words: what was written while the program stopped.
-        None | Some(ProviderError::Canceled | ProviderError::Failed { .. }) => watcher.tick().await?,
-        Some(_) => {}
-    }
     match (problem, status.code()) {
         (None | Some(ProviderError::Canceled), Some(0)) => Ok(0),
         (Some(error), _) => Err(error),

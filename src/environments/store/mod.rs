@@ -2,4 +2,6 @@
 
 pub(super) mod contents;
 pub(super) mod rows;
+pub(super) mod states;
+pub(super) mod timings;
 pub(super) mod transitions;

@@ -11,7 +11,7 @@ use crate::base::failpoint::reach;
 use crate::base::{Op, SealError};
 use crate::db::{Error, Result, Tx};
 use crate::environments::service::about;
-use crate::environments::store::{contents, transitions};
+use crate::environments::store::{contents, states, transitions};
 use crate::environments::{Environment, Operation, State, outputs};
 use crate::orchestrator::{Ending, Run, StepContext, StepError};
 use crate::projects;
@@ -89,6 +89,7 @@ impl Shared {
                 contents::set_outputs(tx, id, &[]).await?;
                 contents::set_resources(tx, id, &[]).await?;
                 contents::set_provider_state(tx, id, None).await?;
+                states::forget(tx, id).await?;
                 projects::release(tx, id).await?;
                 "environment.deleted"
             }

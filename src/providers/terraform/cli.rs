@@ -1,7 +1,8 @@
 //! Calls of the Terraform (or OpenTofu) command line in one workspace.
 //!
-//! Layout: `files/` the template and the inputs, `state/` the state file, `data/` what `init`
-//! fetches, `home/` and `tmp/` for the program, `plan.bin` the saved plan.
+//! Layout: `files/` the template and the inputs, `data/` what `init` fetches, `home/` and `tmp/` for
+//! the program, `plan.bin` the saved plan. The state is not here, unless Terraform could not hand it
+//! over ([`ERRORED`]).
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,9 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use super::backend::{self, Backend, Credential};
 use super::messages::{self, Message};
-use super::state::{self, State, Sync};
+use super::state::State;
 use crate::base::failpoint::reach;
 use crate::providers::environment::Environment;
 use crate::providers::guard::Stop;
@@ -24,6 +26,9 @@ const OVERRIDE: &str = "zzz_paddock_override.tf.json";
 /// Names the providers with their digests.
 const LOCK_FILE: &str = "files/.terraform.lock.hcl";
 
+/// What Terraform writes when it cannot hand its state over.
+const ERRORED: &str = "files/errored.tfstate";
+
 /// Terraform in a workspace that is prepared and held.
 pub struct Cli<'a> {
     settings: &'a Settings,
@@ -32,12 +37,14 @@ pub struct Cli<'a> {
     job: &'a Job,
     host: &'a dyn Host,
     environment: Environment,
+    credential: Credential,
     /// What Paddock has of the state.
     saved: Option<Vec<u8>>,
 }
 
 impl<'a> Cli<'a> {
-    /// Waits for the workspace and makes it ready: the newest state, and the job's files and inputs.
+    /// Waits for the workspace and makes it ready: brings in a state that was left here, releases the
+    /// lock of a dead attempt, and writes the job's files and inputs.
     pub async fn open(
         settings: &'a Settings,
         executable: PathBuf,
@@ -45,25 +52,16 @@ impl<'a> Cli<'a> {
         host: &'a dyn Host,
     ) -> Result<Self, ProviderError> {
         let workspace = Workspace::open(&settings.work_root, job).await?;
-        workspace.folder("state")?;
-        let state_path = workspace.path("state/terraform.tfstate");
-        let saved = host.load_state().await?;
-        let mut left = read(&state_path)?;
-        // Written by Terraform when it could not write the state where it belongs.
-        if let Some(rescued) = read(&workspace.path("files/errored.tfstate"))? {
-            left = state::newest(left, Some(rescued));
+        // Nothing runs in the workspace, and no other attempt holds the run.
+        if let Some(dead) = host.free_state().await? {
+            let who = dead.info.get("Who").and_then(Value::as_str).unwrap_or_default();
+            let line = format!("Released the lock that an earlier attempt left on the state ({who})");
+            host.log(Stream::Paddock, &line).await?;
         }
-        let state = state::newest(saved.clone(), left);
-        match &state {
-            Some(state) => write_private(&state_path, state)?,
-            None => remove(&state_path)?,
-        }
-        if state.is_some() && state != saved {
-            host.log(Stream::Paddock, "Going on from the state that an earlier attempt left on this machine").await?;
-            host.save_state(state.as_deref().unwrap_or_default()).await?;
-        }
-        let mut cli =
-            Self { settings, executable, workspace, job, host, environment: Environment::default(), saved: state };
+        let credential = Credential::new(job);
+        let environment = Environment::default();
+        let mut cli = Self { settings, executable, workspace, job, host, environment, credential, saved: None };
+        cli.rescue().await?;
         cli.write_inputs()?;
         cli.set_environment()?;
         reach("terraform.opened");
@@ -75,11 +73,23 @@ impl<'a> Cli<'a> {
         write_files(&folder, self.job.files.iter())?;
         let inputs = Value::Object(self.job.inputs.clone());
         write_private(&folder.join("terraform.tfvars.json"), inputs.to_string().as_bytes())?;
-        // The state is Paddock's to keep, whatever backend the template names.
-        // It becomes part of a saved plan: relative, so that the plan can be applied elsewhere.
-        let path = "../state/terraform.tfstate";
-        let backend = json!({"terraform": {"backend": {"local": {"path": path}}}});
+        // The state is Paddock's to keep, whatever backend the template names. Where the backend is
+        // comes by variables: what stands here becomes part of a saved plan.
+        let backend = json!({"terraform": {"backend": {"http": {}}}});
         write_private(&folder.join(OVERRIDE), backend.to_string().as_bytes())
+    }
+
+    /// Brings in the state that Terraform could not hand over, and reads the one that counts.
+    async fn rescue(&mut self) -> Result<(), ProviderError> {
+        self.saved = self.host.load_state().await?;
+        let path = self.workspace.path(ERRORED);
+        if let Some(left) = read(&path)? {
+            if backend::rescue(self.host, self.job, self.saved.as_deref(), &left).await? {
+                self.saved = Some(left);
+            }
+            remove(&path)?;
+        }
+        Ok(())
     }
 
     fn set_environment(&mut self) -> Result<(), ProviderError> {
@@ -120,11 +130,11 @@ impl<'a> Cli<'a> {
         self.saved.as_deref()
     }
 
-    /// The state on disk.
+    /// The state that counts.
     pub fn state(&self) -> Result<Option<State>, ProviderError> {
-        let Some(bytes) = read(&self.workspace.path("state/terraform.tfstate"))? else { return Ok(None) };
-        let state = State::parse(&bytes);
-        state.map(Some).ok_or_else(|| ProviderError::failed("Terraform left a state that cannot be read"))
+        let Some(bytes) = &self.saved else { return Ok(None) };
+        let state = State::parse(bytes);
+        state.map(Some).ok_or_else(|| ProviderError::failed("the saved Terraform state cannot be read"))
     }
 
     /// Fetches providers and modules; with `lock` exactly the providers that it names.
@@ -151,17 +161,16 @@ impl<'a> Cli<'a> {
         })
     }
 
-    /// Runs a verb with `-json`, tells the host each line, and keeps the state safe on the way.
+    /// Runs a verb with `-json` and tells the host each line.
     pub async fn json(&mut self, args: &[&str]) -> Result<(), ProviderError> {
-        let sync = Sync::new(self.workspace.path("state/terraform.tfstate"), self.saved.as_deref());
-        let mut watcher = Json { host: self.host, sync, first_error: None, last_text: None };
+        let mut watcher = Json { host: self.host, first_error: None, last_text: None };
         let outcome = self.run(args, &mut watcher).await;
-        let Json { first_error, last_text, mut sync, .. } = watcher;
-        if !matches!(outcome, Err(ProviderError::LeaseLost)) && !sync.finish(self.host).await? {
-            self.host.log(Stream::Paddock, "The state file is half written: keeping the last whole one").await?;
+        let Json { first_error, last_text, .. } = watcher;
+        // A canceled attempt still holds its run; one that lost it leaves the state to the next.
+        if !matches!(outcome, Err(ProviderError::LeaseLost)) {
+            self.rescue().await?;
         }
         let code = outcome?;
-        self.saved = self.host.load_state().await?;
         match code {
             0 => Ok(()),
             code => Err(ProviderError::failed(
@@ -179,28 +188,32 @@ impl<'a> Cli<'a> {
     }
 
     async fn run(&mut self, args: &[&str], watcher: &mut dyn Watcher) -> Result<i32, ProviderError> {
+        let backend = Backend::open(&self.credential).await?;
+        let mut environment = self.environment.clone();
+        for (name, value) in backend.variables(&self.credential) {
+            environment.set(name, value);
+        }
         let program = Program {
             path: self.executable.clone(),
             args: args.iter().map(OsString::from).collect(),
             folder: self.workspace.path("files"),
-            environment: self.environment.clone().into_vec(),
+            environment: environment.into_vec(),
             lock: self.workspace.release(),
             stop: Stop::Interrupt,
         };
-        let outcome = process::run(self.settings, &program, &self.job.cancel, watcher).await;
+        let outcome = tokio::select! {
+            outcome = process::run(self.settings, &program, &self.job.cancel, watcher) => outcome,
+            never = backend.serve(self.host) => match never {},
+        };
         if outcome.is_ok() {
             self.workspace.hold().await?;
         }
         outcome
     }
 
-    /// Removes the workspace with its secrets, if Paddock has the state that is in it.
-    pub async fn close(self) -> Result<(), ProviderError> {
-        let left = read(&self.workspace.path("state/terraform.tfstate"))?;
-        if left.is_none() || left == self.host.load_state().await? {
-            self.workspace.remove()?;
-        }
-        Ok(())
+    /// Removes the workspace with its secrets, unless a state is left in it.
+    pub fn close(self) -> Result<(), ProviderError> {
+        if self.workspace.path(ERRORED).exists() { Ok(()) } else { self.workspace.remove() }
     }
 }
 
@@ -212,9 +225,9 @@ pub async fn forget(work_root: &Path, job: &Job) -> Result<(), ProviderError> {
     Ok(())
 }
 
-/// Whether an attempt left a state on this machine.
+/// Whether an attempt left a state on this machine that Paddock does not have.
 pub fn has_leftover(work_root: &Path, job: &Job) -> bool {
-    work_root.join(job.environment.to_string()).join("state/terraform.tfstate").exists()
+    work_root.join(job.environment.to_string()).join(ERRORED).exists()
 }
 
 struct Text<'a> {
@@ -237,7 +250,6 @@ impl Watcher for Text<'_> {
 
 struct Json<'a> {
     host: &'a dyn Host,
-    sync: Sync,
     first_error: Option<String>,
     last_text: Option<String>,
 }
@@ -245,6 +257,9 @@ struct Json<'a> {
 #[async_trait]
 impl Watcher for Json<'_> {
     async fn line(&mut self, stream: Stream, line: &str) -> Result<(), ProviderError> {
+        if let Some(progress) = messages::progress(line) {
+            self.host.progress(&progress).await?;
+        }
         let (stream, lines) = match messages::parse(line) {
             Message::Nothing => return Ok(()),
             Message::Say(lines) => (stream, lines),
@@ -264,10 +279,6 @@ impl Watcher for Json<'_> {
             self.host.log(stream, &line).await?;
         }
         Ok(())
-    }
-
-    async fn tick(&mut self) -> Result<(), ProviderError> {
-        self.sync.tick(self.host).await.map(drop)
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::providers::process::plain;
+use crate::providers::{Phase, Progress};
 
 /// How much of an error is shown to the user, in characters.
 const LONGEST_ERROR: usize = 2000;
@@ -34,6 +35,24 @@ pub fn parse(line: &str) -> Message {
             text => Message::Say(vec![text]),
         },
     }
+}
+
+/// What a line tells of one resource.
+pub fn progress(line: &str) -> Option<Progress> {
+    if !line.contains("\"apply_") {
+        return None;
+    }
+    let value: Value = serde_json::from_str(line).ok()?;
+    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str);
+    let phase = match text("/type")? {
+        "apply_start" => Phase::Begun,
+        "apply_complete" => Phase::Done,
+        "apply_errored" => Phase::Failed,
+        _ => return None,
+    };
+    let provider_id = text("/hook/id_value").filter(|id| !id.is_empty()).map(str::to_owned);
+    let address = text("/hook/resource/addr")?.to_owned();
+    Some(Progress { address, action: text("/hook/action")?.to_owned(), phase, provider_id })
 }
 
 fn understand(value: &Value) -> Message {
@@ -144,5 +163,17 @@ mod tests {
                 .to_vec();
         assert_eq!(first_error_of_text(&lines).unwrap(), "Invalid block on main.tf line 2: Blocks of type \"x\"");
         assert_eq!(first_error_of_text(&["fine".to_owned()]), None);
+    }
+
+    #[test]
+    fn lines_tell_of_resources() {
+        let line = json!({"@message": "x: Creation complete", "type": "apply_complete", "hook": {
+            "resource": {"addr": "module.m.x[0]", "resource_type": "x"},
+            "action": "create", "id_key": "id", "id_value": "i-1", "elapsed_seconds": 2}});
+        let told = progress(&line.to_string()).unwrap();
+        assert_eq!((told.address.as_str(), told.action.as_str(), told.phase), ("module.m.x[0]", "create", Phase::Done));
+        assert_eq!(told.provider_id.as_deref(), Some("i-1"));
+        assert_eq!(progress(r#"{"type": "apply_progress", "hook": {}}"#), None);
+        assert_eq!(progress("\"apply_ not json"), None);
     }
 }

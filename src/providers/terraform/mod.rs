@@ -4,13 +4,16 @@
 //! Every input becomes the variable of its name. A target is optional: it may bring environment
 //! variables (see [`super::environment`]). Outputs are Terraform's, resources what its state holds.
 //!
-//! Repeat safety. The state lives in Paddock: it is saved on every change while Terraform runs. A
-//! copy stays on the machine while an attempt works, and the newer one of the same lineage wins, so
-//! a killed worker loses nothing that Terraform wrote; the guard lets Terraform write it and makes
-//! sure that two never run on one environment of a machine. What was left half made is tainted in
-//! the state and replaced. A template's own backend is overridden.
+//! Repeat safety. The state lives in Paddock, which is Terraform's HTTP backend while an attempt
+//! works ([`backend`]): locked, every version kept, fenced by the attempt. A Terraform that cannot
+//! hand its state over leaves it on the machine, and the next attempt there brings it in before
+//! anything else; the guard sees to it that two never run on one environment of a machine. What was
+//! left half made is tainted in the state and replaced. What an attempt has told to have made and no
+//! state knows is never made again, but asked about. A template's own backend is overridden.
 
+mod backend;
 mod cli;
+mod diff;
 mod messages;
 mod saved;
 mod state;
@@ -27,6 +30,8 @@ use super::process::{Settings, is_executable};
 use super::workspace::write_private;
 use super::{Host, Job, Output, Plan, Provider, ProviderError, Resource, Stream};
 use crate::base::failpoint::reach;
+
+pub use self::diff::changes as state_changes;
 
 /// The provider of Terraform stacks.
 #[derive(Debug, Clone)]
@@ -123,7 +128,7 @@ impl Provider for TerraformProvider {
 /// Leaves no secrets on this machine once the next attempt does not need them.
 async fn end(cli: Cli<'_>, outcome: Result<(), ProviderError>) -> Result<(), ProviderError> {
     if matches!(outcome, Ok(()) | Err(ProviderError::Failed { .. })) {
-        cli.close().await?;
+        cli.close()?;
         reach("terraform.closed");
     }
     outcome
@@ -142,6 +147,32 @@ async fn make_plan(cli: &mut Cli<'_>, job: &Job) -> Result<Plan, ProviderError> 
     table::read(&shown).ok_or_else(|| ProviderError::failed("Terraform's plan cannot be read"))
 }
 
+/// What an earlier attempt has told to have made must be in the state. It is not when that attempt's
+/// machine is gone with a state that was never handed over: making it again would make it twice.
+async fn nothing_is_lost(cli: &Cli<'_>, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
+    if job.attempt < 2 {
+        return Ok(());
+    }
+    let known = cli.state()?.map(|state| state.resources()).unwrap_or_default();
+    let is_known = |made: &Resource| {
+        let same = |resource: &Resource| match (&resource.provider_id, &made.provider_id) {
+            (Some(there), Some(told)) => there == told,
+            // Not every resource has an id of that name.
+            (None, _) | (_, None) => resource.address == made.address,
+        };
+        known.iter().any(same)
+    };
+    let lost: Vec<String> = host.made().await?.iter().filter(|made| !is_known(made)).map(ToString::to_string).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    Err(ProviderError::failed(format!(
+        "An earlier attempt made {}, and the state that knows of it is not here: it may be on the disk of that \
+         attempt's worker. Bring that worker back and retry, or remove or import these by hand.",
+        lost.join(", ")
+    )))
+}
+
 /// Does what the run's plan says and nothing else, or all that the template says when no plan was
 /// made for the run.
 async fn carry_out(cli: &mut Cli<'_>, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
@@ -151,6 +182,7 @@ async fn carry_out(cli: &mut Cli<'_>, job: &Job, host: &dyn Host) -> Result<(), 
         return cli.json(&[verb, "-json", "-input=false", "-auto-approve"]).await;
     };
     let saved = SavedPlan::from_bytes(artifact)?;
+    nothing_is_lost(cli, job, host).await?;
     let name = plan.digest().short();
     match saved.fit(job, cli.saved_state()) {
         Fit::Stale(why) => return Err(saved::stale(why)),

@@ -1,15 +1,11 @@
-//! Terraform's state file (format 4): which copy is newer, what is in it, and keeping it safe while
-//! Terraform writes it.
+//! Terraform's state (format 4): its place in its history, and what is in it.
 
-use std::path::PathBuf;
-use std::time::SystemTime;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::base::Digest;
-use crate::providers::workspace::read;
-use crate::providers::{Host, Output, ProviderError, Resource};
+use crate::providers::{Output, Resource};
 
 /// The parts of a state that we read; the rest is Terraform's.
 #[derive(Debug, Clone, Deserialize)]
@@ -43,6 +39,8 @@ struct Instance {
     attributes: Option<Value>,
     #[serde(default)]
     deposed: Option<String>,
+    #[serde(default)]
+    status: Option<String>,
 }
 
 impl State {
@@ -53,8 +51,13 @@ impl State {
         serde_json::from_value(value).ok()
     }
 
+    /// Lineage and serial.
+    pub fn place(&self) -> (&str, u64) {
+        (&self.lineage, self.serial)
+    }
+
     /// Whether `self` continues `other`.
-    fn continues(&self, other: &Self) -> bool {
+    pub fn continues(&self, other: &Self) -> bool {
         self.lineage == other.lineage && self.serial > other.serial
     }
 
@@ -62,6 +65,19 @@ impl State {
     pub fn resources(&self) -> Vec<Resource> {
         let managed = self.resources.iter().filter(|entry| entry.mode == "managed");
         managed.flat_map(|entry| entry.instances.iter().map(|instance| resource(entry, instance))).collect()
+    }
+
+    /// What is recorded of each managed resource, by its address.
+    pub fn attributes(&self) -> BTreeMap<String, Value> {
+        let managed = self.resources.iter().filter(|entry| entry.mode == "managed");
+        let one = |entry, instance: &Instance| {
+            let mut recorded = instance.attributes.clone().unwrap_or_default();
+            if let (Some(status), Some(map)) = (&instance.status, recorded.as_object_mut()) {
+                map.insert("status".to_owned(), Value::from(status.as_str()));
+            }
+            (resource(entry, instance).address, recorded)
+        };
+        managed.flat_map(|entry| entry.instances.iter().map(move |instance| one(entry, instance))).collect()
     }
 
     /// The values of the outputs.
@@ -91,79 +107,21 @@ fn resource(entry: &Entry, instance: &Instance) -> Resource {
     }
 }
 
-/// Which copy of the state to go on with: the one that Paddock keeps, unless the one that an
-/// earlier attempt left on this machine continues it.
-pub fn newest(saved: Option<Vec<u8>>, left: Option<Vec<u8>>) -> Option<Vec<u8>> {
-    let (Some(left_bytes), Some(left_state)) = (&left, left.as_deref().and_then(State::parse)) else { return saved };
-    match saved.as_deref().and_then(State::parse) {
-        Some(saved_state) if left_state.continues(&saved_state) => left,
-        None if saved.as_ref().is_none_or(Vec::is_empty) => Some(left_bytes.clone()),
-        Some(_) | None => saved,
-    }
-}
-
-/// Keeps Paddock's copy as new as the file, while Terraform writes it.
-pub struct Sync {
-    path: PathBuf,
-    seen: Option<(SystemTime, u64)>,
-    saved: Option<Digest>,
-}
-
-impl Sync {
-    /// Watches `path`, of which Paddock has `saved`.
-    pub fn new(path: PathBuf, saved: Option<&[u8]>) -> Self {
-        Self { path, seen: None, saved: saved.map(Digest::of) }
-    }
-
-    /// The last look, after Terraform's end: trusts no time stamp.
-    pub async fn finish(&mut self, host: &dyn Host) -> Result<bool, ProviderError> {
-        self.seen = None;
-        self.tick(host).await
-    }
-
-    /// Saves the file when it has changed. `Ok(true)` when Paddock has what the file holds.
-    pub async fn tick(&mut self, host: &dyn Host) -> Result<bool, ProviderError> {
-        let Ok(data) = self.path.metadata() else { return Ok(self.saved.is_none()) };
-        let now = data.modified().ok().map(|time| (time, data.len()));
-        if now.is_some() && now == self.seen {
-            return Ok(true);
-        }
-        self.seen = None;
-        let Some(bytes) = read(&self.path)? else { return Ok(false) };
-        // Terraform writes in place: what is not whole yet is read again at the next tick.
-        if State::parse(&bytes).is_none() {
-            return Ok(false);
-        }
-        let digest = Digest::of(&bytes);
-        if self.saved != Some(digest) {
-            host.save_state(&bytes).await?;
-            self.saved = Some(digest);
-        }
-        self.seen = now;
-        Ok(true)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
 
-    #[allow(clippy::unnecessary_wraps, reason = "what the tested function takes")]
-    fn state(lineage: &str, serial: u64) -> Option<Vec<u8>> {
-        Some(json!({"version": 4, "lineage": lineage, "serial": serial}).to_string().into_bytes())
-    }
-
     #[test]
-    fn the_newer_copy_of_the_same_line_wins() {
-        assert_eq!(newest(None, None), None);
-        assert_eq!(newest(state("a", 3), None), state("a", 3));
-        assert_eq!(newest(None, state("a", 1)), state("a", 1));
-        assert_eq!(newest(state("a", 3), state("a", 4)), state("a", 4));
-        assert_eq!(newest(state("a", 3), state("a", 3)), state("a", 3));
-        assert_eq!(newest(state("a", 5), state("a", 4)), state("a", 5));
-        assert_eq!(newest(state("a", 3), state("b", 9)), state("a", 3));
-        assert_eq!(newest(state("a", 3), Some(b"{\"version\": 4, \"ser".to_vec())), state("a", 3));
+    fn a_state_continues_its_own_history_only() {
+        let state = |lineage: &str, serial: u64| {
+            State::parse(json!({"version": 4, "lineage": lineage, "serial": serial}).to_string().as_bytes()).unwrap()
+        };
+        assert!(state("a", 4).continues(&state("a", 3)));
+        assert!(!state("a", 3).continues(&state("a", 3)));
+        assert!(!state("a", 3).continues(&state("a", 4)));
+        assert!(!state("b", 9).continues(&state("a", 3)));
+        assert!(State::parse(b"{\"version\": 4, \"ser").is_none());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::log::anchor;
 use super::view::StepRow;
+use crate::environments::ResourceTiming;
 use crate::orchestrator::{LogLine, RunStep, StepStatus};
 use crate::providers::{self, PlanAction, PlanChange};
 use crate::web::ui::{Pill, Plan, PlanRow, PlanSign};
@@ -54,8 +55,15 @@ pub(super) fn summary(steps: &[RunStep]) -> String {
     format!("{done} of {} done", steps.len())
 }
 
-/// The plan as a table.
-pub(super) fn plan(plan: providers::Plan) -> Plan {
+/// The plan as a table, each line with what became of it.
+pub(super) fn plan(plan: providers::Plan, timings: &[ResourceTiming], times: &Times) -> Plan {
+    let row = |change: PlanChange| {
+        let mut row = row(change);
+        let told = timings.iter().filter(|timing| timing.address == row.resource).map(|timing| became(timing, times));
+        row.what =
+            std::iter::once(row.what).chain(told).filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" · ");
+        row
+    };
     let (destroys, rows): (Vec<PlanRow>, Vec<PlanRow>) =
         plan.changes.into_iter().map(row).partition(|row| row.sign == PlanSign::Destroy);
     let all = || rows.iter().chain(&destroys);
@@ -67,6 +75,16 @@ pub(super) fn plan(plan: providers::Plan) -> Plan {
         .collect();
     let summary = if parts.is_empty() { "nothing to change".to_owned() } else { parts.join(", ") };
     Plan { summary, aside: count(all().count(), "resource", "resources"), rows, destroys }
+}
+
+/// "create 3 s", "delete failed after 2 min", "create for 40 s".
+fn became(timing: &ResourceTiming, times: &Times) -> String {
+    let took = length(timing.ended_at.unwrap_or_else(|| times.now()).duration_since(timing.started_at));
+    match (timing.ended_at, timing.failed) {
+        (Some(_), false) => format!("{} {took}", timing.action),
+        (Some(_), true) => format!("{} failed after {took}", timing.action),
+        (None, _) => format!("{} for {took}", timing.action),
+    }
 }
 
 fn row(change: PlanChange) -> PlanRow {

@@ -31,7 +31,8 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>, query: Query) -> Res
     let length = orchestrator::log_length(&mut connection, run.id).await?;
     let first = first_line(&query, length);
     let lines = orchestrator::log_lines(&mut connection, run.id, first - 1, MOST_LINES).await?;
-    let plan = environments::planned(&mut connection, &visitor.app.sealer, run.id).await?.map(outline::plan);
+    let plan = environments::planned(&mut connection, &visitor.app.sealer, run.id).await?;
+    let timings = environments::resource_timings(&mut connection, run.id).await?;
     let lede = lede(&visitor, &mut connection, &run, &environment).await?;
     drop(connection);
     let times = visitor.times();
@@ -46,7 +47,7 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>, query: Query) -> Res
         next_event: next_event(&run, &times),
         actions: actions(&visitor, &run, &environment),
         failure: failure(&run, &steps, &times),
-        plan,
+        plan: plan.map(|plan| outline::plan(plan, &timings, &times)),
         facts: facts(&run, &environment, &times),
         steps: outline::steps(&steps, &lines, &times),
         steps_summary: outline::summary(&steps),

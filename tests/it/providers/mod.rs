@@ -8,4 +8,5 @@ mod postgres;
 pub mod simulated;
 mod terraform;
 mod terraform_plan;
+mod terraform_state;
 mod victim;

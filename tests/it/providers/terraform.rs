@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use paddock::providers::{Job, PlanAction, Provider, ProviderError, TemplateFile, TerraformProvider};
+use paddock::providers::{Job, PlanAction, Provider, ProviderError, StateOrigin, TemplateFile, TerraformProvider};
 use serde_json::json;
 
 use super::conformance::{self, actions, files, inputs, next_attempt, next_run};
@@ -212,10 +212,6 @@ async fn an_apply_goes_on_after_kill_9() {
 
     let mut victim = victim::start("terraform", folder.path());
     until("local-exec runs", || !lines(&started).is_empty()).await;
-    // While it runs, Paddock already has what was made so far.
-    let saved = || std::fs::read_to_string(folder.path().join("state")).unwrap_or_default();
-    until("the state is saved on the way", || saved().contains("\"kept\"")).await;
-    let first = first_id(&saved());
     victim.kill();
 
     // The next attempt starts at once, while Terraform of the first one may still be stopping.
@@ -230,6 +226,11 @@ async fn an_apply_goes_on_after_kill_9() {
     result.unwrap();
 
     assert_eq!(lines(&ended).len(), 1, "only the second one came to its end");
+    // Terraform lost its backend with the worker and left its state; that came first.
+    let (origin, rescued) = host.versions().remove(0);
+    assert_eq!(origin, StateOrigin::Rescued);
+    let first = first_id(&rescued);
+    assert!(host.text().contains("Released the lock that an earlier attempt left on the state"), "{}", host.text());
     let (outputs, resources) = provider.collect(&second, &host).await.unwrap();
     assert_eq!(resources.len(), 2, "nothing twice: {resources:?}");
     assert_eq!(outputs[0].value, first, "what the first attempt made is kept");
@@ -237,11 +238,29 @@ async fn an_apply_goes_on_after_kill_9() {
     assert_eq!(provider.read_back(&second, &host).await.unwrap(), []);
 }
 
-fn first_id(state: &str) -> serde_json::Value {
-    let state: serde_json::Value = serde_json::from_str(state).unwrap();
+fn first_id(state: &serde_json::Value) -> serde_json::Value {
     let resources = state["resources"].as_array().unwrap();
     let first = resources.iter().find(|resource| resource["name"] == "first").unwrap();
     first["instances"][0]["attributes"]["id"].clone()
+}
+
+#[tokio::test]
+async fn what_a_template_runs_is_limited_and_sees_nothing_of_the_worker() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = TerraformProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    let job = template(
+        r#"resource "terraform_data" "x" {
+            provisioner "local-exec" { command = "echo core $(ulimit -Hc) file $(ulimit -Hf); env | cut -d= -f1 | sort | tr '\n' ' '" }
+        }"#,
+    );
+    provider.apply(&job, &host).await.unwrap();
+    let text = host.text();
+    assert!(text.contains("core 0 file 33554432") || text.contains("core 0 file 16777216"), "{text}");
+    assert!(text.contains("HOME LANG"), "{text}");
+    for name in ["DATABASE_URL", "PADDOCK_KEY", "CARGO_"] {
+        assert!(!text.contains(name), "{name} is the worker's own: {text}");
+    }
 }
 
 #[tokio::test]
