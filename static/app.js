@@ -5,13 +5,14 @@
   const on = (type, handler, options) => document.addEventListener(type, handler, options);
 
   // ---- toasts: what went wrong in the background, in words, with the operation id ----
-  function toast(text, look = "bad") {
+  function toast(text, look = "bad", link = null) {
     const region = document.getElementById("toasts");
     const model = document.getElementById("toast-model");
     if (!region || !model) return;
     const node = model.content.firstElementChild.cloneNode(true);
     node.dataset.look = look;
     node.querySelector("[data-text]").textContent = text;
+    if (link) node.querySelector("[data-text]").append(" ", link);
     node.querySelector("button").addEventListener("click", () => node.remove());
     region.append(node);
     if (look !== "bad") setTimeout(() => node.remove(), 6000);
@@ -19,6 +20,12 @@
   on("htmx:response:error", (event) => {
     const answer = event.detail?.ctx?.response;
     const operation = answer?.headers?.get("x-operation-id");
+    if (answer?.status === 401) {
+      if (document.getElementById("signed-out")) return;
+      const link = Object.assign(document.createElement("a"), { href: "/sign-in", target: "_blank", className: "link", textContent: "Sign in in a new tab", id: "signed-out" });
+      toast("Your session has ended. What you typed is still here.", "bad", link);
+      return;
+    }
     toast(`That did not work (${answer?.status ?? "no answer"}). Reload the page and try again.` + (operation ? ` Operation ${operation}.` : ""));
   });
   on("htmx:error", (event) => {
@@ -207,20 +214,27 @@
   on("input", (event) => { if (event.target.matches("[data-unlocks]")) checkName(event.target); });
   for (const field of all("[data-unlocks]")) checkName(field);
 
-  // ---- log: search, wrap, follow, first error ----
+  // ---- log: wrap, follow, permanent links ----
   function setUpLog() {
     const log = document.getElementById("log");
     if (!log || log.dataset.ready) return;
     log.dataset.ready = "1";
     const follow = document.querySelector("[data-log-follow]");
     const wrap = document.querySelector("[data-log-wrap]");
-    const search = document.querySelector("[data-log-search]");
     const pressed = (button) => button?.getAttribute("aria-pressed") === "true";
     const toEnd = () => { log.scrollTop = log.scrollHeight; };
     const setFollow = (yes) => { follow?.setAttribute("aria-pressed", String(yes)); if (yes) toEnd(); };
-    const filter = () => {
-      const words = search?.value.trim().toLowerCase() ?? "";
-      for (const line of all(".log-line", log)) line.hidden = words !== "" && !line.textContent.toLowerCase().includes(words);
+    // A page shows a window of the log; while it follows, the window moves: what is far above goes.
+    const trim = () => {
+      const lines = log.querySelectorAll(".log-line");
+      const over = lines.length - (pressed(follow) ? 1000 : 5000);
+      if (over < 200) return;
+      const first = lines[over];
+      while (first.previousElementSibling) first.previousElementSibling.remove();
+      const earlier = document.getElementById("log-earlier");
+      const number = first.id.slice(1) - 1;
+      earlier.hidden = false;
+      earlier.querySelector("a").href = `?line=${number}#L${number}`;
     };
     const last = sessionStorage.getItem("log-wrap");
     if (last === "1") { log.dataset.wrap = ""; wrap?.setAttribute("aria-pressed", "true"); }
@@ -235,9 +249,16 @@
       const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 32;
       if (pressed(follow) && !atEnd) follow.setAttribute("aria-pressed", "false");
     }, { passive: true });
-    search?.addEventListener("input", filter);
+    // A line's number is its permanent link; the page need not load again for it.
+    log.addEventListener("click", (event) => {
+      const link = event.target.closest(".log-line > a");
+      if (!link || "found" in log.dataset || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      location.hash = link.hash;
+      history.replaceState(history.state, "", link.href);
+    });
     new MutationObserver(() => {
-      if (search?.value) filter();
+      trim();
       if (pressed(follow)) toEnd();
     }).observe(log, { childList: true, subtree: true });
     if (pressed(follow) && !location.hash) toEnd();

@@ -25,7 +25,10 @@ mod workflow;
 pub use error::Error;
 pub use holding::{Freeze, NewFreeze, WorkerState, drain_worker, freeze, freezes, lift_freeze, workers};
 pub use model::{Ending, LogLine, NewRun, Run, RunPlace, RunState, RunStep, StepStatus};
-pub use service::{cancel, checkpoint, enqueue, find, lanes_without_head, log_length, log_lines, runs_of, steps};
+pub use service::{
+    cancel, checkpoint, enqueue, find, first_on_stderr, lanes_without_head, log_length, log_lines, runs_of, search_log,
+    steps,
+};
 pub use signals::{Event, Signals};
 pub use worker::{Settings, Worker};
 pub use workflow::{Interrupt, StepContext, StepError, Workflow};

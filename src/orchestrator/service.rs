@@ -37,6 +37,22 @@ pub async fn log_lines(connection: &mut PgConnection, id: RunId, after: i64, lim
     log::after(connection, id, after, limit).await
 }
 
+/// Lines of a run with these words after number `after` and up to `until`, oldest first.
+pub async fn search_log(
+    connection: &mut PgConnection,
+    id: RunId,
+    span: (i64, i64),
+    words: &str,
+    limit: i64,
+) -> Result<Vec<LogLine>> {
+    log::search(connection, id, span, words, limit).await
+}
+
+/// The number of the first line after `after` that a run wrote to its error stream.
+pub async fn first_on_stderr(connection: &mut PgConnection, id: RunId, after: i64) -> Result<Option<i64>> {
+    log::first_on_stderr(connection, id, after).await
+}
+
 /// How many log lines a run has: the number of the last one.
 pub async fn log_length(connection: &mut PgConnection, id: RunId) -> Result<i64> {
     log::length(connection, id).await

@@ -14,6 +14,7 @@ mod model;
 mod reconcile;
 mod resolve;
 mod review;
+mod saved;
 mod service;
 mod sink;
 mod store;
@@ -27,6 +28,7 @@ pub use model::{
     Filter, Mine, ProgressedRequirement, Request, RequestDetail, RequestStatus, Review, ReviewVerdict, Submitted,
 };
 pub use resolve::Resolved;
+pub use saved::{NewSavedDraft, SavedDraft, discard_draft, drafts_of, find_draft, save_draft};
 pub use service::{Requests, Settings};
 pub use sink::Sink;
 pub use verdict::{Approver, QuotaChange, Verdict};

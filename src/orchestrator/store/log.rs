@@ -73,6 +73,19 @@ struct LineRow {
     text: String,
 }
 
+impl From<LineRow> for LogLine {
+    fn from(row: LineRow) -> Self {
+        Self {
+            seq: row.seq,
+            at: row.at.to_jiff(),
+            attempt: row.attempt,
+            step: row.step,
+            stream: row.stream,
+            text: row.text,
+        }
+    }
+}
+
 /// Lines after number `after`, oldest first.
 pub async fn after(connection: &mut PgConnection, run: RunId, after: i64, limit: i64) -> Result<Vec<LogLine>> {
     let rows = sqlx::query_as!(
@@ -85,17 +98,42 @@ pub async fn after(connection: &mut PgConnection, run: RunId, after: i64, limit:
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| LogLine {
-            seq: row.seq,
-            at: row.at.to_jiff(),
-            attempt: row.attempt,
-            step: row.step,
-            stream: row.stream,
-            text: row.text,
-        })
-        .collect())
+    Ok(rows.into_iter().map(LogLine::from).collect())
+}
+
+/// Lines with these words after number `after` and up to `until`, oldest first.
+pub async fn search(
+    connection: &mut PgConnection,
+    run: RunId,
+    (after, until): (i64, i64),
+    words: &str,
+    limit: i64,
+) -> Result<Vec<LogLine>> {
+    let rows = sqlx::query_as!(
+        LineRow,
+        r#"SELECT seq, at, attempt, step, stream AS "stream: _", text FROM log_line
+           WHERE run_id = $1 AND seq > $2 AND seq <= $3 AND strpos(lower(text), lower($4)) > 0 ORDER BY seq LIMIT $5"#,
+        run.0,
+        after,
+        until,
+        words,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(LogLine::from).collect())
+}
+
+/// The number of the first line after `after` on the error stream.
+pub async fn first_on_stderr(connection: &mut PgConnection, run: RunId, after: i64) -> Result<Option<i64>> {
+    let row = sqlx::query!(
+        "SELECT seq FROM log_line WHERE run_id = $1 AND seq > $2 AND stream = 'stderr' ORDER BY seq LIMIT 1",
+        run.0,
+        after
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| row.seq))
 }
 
 /// The number of the last line.

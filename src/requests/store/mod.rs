@@ -1,4 +1,5 @@
 //! All SQL of requests.
 
+pub(super) mod drafts;
 pub(super) mod requests;
 pub(super) mod reviews;

@@ -8,12 +8,12 @@ use jiff::SignedDuration;
 use super::shell::Section;
 use super::ui::{Empty, LinkRow, Pill};
 use super::visitor::Visitor;
-use super::words::count;
+use super::words::{Times, count};
 use super::{answer, frame, icons, urls};
 use crate::catalog;
 use crate::db::Connection;
 use crate::environments::{self, Environment};
-use crate::requests::{Filter, Request, RequestStatus};
+use crate::requests::{self, Filter, Request, RequestStatus, SavedDraft};
 use crate::web::catalog::provider_words;
 use crate::web::error::PageError;
 use crate::web::requests::rows;
@@ -56,6 +56,7 @@ pub async fn page(visitor: Visitor) -> Result<Response, PageError> {
         None
     };
     let recent = recent(&mut connection, &asked).await?;
+    let drafts = requests::drafts_of(&mut connection, me, FEW).await?;
     drop(connection);
     let times = visitor.times();
     let new_here = mine.items.is_empty() && asked.is_empty();
@@ -73,9 +74,21 @@ pub async fn page(visitor: Visitor) -> Result<Response, PageError> {
         to_approve: to_approve
             .map(|waiting| waiting.iter().map(|one| rows::link(one, urls::approval(one.id), &times)).collect()),
         expiring: ending.iter().map(|environment| row(&visitor, environment)).collect(),
+        drafts: drafts.into_iter().map(|draft| draft_row(draft, &times)).collect(),
         recent,
     };
     answer::page(&page)
+}
+
+fn draft_row(draft: SavedDraft, times: &Times) -> LinkRow {
+    LinkRow {
+        title: draft.title,
+        href: draft.form,
+        sub: "Draft, not sent".to_owned(),
+        pill: None,
+        when: Some(times.near(draft.saved_at)),
+        soon: false,
+    }
 }
 
 fn is_open(request: &Request) -> bool {

@@ -36,5 +36,7 @@ pub struct HomePage {
     /// Requests that wait for me; absent for people who approve nothing.
     pub to_approve: Option<Vec<LinkRow>>,
     pub expiring: Vec<LinkRow>,
+    /// Forms that I began to fill in.
+    pub drafts: Vec<LinkRow>,
     pub recent: Vec<RecentTemplate>,
 }

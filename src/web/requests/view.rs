@@ -27,9 +27,23 @@ pub struct RequestFormPage {
     pub action: String,
     /// Makes submitting twice one request; posted as `_key`.
     pub submission_key: String,
+    /// The query that the form was opened with; posted as `_link`.
+    pub link: String,
+    /// A draft of it is there.
+    pub draft: Option<DraftNote>,
     pub errors: Vec<FormError>,
     pub sections: Vec<FormSection>,
     pub verdict: Verdict,
+}
+
+/// What is said of a draft above the form.
+#[derive(Debug, Clone)]
+pub struct DraftNote {
+    pub when: When,
+    /// The form asks for secrets, which no draft holds.
+    pub secrets: bool,
+    /// Where the draft goes on, when the form shows something else.
+    pub continue_href: Option<String>,
 }
 
 /// The verdict alone, for htmx.

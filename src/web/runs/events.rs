@@ -70,6 +70,7 @@ pub async fn follow(
         seen: None,
         found: VecDeque::new(),
         look_now: true,
+        quiet: query.has("quiet"),
         ended: false,
         until: Instant::now() + LIFE,
         _place: place,
@@ -99,6 +100,8 @@ struct Follow {
     seen: Option<Seen>,
     found: VecDeque<Event>,
     look_now: bool,
+    /// The page shows another part of the log: it is told of steps and state only.
+    quiet: bool,
     ended: bool,
     until: Instant,
     _place: SemaphorePermit<'static>,
@@ -137,7 +140,10 @@ impl Follow {
         // The run first: what was written before it ended is then among the lines that follow.
         let run = orchestrator::find(&mut connection, self.id).await?.ok_or(orchestrator::Error::NotFound)?;
         let steps = orchestrator::steps(&mut connection, self.id).await?;
-        let lines = orchestrator::log_lines(&mut connection, self.id, self.after, BATCH).await?;
+        let lines = match self.quiet {
+            true => Vec::new(),
+            false => orchestrator::log_lines(&mut connection, self.id, self.after, BATCH).await?,
+        };
         drop(connection);
         self.look_now = lines.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
         if let Some(last) = lines.last() {

@@ -35,8 +35,7 @@ pub(super) fn entries(lines: &[LogLine], before: &mut Before, steps: &[RunStep],
         }
         entries.push(LogEntry::Line {
             number: u64::try_from(line.seq).unwrap_or(0),
-            iso: line.at.to_string(),
-            at: times.clock(line.at).shown,
+            at: times.clock(line.at),
             stream: match line.stream {
                 Stream::Stdout => "stdout",
                 Stream::Stderr => "stderr",

@@ -3,10 +3,12 @@
 pub mod ansi;
 mod change;
 mod events;
+mod find;
 mod log;
 mod outline;
 mod page;
 pub mod view;
+mod window;
 
 use crate::base::id::{EnvironmentId, RunId};
 use crate::db::Connection;

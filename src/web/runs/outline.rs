@@ -2,10 +2,13 @@
 
 use super::log::anchor;
 use super::view::StepRow;
+use crate::base::id::RunId;
+use crate::base::text::slugify;
 use crate::environments::ResourceTiming;
 use crate::orchestrator::{LogLine, RunStep, StepStatus};
 use crate::providers::{self, PlanAction, PlanChange};
 use crate::web::ui::{Pill, Plan, PlanRow, PlanSign};
+use crate::web::urls;
 use crate::web::words::{Times, count, length};
 
 /// The step's name as a heading: "Verify gone".
@@ -32,15 +35,24 @@ pub(super) fn took(step: &RunStep, times: &Times) -> String {
     length(step.ended_at.unwrap_or_else(|| times.now()).duration_since(started))
 }
 
-/// The outline; a step links to its head in the log when that is on the page.
-pub(super) fn steps(steps: &[RunStep], lines: &[LogLine], times: &Times) -> Vec<StepRow> {
+/// The outline; a step links to its head in the log, or to the page where that is.
+pub(super) fn steps(run: RunId, steps: &[RunStep], lines: &[LogLine], times: &Times) -> Vec<StepRow> {
+    let from = lines.first().map_or(1, |line| line.seq);
     let row = |step: &RunStep| {
-        let shown = lines.iter().any(|line| line.step == step.name && line.attempt == step.attempt);
+        let shown = lines.iter().find(|line| line.step == step.name && line.attempt == step.attempt);
+        // The page may begin in the middle of a step.
+        let whole = shown.is_some_and(|line| line.seq > from || from == 1);
         StepRow {
             name: title(&step.name),
             pill: pill(Some(step)),
             took: took(step, times),
-            href: shown.then(|| format!("#{}", anchor(&step.name, step.attempt))),
+            href: match (whole, step.started_at) {
+                (true, _) => Some(format!("#{}", anchor(&step.name, step.attempt))),
+                (false, Some(_)) if from > 1 || shown.is_none() && !lines.is_empty() => {
+                    Some(format!("{}?at={}", urls::run(run), slugify(&step.name)))
+                }
+                (false, _) => None,
+            },
         }
     };
     steps.iter().map(row).collect()
@@ -95,14 +107,4 @@ fn row(change: PlanChange) -> PlanRow {
         PlanAction::Destroy => PlanSign::Destroy,
     };
     PlanRow { sign, resource: change.address, what: change.summary }
-}
-
-/// The number of the first line that tells of the error: in the step that failed, the first on its
-/// error stream or with the word, else its last.
-pub(super) fn first_error(lines: &[LogLine], step: Option<&str>) -> Option<i64> {
-    let step = step?;
-    let own: Vec<&LogLine> = lines.iter().filter(|line| line.step == step).collect();
-    let tells =
-        |line: &&&LogLine| line.stream == providers::Stream::Stderr || line.text.to_lowercase().contains("error");
-    own.iter().find(tells).or(own.last()).map(|line| line.seq)
 }

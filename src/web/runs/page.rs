@@ -3,9 +3,12 @@
 use axum::extract::Path;
 use axum::response::Response;
 
+use super::find;
 use super::log;
 use super::view::{LiveRun, RunPage};
+use super::window::{LINES, Window};
 use super::{outline, readable};
+use crate::base::id::RunId;
 use crate::db::Connection;
 use crate::environments::{self, Environment, State};
 use crate::orchestrator::{self, LogLine, Run, RunState, RunStep};
@@ -18,26 +21,22 @@ use crate::web::visitor::Visitor;
 use crate::web::words::{Times, length};
 use crate::web::{frame, urls};
 
-/// How many of the newest lines the page shows by itself.
-const LINES: i64 = 1_000;
-/// The most that it shows when earlier ones are asked for; the file has all.
-const MOST_LINES: i64 = 5_000;
-
 /// The page.
 pub async fn page(visitor: Visitor, Path(id): Path<String>, query: Query) -> Result<Response, PageError> {
     let mut connection = visitor.app.db.acquire().await?;
     let (run, environment) = readable(&visitor, &mut connection, &id).await?;
     let steps = orchestrator::steps(&mut connection, run.id).await?;
-    let length = orchestrator::log_length(&mut connection, run.id).await?;
-    let first = first_line(&query, length);
-    let lines = orchestrator::log_lines(&mut connection, run.id, first - 1, MOST_LINES).await?;
+    if query.has("at") {
+        return find::jump(&mut connection, &run, &steps, query.get("at")).await;
+    }
+    let shown = shown(&mut connection, run.id, &query).await?;
     let plan = environments::planned(&mut connection, &visitor.app.sealer, run.id).await?;
     let timings = environments::resource_timings(&mut connection, run.id).await?;
     let lede = lede(&visitor, &mut connection, &run, &environment).await?;
     drop(connection);
     let times = visitor.times();
     let mut before = None;
-    let last = lines.last().map_or(first - 1, |line| line.seq);
+    let (window, lines) = (shown.window, shown.lines);
     let page = RunPage {
         shell: frame::shell(&visitor, Section::Environments, &run.label).await?,
         crumbs: crumbs(&environment),
@@ -49,22 +48,52 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>, query: Query) -> Res
         failure: failure(&run, &steps, &times),
         plan: plan.map(|plan| outline::plan(plan, &timings, &times)),
         facts: facts(&run, &environment, &times),
-        steps: outline::steps(&steps, &lines, &times),
+        steps: outline::steps(run.id, &steps, &lines, &times),
         steps_summary: outline::summary(&steps),
         log: log::entries(&lines, &mut before, &steps, &times),
-        earlier_href: (first > 1).then(|| format!("{}?from={}", urls::run(run.id), (first - LINES).max(1))),
         log_href: urls::run_log(run.id),
-        first_error_href: first_error(&run, &lines),
-        waiting: waiting(&run),
-        live: (!run.state.is_terminal())
-            .then(|| LiveRun { page: visitor.here.clone(), events: urls::run_events(run.id, last) }),
+        page_href: urls::run(run.id),
+        first_error_href: run.error.is_some().then(|| format!("{}?at=error", urls::run(run.id))),
+        waiting: waiting(&run).filter(|_| shown.follows),
+        live: (!run.state.is_terminal()).then(|| LiveRun {
+            page: visitor.here.clone(),
+            events: urls::run_events(run.id, window.last()),
+            follows: shown.follows,
+        }),
+        q: shown.q,
+        found: shown.found,
+        earlier_href: shown.earlier,
+        later_href: shown.later,
     };
     answer::page(&page)
 }
 
-fn first_line(query: &Query, length: i64) -> i64 {
-    let asked = query.get("from").parse().unwrap_or(length - LINES + 1);
-    asked.clamp((length - MOST_LINES + 1).max(1), (length + 1).max(1))
+/// The lines of a page, and what is beside them.
+struct Shown {
+    window: Window,
+    lines: Vec<LogLine>,
+    q: String,
+    found: Option<String>,
+    earlier: Option<String>,
+    later: Option<String>,
+    /// New lines belong to it.
+    follows: bool,
+}
+
+async fn shown(connection: &mut Connection, run: RunId, query: &Query) -> Result<Shown, PageError> {
+    let length = orchestrator::log_length(connection, run).await?;
+    let window = Window::of(query, length);
+    let q = find::asked(query.get("q"));
+    if q.is_empty() {
+        let lines = orchestrator::log_lines(connection, run, window.first - 1, LINES).await?;
+        let (earlier, later) = (window.earlier(run), window.later(run));
+        return Ok(Shown { window, lines, q, found: None, earlier, later, follows: window.is_end() });
+    }
+    let after = query.get("after").parse().unwrap_or(0);
+    let found = find::words(connection, run, (after, length), &q).await?;
+    let summary = find::summary(&found, &q, after.clamp(0, length), length);
+    let later = found.on(run, &q, length);
+    Ok(Shown { window, lines: found.lines, q, found: Some(summary), earlier: None, later, follows: false })
 }
 
 fn crumbs(environment: &Environment) -> Vec<Crumb> {
@@ -152,11 +181,6 @@ fn failure(run: &Run, steps: &[RunStep], times: &Times) -> Option<Failure> {
         }
     };
     Some(Failure { title, text, advice: advice.to_owned() })
-}
-
-fn first_error(run: &Run, lines: &[LogLine]) -> Option<String> {
-    run.error.as_ref()?;
-    outline::first_error(lines, run.error_step.as_deref()).map(|line| format!("#L{line}"))
 }
 
 fn waiting(run: &Run) -> Option<String> {

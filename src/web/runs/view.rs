@@ -6,7 +6,7 @@ use askama::Template;
 use super::ansi::Span;
 use crate::web::{
     shell::Shell,
-    ui::{Action, Crumb, Fact, Failure, NextEvent, Pill, Plan},
+    ui::{Action, Crumb, Fact, Failure, NextEvent, Pill, Plan, When},
 };
 
 /// A step of the outline.
@@ -27,7 +27,7 @@ pub enum LogEntry {
     /// Where a step begins.
     Step { id: String, name: String, pill: Pill, took: String },
     /// One line; `stream` is `stdout`, `stderr` or `note`.
-    Line { number: u64, iso: String, at: String, stream: &'static str, spans: Vec<Span> },
+    Line { number: u64, at: When, stream: &'static str, spans: Vec<Span> },
 }
 
 /// `GET /runs/{run}`. With htmx it fetches itself again when an event says so (`live`), and puts only what changed.
@@ -51,9 +51,17 @@ pub struct RunPage {
     pub log: Vec<LogEntry>,
     /// The page starts at a later line: where the earlier ones are.
     pub earlier_href: Option<String>,
+    /// The page ends at an earlier line, or the search read no further: where it goes on.
+    pub later_href: Option<String>,
+    /// What is searched for; empty when the log is shown as it is.
+    pub q: String,
+    /// "12 lines with “error”", while something is searched for.
+    pub found: Option<String>,
+    /// This run without a place in its log.
+    pub page_href: String,
     /// The whole log as text.
     pub log_href: String,
-    /// `#L131`, when there is one.
+    /// Leads to the line, when there is an error.
     pub first_error_href: Option<String>,
     /// Last line: what it waits for, and how fresh that is. "waiting for the provider, last answer 7 s ago"
     pub waiting: Option<String>,
@@ -67,6 +75,8 @@ pub struct RunPage {
 pub struct LiveRun {
     pub page: String,
     pub events: String,
+    /// New lines belong to this page; else only steps and state are told.
+    pub follows: bool,
 }
 
 /// Rows of the log alone: the data of an unnamed event.

@@ -88,6 +88,21 @@ pub struct Verdict {
     pub changes: Vec<Change>,
     /// Words of the button: "Create", "Ask for approval".
     pub button: String,
+    /// What the filled-in form can be given away as.
+    pub share: Option<Share>,
+    /// When the draft was saved.
+    pub saved: Option<When>,
+}
+
+/// A filled-in form as a link and as a command, both without secrets.
+#[derive(Debug, Clone)]
+pub struct Share {
+    /// Its path here.
+    pub href: String,
+    /// The same with the host, to be given away.
+    pub link: String,
+    /// For a shell; needs `$PADDOCK_TOKEN`.
+    pub command: String,
 }
 
 impl Verdict {

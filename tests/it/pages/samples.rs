@@ -136,6 +136,12 @@ fn verdict(outcome: Outcome) -> Verdict {
         ends_note: s("We warn you 7 days and 1 day before."),
         changes: vec![],
         button: s(button),
+        share: Some(Share {
+            href: s("/catalog/postgres/request?name=orders-db"),
+            link: s("https://paddock.example/x"),
+            command: s("curl …"),
+        }),
+        saved: None,
     }
 }
 fn form(outcome: Outcome, errors: bool) -> requests::view::RequestFormPage {
@@ -321,6 +327,12 @@ fn form(outcome: Outcome, errors: bool) -> requests::view::RequestFormPage {
         lede: s(""),
         action: s("/catalog/postgres/request"),
         submission_key: s("k"),
+        link: s("project=payments"),
+        draft: errors.then(|| requests::view::DraftNote {
+            when: when("3 min ago"),
+            secrets: true,
+            continue_href: None,
+        }),
         errors: FormError::collect(&sections),
         sections,
         verdict: verdict(outcome),
@@ -942,8 +954,7 @@ fn run_pages(pages: &mut Vec<Sample>) {
     };
     let line = |n: u64, st, t: &str| runs::view::LogEntry::Line {
         number: n,
-        iso: s("2026-11-21T09:58:38Z"),
-        at: s("09:58:38"),
+        at: when("09:58:38"),
         stream: st,
         spans: runs::ansi::spans(t),
     };
@@ -1021,14 +1032,18 @@ fn run_pages(pages: &mut Vec<Sample>) {
         ],
         steps_summary: s("4 of 7 done"),
         log: log.clone(),
-        earlier_href: o("?from=1"),
+        earlier_href: o("/runs/x?from=1#L21"),
+        later_href: None,
+        q: s(""),
+        found: None,
+        page_href: s("/runs/x"),
         log_href: s("/runs/x/log.txt"),
-        first_error_href: if fail { o("#L122") } else { None },
+        first_error_href: if fail { o("/runs/x?at=error") } else { None },
         waiting: o("waiting for the provider, last answer 7 s ago"),
         live: if fail {
             None
         } else {
-            Some(runs::view::LiveRun { page: s("/runs/x"), events: s("/runs/x/events?after=123") })
+            Some(runs::view::LiveRun { page: s("/runs/x"), events: s("/runs/x/events?after=123"), follows: true })
         },
     };
     put(pages, "run", run(false));
@@ -1257,6 +1272,7 @@ fn gates(pages: &mut Vec<Sample>) {
                 row("refunds-sandbox", "Service skeleton · payments, test", "failed", Some("in 3 days"), false),
             ],
             first_step: None,
+            drafts: vec![row("Request Postgres database", "Draft, not sent", "", Some("3 min ago"), false)],
             open_requests: vec![row(
                 "Create ledger-db",
                 "payments, prod · waits for Lena Lead",

@@ -94,7 +94,15 @@ async fn a_run_is_told_live_and_resumed_without_losing_or_repeating_a_line() {
     assert!(ends.iter().all(|(id, last)| id == last), "{ends:?}");
 
     let page = developer.get(&format!("/runs/{run}")).await;
-    page.shows(&["Succeeded", "4 of 4 done", "id=\"plan\"", "id=\"L1\"", "href=\"#L1\"", "No errors", "Prepare"]);
+    page.shows(&[
+        "Succeeded",
+        "4 of 4 done",
+        "id=\"plan\"",
+        "id=\"L1\"",
+        "href=\"?line=1#L1\"",
+        "No errors",
+        "Prepare",
+    ]);
     page.hides(&["Cancel run", "hx-sse:connect", "Retry"]);
     let text = developer.get(&format!("/runs/{run}/log.txt")).await.text;
     assert_eq!(u64::try_from(text.lines().count()).unwrap(), count);

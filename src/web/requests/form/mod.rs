@@ -5,8 +5,10 @@
 //! address with a query is a link to a filled-in form. A secret that was typed stands only in the
 //! answer to the very post that brought it; a stored one is never shown.
 
+mod draft;
 mod fields;
 mod lifetime;
+mod share;
 mod subject;
 mod typed;
 mod verdict;
@@ -65,25 +67,40 @@ fn environment_id(text: &str) -> Result<EnvironmentId, PageError> {
 }
 
 async fn show(visitor: &Visitor, ask: Ask, query: &Form) -> Result<Response, PageError> {
-    let subject = Subject::load(visitor, ask, query).await?;
-    let typed = Typed::linked(&subject, query);
+    let link = visitor.here.split_once('?').map_or("", |(_, query)| query);
+    let saved = draft::find(visitor, &ask.address()).await?;
+    let continued = saved.as_ref().filter(|saved| draft::continues(saved, link));
+    let values = continued.map_or_else(|| query.clone(), |saved| Form(saved.fields.clone()));
+    let subject = Subject::load(visitor, ask, &values).await?;
+    let typed = if continued.is_some() { Typed::posted(&subject, &values) } else { Typed::linked(&subject, query) };
     let (verdict, _) = judge(visitor, &subject, &typed).await?;
-    let page = page(visitor, &subject, &typed, new_key(visitor), &[], verdict).await?;
+    let mut page = page(visitor, &subject, &typed, new_key(visitor), &[], verdict).await?;
+    page.link = continued.map_or(link, |saved| &saved.link).to_owned();
+    page.draft = saved.as_ref().map(|saved| draft::note(visitor, saved, &subject, continued.is_some()));
     answer::page(&page)
 }
 
 async fn post(visitor: &Visitor, ask: Ask, form: Form) -> Result<Response, PageError> {
+    if form.has("_discard") {
+        draft::discard(visitor, &ask.address()).await?;
+        let link = form.get("_link");
+        let address = if link.is_empty() { ask.address() } else { format!("{}?{link}", ask.address()) };
+        return Ok(answer::see_other(&address));
+    }
     let subject = Subject::load(visitor, ask, &form).await?;
     let typed = Typed::posted(&subject, &form);
     let editing = inputs::list_button(&form.0);
     if editing || form.has("_check") {
-        let (verdict, found) = judge(visitor, &subject, &typed).await?;
+        draft::keep(visitor, &subject, &typed, &form).await?;
+        let (mut verdict, found) = judge(visitor, &subject, &typed).await?;
+        verdict.saved = Some(visitor.times().clock(visitor.op.now()));
         if visitor.partial {
             return answer::page(&VerdictFragment { verdict });
         }
         // Only who asks for a check wants to be told what is missing; a form in the making does not.
         let shown = if editing || visitor.htmx { &[][..] } else { &found };
-        let page = page(visitor, &subject, &typed, key_of(visitor, &form), shown, verdict).await?;
+        let mut page = page(visitor, &subject, &typed, key_of(visitor, &form), shown, verdict).await?;
+        form.get("_link").clone_into(&mut page.link);
         return answer::page(&page);
     }
     submit(visitor, &subject, &typed, &form).await
@@ -95,7 +112,10 @@ async fn submit(visitor: &Visitor, subject: &Subject, typed: &Typed, form: &Form
     let requests = &visitor.app.requests;
     let error = if found.is_empty() {
         match requests.submit(&visitor.op, caller, &draft, Some(form.get("_key"))).await {
-            Ok(submitted) => return sent(visitor, submitted.id).await,
+            Ok(submitted) => {
+                draft::discard(visitor, &subject.address()).await?;
+                return sent(visitor, submitted.id).await;
+            }
             Err(error) => error,
         }
     } else {
@@ -115,8 +135,10 @@ async fn submit(visitor: &Visitor, subject: &Subject, typed: &Typed, form: &Form
     }
     // A key that was used for something else would refuse every correction, too.
     let key = if matches!(error, Error::KeyReused) { new_key(visitor) } else { key_of(visitor, form) };
+    draft::keep(visitor, subject, typed, form).await?;
     let (verdict, _) = judge(visitor, subject, typed).await?;
-    let page = page(visitor, subject, typed, key, &found, verdict).await?;
+    let mut page = page(visitor, subject, typed, key, &found, verdict).await?;
+    form.get("_link").clone_into(&mut page.link);
     let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
     Ok((status, answer::page(&page)?).into_response())
 }
@@ -152,7 +174,9 @@ async fn judge(visitor: &Visitor, subject: &Subject, typed: &Typed) -> Result<(V
     match judged {
         Ok(judged) => {
             found.extend(judged.errors.clone());
-            Ok((verdict::of(visitor, subject, typed, &judged, &found), found))
+            let mut verdict = verdict::of(visitor, subject, typed, &judged, &found);
+            verdict.share = Some(share::of(visitor, subject, typed));
+            Ok((verdict, found))
         }
         Err(Error::Invalid(errors)) => {
             found.extend(errors);
@@ -180,6 +204,8 @@ async fn page(
         lede: subject.lede(),
         action: subject.action(),
         submission_key: key,
+        link: String::new(),
+        draft: None,
         errors,
         sections,
         verdict,

@@ -22,6 +22,17 @@ pub(super) enum Ask {
     Extend(EnvironmentId),
 }
 
+impl Ask {
+    /// The address of the form.
+    pub(super) fn address(&self) -> String {
+        match self {
+            Self::Create(template) => urls::template_request(template),
+            Self::Update(id) => urls::environment_update(id),
+            Self::Extend(id) => urls::environment_extend(id),
+        }
+    }
+}
+
 /// What is asked for, looked up.
 pub(super) enum Subject {
     /// A new environment.
@@ -104,14 +115,20 @@ impl Subject {
         }
     }
 
+    /// The address of the form, by which its draft is known.
+    pub(super) fn address(&self) -> String {
+        match self {
+            Self::Create(create) => urls::template_request(&create.template.slug),
+            Self::Update(update) => urls::environment_update(update.environment.id),
+            Self::Extend(environment) => urls::environment_extend(environment.id),
+        }
+    }
+
     /// Where the form posts to.
     pub(super) fn action(&self) -> String {
         match self {
-            Self::Create(create) => urls::template_request(&create.template.slug),
-            Self::Update(update) => {
-                format!("{}?generation={}", urls::environment_update(update.environment.id), update.generation)
-            }
-            Self::Extend(environment) => urls::environment_extend(environment.id),
+            Self::Update(update) => format!("{}?generation={}", self.address(), update.generation),
+            Self::Create(_) | Self::Extend(_) => self.address(),
         }
     }
 

@@ -59,6 +59,8 @@ pub(super) fn of(
             Subject::Create(_) | Subject::Extend(_) => Vec::new(),
         },
         button: button(subject, outcome),
+        share: None,
+        saved: None,
     }
 }
 
@@ -77,6 +79,8 @@ pub(super) fn incomplete(errors: &[FieldError]) -> Verdict {
         ends_note: "Known when project and environment type are chosen.".to_owned(),
         changes: Vec::new(),
         button: "Create".to_owned(),
+        share: None,
+        saved: None,
     }
 }
 

@@ -1,0 +1,61 @@
+//! The draft of a form: kept on every change and every refusal, continued when the form is opened
+//! again, in this browser or in another one, also after the session has ended. Without secrets.
+
+use super::share;
+use super::subject::Subject;
+use super::typed::Typed;
+use crate::requests::{self, NewSavedDraft, SavedDraft};
+use crate::web::answer::Form;
+use crate::web::error::PageError;
+use crate::web::requests::view::DraftNote;
+use crate::web::visitor::Visitor;
+
+/// The largest draft that is kept; a form may be larger.
+const LARGEST: usize = 200 * 1024;
+
+/// Keeps what was typed.
+pub(super) async fn keep(visitor: &Visitor, subject: &Subject, typed: &Typed, form: &Form) -> Result<(), PageError> {
+    let fields = share::pairs(subject, typed);
+    if fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > LARGEST {
+        return Ok(());
+    }
+    let (address, title) = (subject.address(), subject.title());
+    let title: String = title.chars().take(200).collect();
+    let draft = NewSavedDraft {
+        form: &address,
+        title: &title,
+        link: Some(form.get("_link")).filter(|link| link.len() <= 8000).unwrap_or_default(),
+        fields: &fields,
+        key: form.get("_key"),
+    };
+    let mut connection = visitor.app.db.acquire().await?;
+    Ok(requests::save_draft(&mut connection, visitor.access.person.id, &draft).await?)
+}
+
+/// The draft of the form at this address.
+pub(super) async fn find(visitor: &Visitor, address: &str) -> Result<Option<SavedDraft>, PageError> {
+    let mut connection = visitor.app.db.acquire().await?;
+    Ok(requests::find_draft(&mut connection, visitor.access.person.id, address).await?)
+}
+
+/// Throws the draft away: it was sent, or is not wanted.
+pub(super) async fn discard(visitor: &Visitor, address: &str) -> Result<(), PageError> {
+    let mut connection = visitor.app.db.acquire().await?;
+    Ok(requests::discard_draft(&mut connection, visitor.access.person.id, address).await?)
+}
+
+/// Whether the form goes on with the draft: it was opened without a link, or by the same one.
+/// Another link is what somebody wants to see now.
+pub(super) fn continues(draft: &SavedDraft, link: &str) -> bool {
+    link.is_empty() || draft.link == link
+}
+
+/// What stands above the form.
+pub(super) fn note(visitor: &Visitor, draft: &SavedDraft, subject: &Subject, continued: bool) -> DraftNote {
+    let schema = subject.version().map(|version| &version.inputs_schema);
+    DraftNote {
+        when: visitor.times().near(draft.saved_at),
+        secrets: schema.is_some_and(|schema| !crate::catalog::form::secrets(schema).is_empty()),
+        continue_href: (!continued).then(|| subject.address()),
+    }
+}
