@@ -16,7 +16,10 @@ use super::page::{List, Paging};
 use crate::base::id::{EnvironmentId, RequestId};
 use crate::environments::{self, Environment, Operation};
 use crate::policy::{Action, ability};
-use crate::requests::{self, Filter, Mine, Request, RequestDetail, RequestStatus, Review, ReviewVerdict};
+use crate::providers::{PlanAction, PlanChange};
+use crate::requests::{
+    self, Filter, Mine, PlanProgress, Request, RequestDetail, RequestPlan, RequestStatus, Review, ReviewVerdict,
+};
 
 /// A request.
 #[derive(Debug, Serialize, ToSchema)]
@@ -44,8 +47,13 @@ pub struct RequestView {
     inputs: Map<String, Value>,
     lifetime_seconds: Option<i64>,
     reason: String,
-    /// Digest of all that is asked for: reviews bind to it.
+    /// Digest of all that is asked for.
     digest: String,
+    /// What reviews bind to: what is asked for, template version, plan, policy and approvers. Null
+    /// while the plan is not made.
+    approval_digest: Option<String>,
+    /// What would be done, for requests that need an approval; null for those that need no plan.
+    plan: Option<PlanView>,
     /// When it lapses without an approval.
     lapses_at: Option<Timestamp>,
     created_at: Timestamp,
@@ -67,6 +75,54 @@ pub struct EnvironmentRefView {
 #[schema(as = RunRef)]
 pub struct RunRefView {
     id: String,
+}
+
+/// The plan of a request: made before it is approved, by a run that changes nothing.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RequestPlan)]
+pub struct PlanView {
+    /// `queued`, `planning`, `made` or `failed`.
+    #[schema(value_type = String)]
+    state: &'static str,
+    /// The run that makes it; retrying that one plans again.
+    run: RunRefView,
+    /// What would be done; null until it is made.
+    changes: Option<Vec<PlanChangeView>>,
+    /// Digest of the plan, with the provider's own bytes.
+    digest: Option<String>,
+    made_at: Option<Timestamp>,
+    /// The first real error, when it could not be made.
+    error: Option<String>,
+}
+
+/// One line of a plan.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlanChange)]
+pub struct PlanChangeView {
+    /// The resource, as the provider names it.
+    address: String,
+    /// `create`, `change`, `replace` or `destroy`.
+    #[schema(value_type = String)]
+    action: PlanAction,
+    /// What changes, in words.
+    summary: String,
+}
+
+impl From<RequestPlan> for PlanView {
+    fn from(plan: RequestPlan) -> Self {
+        let (state, run) = (plan.progress.as_str(), RunRefView { id: plan.run.to_string() });
+        let view = Self { state, run, changes: None, digest: None, made_at: None, error: None };
+        match plan.progress {
+            PlanProgress::Queued | PlanProgress::Planning => view,
+            PlanProgress::Failed { error } => Self { error: Some(error), ..view },
+            PlanProgress::Made { changes, digest, at } => {
+                let change =
+                    |one: PlanChange| PlanChangeView { address: one.address, action: one.action, summary: one.summary };
+                let changes = Some(changes.into_iter().map(change).collect());
+                Self { changes, digest: Some(digest.to_string()), made_at: Some(at), ..view }
+            }
+        }
+    }
 }
 
 /// The template of a request or an environment.
@@ -94,6 +150,8 @@ pub struct ReviewView {
     verdict: ReviewVerdict,
     reason: String,
     at: Timestamp,
+    /// False when it was given for something else than what waits now, for example an earlier plan.
+    counts: bool,
 }
 
 /// A verdict to be given.
@@ -104,6 +162,9 @@ pub struct ReviewBody {
     /// Why; needed to reject.
     #[serde(default)]
     reason: String,
+    /// The `approval_digest` of the request that was looked at: 409 when another one waits by now.
+    #[serde(default)]
+    approval_digest: Option<String>,
 }
 
 /// Which requests.
@@ -212,7 +273,8 @@ pub async fn review_request(
     Id(id): Id<RequestId>,
     Body(body): Body<ReviewBody>,
 ) -> Result<(StatusCode, Json<RequestView>), Problem> {
-    caller.app.requests.review(&caller.op, caller.person(), id, body.verdict, &body.reason).await?;
+    let seen = body.approval_digest.as_deref();
+    caller.app.requests.review_seen(&caller.op, caller.person(), id, body.verdict, &body.reason, seen).await?;
     Ok((StatusCode::CREATED, Json(load(&caller, id).await?)))
 }
 
@@ -239,12 +301,13 @@ impl From<RequestDetail> for RequestView {
     fn from(detail: RequestDetail) -> Self {
         let decision = DecisionView::stored(&detail.decision.decision, &detail.requirements);
         let reviews = detail.reviews.into_iter().map(Into::into).collect();
-        Self::new(detail.request, decision, reviews)
+        Self::new(detail.request, decision, reviews, detail.plan.map(Into::into))
     }
 }
 
 impl RequestView {
-    fn new(request: Request, decision: DecisionView, reviews: Vec<ReviewView>) -> Self {
+    fn new(request: Request, decision: DecisionView, reviews: Vec<ReviewView>, plan: Option<PlanView>) -> Self {
+        let approval_digest = request.bound_to().map(|digest| digest.to_string());
         Self {
             id: request.id.to_string(),
             status: request.status,
@@ -269,6 +332,8 @@ impl RequestView {
             lifetime_seconds: request.lifetime.map(|lifetime| lifetime.as_secs()),
             reason: request.reason,
             digest: request.digest.to_string(),
+            approval_digest,
+            plan,
             lapses_at: request.lapses_at,
             created_at: request.created_at,
             decided_at: request.decided_at,
@@ -286,6 +351,7 @@ impl From<Review> for ReviewView {
             verdict: review.verdict,
             reason: review.reason,
             at: review.at,
+            counts: review.counts,
         }
     }
 }

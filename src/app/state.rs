@@ -118,6 +118,11 @@ impl App {
 
     /// The workflows of this process's providers.
     pub fn workflows(&self) -> Workflows {
-        Workflows { providers: self.providers.clone(), sealer: self.sealer.clone(), requests: Arc::new(Sink) }
+        let sink = Sink {
+            policy: self.policy.clone(),
+            sealer: self.sealer.clone(),
+            approval_time: self.requests.settings.approval_time,
+        };
+        Workflows { providers: self.providers.clone(), sealer: self.sealer.clone(), requests: Arc::new(sink) }
     }
 }

@@ -12,13 +12,18 @@ use crate::base::failpoint::reach;
 use crate::base::id::EnvironmentId;
 use crate::db::Tx;
 use crate::orchestrator::{StepContext, StepError};
-use crate::providers::{Host, Kept, NewState, Progress, ProviderError, Resource, StateLock, Stream};
+use crate::providers::{Host, Kept, NewState, Progress, ProviderError, Resource, StateLock, StateOrigin, Stream};
+
+/// Why a plan run fails that writes.
+const WRITES: &str = "The plan wants to write state, which a plan must not do.";
 
 /// The host of one step.
 pub struct StepHost<'a> {
     pub context: &'a StepContext,
     pub sealer: &'a Sealer,
     pub environment: EnvironmentId,
+    /// While a plan is made for an approval: no state is written.
+    pub read_only: bool,
 }
 
 impl StepHost<'_> {
@@ -81,6 +86,9 @@ impl Host for StepHost<'_> {
     }
 
     async fn save_state(&self, state: &[u8]) -> Result<(), ProviderError> {
+        if self.read_only {
+            return Err(ProviderError::failed(WRITES));
+        }
         let blob = self
             .sealer
             .seal(self.context.op.entropy(), &state_place(self.environment), state)
@@ -95,6 +103,10 @@ impl Host for StepHost<'_> {
     }
 
     async fn keep_state(&self, state: NewState<'_>) -> Result<Kept, ProviderError> {
+        // What an earlier attempt left behind is rescued at any time.
+        if self.read_only && state.origin == StateOrigin::Written {
+            return Err(ProviderError::failed(WRITES));
+        }
         let mut tx = self.fenced("write the state").await?;
         let run = &self.context.run;
         let by = (run.id, run.attempt);

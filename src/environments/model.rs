@@ -66,7 +66,7 @@ impl State {
             Self::Stopped => &[Self::Starting, Self::Deleting],
             Self::Starting => &[Self::Ready, Self::Failed],
             Self::Failed => &[Self::Provisioning, Self::Updating, Self::Deleting],
-            Self::Deleting => &[Self::Deleted, Self::Faulted],
+            Self::Deleting => &[Self::Deleted, Self::Faulted, Self::Failed],
             Self::Faulted => &[Self::Deleting],
             Self::Deleted => &[],
         };

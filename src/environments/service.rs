@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
 use super::store::{contents, rows, transitions};
-use super::{Environment, Error, Expiring, Filter, NewEnvironment, Operation, State, kind_of};
+use super::{Environment, Error, Expiring, Filter, NewEnvironment, Operation, State, kind_of, plan_kind_of};
 use crate::audit::{self, Entry, Object};
 use crate::base::cursor::{Cursor, Page};
 use crate::base::id::{EnvironmentId, RequestId, RunId, TargetId, TemplateVersionId};
@@ -130,6 +130,42 @@ pub async fn retry(
     begin(tx, op, &environment, operation, next, Some(request)).await
 }
 
+/// Queues a run that plans what a request wishes, and changes nothing. `provider` is that of the
+/// version that is wished for.
+pub async fn plan(
+    tx: &mut Tx,
+    op: &Op,
+    id: EnvironmentId,
+    operation: Operation,
+    provider: &str,
+    request: RequestId,
+) -> Result<RunId, Error> {
+    let environment = load(tx, id).await?;
+    let run = NewRun {
+        id: RunId::new(op.clock(), op.entropy()),
+        kind: plan_kind_of(provider),
+        subject: id.0,
+        request: Some(request),
+        project: environment.project.id,
+        label: format!("Plan: {} {}", operation.as_str(), environment.name),
+        priority: priority(op),
+        // No place: a freeze of changes does not keep anybody from looking.
+        place: RunPlace {
+            provider: provider.to_owned(),
+            target: environment.target.map(|target| target.0),
+            place: None,
+            labels: Vec::new(),
+        },
+    };
+    orchestrator::enqueue(tx, &run).await?;
+    Ok(run.id)
+}
+
+/// People before automation.
+fn priority(op: &Op) -> i32 {
+    if op.actor.person().is_some() { 100 } else { 200 }
+}
+
 async fn begin(
     tx: &mut Tx,
     op: &Op,
@@ -151,7 +187,7 @@ async fn begin(
         request,
         project: environment.project.id,
         label: format!("{} {}", operation.title(), environment.name),
-        priority: if op.actor.person().is_some() { 100 } else { 200 },
+        priority: priority(op),
         place: RunPlace {
             provider: environment.template.provider.clone(),
             target: environment.target.map(|target| target.0),

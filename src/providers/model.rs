@@ -123,6 +123,9 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// How an apply begins its refusal of a plan that the target or the template has left behind.
+    pub const STALE: &'static str = "The plan is stale";
+
     /// A plan that is only told, not kept.
     pub fn of(changes: Vec<PlanChange>) -> Self {
         Self { changes, artifact: None }

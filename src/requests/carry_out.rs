@@ -7,8 +7,8 @@ use super::{Error, Request, RequestStatus};
 use crate::audit::{self, Entry, Object, Outcome};
 use crate::base::id::RequestId;
 use crate::base::{Op, Sealer};
-use crate::db::Tx;
-use crate::environments::{self, Change, Operation};
+use crate::db::{Connection, Tx};
+use crate::environments::{self, Change, Operation, State};
 use crate::projects;
 
 /// Where the secret inputs of a request are sealed for.
@@ -35,6 +35,7 @@ pub async fn carry_out(tx: &mut Tx, op: &Op, sealer: &Sealer, id: RequestId) -> 
     let environment = request.environment.ok_or(Error::NotFound)?;
     match request.operation {
         Operation::Create => {
+            restore(tx, op, sealer, &request).await?;
             environments::begin_create(tx, op, environment, id).await?;
         }
         Operation::Update => {
@@ -54,20 +55,37 @@ pub async fn carry_out(tx: &mut Tx, op: &Op, sealer: &Sealer, id: RequestId) -> 
 
 async fn update(tx: &mut Tx, op: &Op, sealer: &Sealer, request: &Request) -> Result<(), Error> {
     let id = request.environment.ok_or(Error::NotFound)?;
-    let environment = environments::load(tx, id).await?;
-    let version = crate::catalog::get_version(tx, request.version_id).await?;
-    let target = projects::target(tx, environment.place.id, &version.provider).await?;
-    let blob = requests::secret_inputs(tx, request.id).await?;
-    let change = Change {
+    environments::load(tx, id).await?;
+    let change = change_of(tx, sealer, request).await?;
+    environments::change_inputs(tx, op, sealer, id, &change).await?;
+    environments::begin_update(tx, op, id, request.id).await?;
+    Ok(())
+}
+
+/// A create that asked again is made of what was asked for, whatever stands in the environment.
+async fn restore(tx: &mut Tx, op: &Op, sealer: &Sealer, request: &Request) -> Result<(), Error> {
+    let id = request.environment.ok_or(Error::NotFound)?;
+    if environments::load(tx, id).await?.state == State::Failed {
+        let change = change_of(tx, sealer, request).await?;
+        environments::change_inputs(tx, op, sealer, id, &change).await?;
+    }
+    Ok(())
+}
+
+/// What the request would bring to its environment as it is now.
+pub async fn change_of(connection: &mut Connection, sealer: &Sealer, request: &Request) -> Result<Change, Error> {
+    let id = request.environment.ok_or(Error::NotFound)?;
+    let environment = environments::find(connection, id).await?.ok_or(Error::NotFound)?;
+    let version = crate::catalog::get_version(connection, request.version_id).await?;
+    let target = projects::target(connection, environment.place.id, &version.provider).await?;
+    let blob = requests::secret_inputs(connection, request.id).await?;
+    Ok(Change {
         generation: environment.generation,
         version: request.version_id,
         target: target.map(|target| target.id),
         inputs: request.inputs.clone(),
         secret_inputs: environments::open_secret_inputs(sealer, &secrets_place(request.id), blob.as_deref())?,
-    };
-    environments::change_inputs(tx, op, sealer, id, &change).await?;
-    environments::begin_update(tx, op, id, request.id).await?;
-    Ok(())
+    })
 }
 
 /// Moves a request to its last status, with its audit record.

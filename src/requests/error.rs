@@ -27,7 +27,7 @@ pub enum Error {
     #[error("{0}")]
     WrongStatus(&'static str),
     /// What was approved is not what would be done.
-    #[error("the request is not what was reviewed any more; ask again")]
+    #[error("the request is not what you looked at any more; look at it again")]
     NotAsReviewed,
     /// Environments.
     #[error(transparent)]

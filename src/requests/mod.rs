@@ -4,13 +4,18 @@
 //! draft, so they cannot differ. Submit is one transaction: request, decision, quota, audit record,
 //! environment and run, or nothing (I4). The same idempotency key with the same body gives the same
 //! request, with another body an error (I8). A review binds to the digest of what was asked for;
-//! nobody reviews their own (I6). What was asked for is carried out once, when it is approved.
+//! nobody reviews their own (I6). Where an approval is needed, the plan is made first, by a run that
+//! writes nothing; a review binds to inputs, template version, plan, policy and approvers, and the
+//! guard of the run refuses anything else: the request asks again. What was asked for is carried out
+//! once, when it is approved.
 
 mod caller;
 mod carry_out;
 mod draft;
 mod error;
+mod guard;
 mod model;
+mod plan;
 mod reconcile;
 mod resolve;
 mod review;
@@ -25,7 +30,8 @@ pub use caller::Caller;
 pub use draft::{Draft, Intent};
 pub use error::Error;
 pub use model::{
-    Filter, Mine, ProgressedRequirement, Request, RequestDetail, RequestStatus, Review, ReviewVerdict, Submitted,
+    Filter, Mine, PlanProgress, ProgressedRequirement, Request, RequestDetail, RequestPlan, RequestStatus, Review,
+    ReviewVerdict, Submitted,
 };
 pub use resolve::Resolved;
 pub use saved::{NewSavedDraft, SavedDraft, discard_draft, drafts_of, find_draft, save_draft};

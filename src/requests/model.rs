@@ -12,6 +12,7 @@ use crate::base::id::{
 use crate::environments::Operation;
 use crate::identity::Access;
 use crate::policy::{Role, StoredDecision};
+use crate::providers::PlanChange;
 
 /// The status of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
@@ -60,7 +61,8 @@ impl RequestStatus {
         let allowed: &[Self] = match self {
             Self::AwaitingApproval => &[Self::Rejected, Self::Withdrawn, Self::Lapsed, Self::Approved],
             Self::Approved => &[Self::Running, Self::Succeeded, Self::Canceled, Self::Failed],
-            Self::Running => &[Self::Succeeded, Self::Failed, Self::Canceled],
+            // Back to approval: what it was about to do is not what was approved.
+            Self::Running => &[Self::Succeeded, Self::Failed, Self::Canceled, Self::AwaitingApproval],
             Self::Failed | Self::Canceled => &[Self::Running],
             Self::Denied | Self::Rejected | Self::Withdrawn | Self::Lapsed | Self::Succeeded => &[],
         };
@@ -134,8 +136,13 @@ pub struct Request {
     pub lifetime: Option<SignedDuration>,
     /// Why.
     pub reason: String,
-    /// Digest of all that is asked for: a review binds to it.
+    /// Digest of all that is asked for.
     pub digest: Digest,
+    /// The run that makes the plan which approvers see; none for requests that need no plan.
+    pub plan_run: Option<RunId>,
+    /// What a review binds to once the plan is made: inputs, template version, plan, policy and
+    /// who must agree.
+    pub approval_digest: Option<Digest>,
     /// When it lapses without an approval.
     pub lapses_at: Option<Timestamp>,
     /// When it was submitted.
@@ -144,8 +151,62 @@ pub struct Request {
     pub decided_at: Option<Timestamp>,
     /// When it reached its last status.
     pub finished_at: Option<Timestamp>,
-    /// The newest run for it.
+    /// The newest run that carries it out.
     pub run: Option<RunId>,
+}
+
+impl Request {
+    /// What a review binds to: `None` while its plan is not made.
+    pub fn bound_to(&self) -> Option<Digest> {
+        match self.plan_run {
+            Some(_) => self.approval_digest,
+            None => Some(self.digest),
+        }
+    }
+}
+
+/// The plan of a request, as far as it is.
+#[derive(Debug, Clone)]
+pub struct RequestPlan {
+    /// The run that makes it.
+    pub run: RunId,
+    /// How far it is.
+    pub progress: PlanProgress,
+}
+
+/// How far a plan is.
+#[derive(Debug, Clone)]
+pub enum PlanProgress {
+    /// It waits for a worker.
+    Queued,
+    /// A worker makes it.
+    Planning,
+    /// It is made.
+    Made {
+        /// What would be done.
+        changes: Vec<PlanChange>,
+        /// Digest of the plan, with the provider's own bytes.
+        digest: Digest,
+        /// When it was made.
+        at: Timestamp,
+    },
+    /// It could not be made.
+    Failed {
+        /// The first real error, in words.
+        error: String,
+    },
+}
+
+impl PlanProgress {
+    /// The word in the API.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Planning => "planning",
+            Self::Made { .. } => "made",
+            Self::Failed { .. } => "failed",
+        }
+    }
 }
 
 /// What a reviewer says.
@@ -174,6 +235,8 @@ pub struct Review {
     pub reason: String,
     /// When.
     pub at: Timestamp,
+    /// False when it was given for something else than what waits now, for example an earlier plan.
+    pub counts: bool,
 }
 
 /// Who must agree, and how far that is.
@@ -211,6 +274,8 @@ pub struct RequestDetail {
     pub requirements: Vec<ProgressedRequirement>,
     /// Who has said what.
     pub reviews: Vec<Review>,
+    /// The plan that approvers see; none for requests that need no plan.
+    pub plan: Option<RequestPlan>,
 }
 
 /// What a submit led to.

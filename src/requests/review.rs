@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::store::{requests, reviews};
-use super::{Caller, Error, Request, RequestStatus, Requests, ReviewVerdict, carry_out};
+use super::{Caller, Error, Request, RequestStatus, Requests, ReviewVerdict, carry_out, plan};
 use crate::audit;
 use crate::base::id::{RequestId, ReviewId, RunId};
 use crate::base::text::NUL_REFUSED;
 use crate::base::{FieldError, Op};
-use crate::environments::{self, Operation};
+use crate::environments::{self, Operation, State};
 use crate::orchestrator::Event;
 use crate::policy::{Denied, Permit, Question, Resource, ResourceKind, ability};
 
@@ -41,6 +41,20 @@ impl Requests {
         verdict: ReviewVerdict,
         reason: &str,
     ) -> Result<Request, Error> {
+        self.review_seen(op, caller, id, verdict, reason, None).await
+    }
+
+    /// The same; `seen` is the digest that they looked at, where they say it: a request that has
+    /// another plan by now is not what they agree to.
+    pub async fn review_seen(
+        &self,
+        op: &Op,
+        caller: Caller<'_>,
+        id: RequestId,
+        verdict: ReviewVerdict,
+        reason: &str,
+        seen: Option<&str>,
+    ) -> Result<Request, Error> {
         let reason = checked_reason(verdict, reason)?;
         let mut tx = self.db.begin().await?;
         let request = requests::lock(&mut tx, id).await?.ok_or(Error::NotFound)?;
@@ -54,16 +68,28 @@ impl Requests {
         if request.status != RequestStatus::AwaitingApproval {
             return Err(Error::WrongStatus("the request does not wait for approval any more"));
         }
+        let digest = match (request.bound_to(), verdict) {
+            (Some(digest), _) => digest,
+            (None, ReviewVerdict::Rejected) => request.digest,
+            (None, ReviewVerdict::Approved) => {
+                return Err(Error::WrongStatus(
+                    "its plan is not made yet; it can be approved once there is one to see",
+                ));
+            }
+        };
+        if verdict == ReviewVerdict::Approved && seen.is_some_and(|seen| seen != digest.to_string()) {
+            return Err(Error::NotAsReviewed);
+        }
         let review = reviews::NewReview {
             id: ReviewId::new(op.clock(), op.entropy()),
             request: id,
             reviewer,
             verdict,
             reason,
-            digest: request.digest,
+            digest,
         };
         reviews::insert(&mut tx, &review).await.map_err(|error| {
-            if error.is_constraint("review_request_id_reviewer_id_key") {
+            if error.is_constraint("review_once") {
                 Error::WrongStatus("you have reviewed this request already")
             } else {
                 error.into()
@@ -91,9 +117,6 @@ impl Requests {
         if requirements.is_empty() || !requirements.iter().all(super::ProgressedRequirement::is_satisfied) {
             return Ok(());
         }
-        if !reviews::all_bound_to(tx, request.id, request.digest).await? {
-            return Err(Error::NotAsReviewed);
-        }
         carry_out::finish(tx, op, request, RequestStatus::AwaitingApproval, RequestStatus::Approved, None).await?;
         carry_out::carry_out(tx, op, &self.sealer, request.id).await
     }
@@ -115,13 +138,20 @@ impl Requests {
         Ok(request)
     }
 
-    /// Tries a failed or canceled request again, with a new run. The caller has the permit to.
+    /// Tries a failed or canceled request again, with a new run; one that waits and has no plan is
+    /// planned again. The caller has the permit to.
     pub async fn retry(&self, op: &Op, permit: &Permit<ability::RetryRun>, id: RequestId) -> Result<RunId, Error> {
         let mut tx = self.db.begin().await?;
         let request = requests::lock(&mut tx, id).await?.ok_or(Error::NotFound)?;
         let environment = request.environment.ok_or(Error::NotFound)?;
         if permit.resource() != environment.to_string() {
             return Err(Error::NotFound);
+        }
+        if request.status == RequestStatus::AwaitingApproval {
+            let run = plan::again(&mut tx, op, &request).await?;
+            tx.commit().await?;
+            self.signals.send(Event::Queue);
+            return Ok(run);
         }
         if !matches!(request.status, RequestStatus::Failed | RequestStatus::Canceled) {
             return Err(Error::WrongStatus("only a request that failed or was canceled can be retried"));
@@ -143,7 +173,10 @@ impl Requests {
 /// What a rejected, withdrawn or lapsed create leaves: nothing.
 pub(super) async fn discard(tx: &mut crate::db::Tx, op: &Op, request: &Request) -> Result<(), Error> {
     match (request.operation, request.environment) {
-        (Operation::Create, Some(environment)) => Ok(environments::discard(tx, op, environment).await?),
+        // One that asked again has a run behind it: what that left is looked after like any other.
+        (Operation::Create, Some(id)) if environments::load(tx, id).await?.state == State::Requested => {
+            Ok(environments::discard(tx, op, id).await?)
+        }
         _ => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use super::store::{requests, reviews};
+use super::store::{plans, requests, reviews};
 use super::{Error, Filter, Request, RequestDetail};
 use crate::base::Sealer;
 use crate::base::cursor::{Cursor, Page};
@@ -69,7 +69,7 @@ impl Requests {
         self.details(connection, vec![request]).await?.pop().ok_or(Error::NotFound)
     }
 
-    /// The same for a page of requests, in its order. Three queries.
+    /// The same for a page of requests, in its order. Four queries.
     pub async fn details(
         &self,
         connection: &mut PgConnection,
@@ -80,12 +80,14 @@ impl Requests {
         let mut decisions = policy::find_decisions(connection, &decisions).await?;
         let mut requirements = reviews::requirements_of(connection, &ids).await?;
         let mut reviews = reviews::list_of(connection, &ids).await?;
+        let mut planned = plans::of(connection, &ids).await?;
         page.into_iter()
             .map(|request| {
                 let decision = decisions.remove(&request.decision_id).ok_or(db::Error::Corrupt("decision"))?;
                 let requirements = requirements.remove(&request.id).unwrap_or_default();
                 let reviews = reviews.remove(&request.id).unwrap_or_default();
-                Ok(RequestDetail { request, decision, requirements, reviews })
+                let plan = planned.remove(&request.id);
+                Ok(RequestDetail { request, decision, requirements, reviews, plan })
             })
             .collect()
     }

@@ -1,18 +1,29 @@
 //! What a run's progress means for its request: in the run's own transactions.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::store::requests;
-use super::{Error, RequestStatus, carry_out};
-use crate::base::Op;
+use super::{Error, Request, RequestStatus, carry_out};
 use crate::base::id::{RequestId, RunId};
-use crate::db::{self, Tx};
-use crate::environments::RequestSink;
+use crate::base::{Op, Sealer};
+use crate::db::{self, Connection, Tx};
+use crate::environments::{Planned, RequestSink, Wish, Work};
 use crate::orchestrator::Ending;
+use crate::policy::PolicyEngine;
+use crate::providers::Plan;
 
-/// Tells requests how their runs go.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Sink;
+/// Tells requests how their runs go, and asks them whether a run may go on.
+#[derive(Debug, Clone)]
+pub struct Sink {
+    /// Who may do what, now.
+    pub policy: PolicyEngine,
+    /// Seals plans, opens secret inputs.
+    pub sealer: Sealer,
+    /// How long a request waits for a new approval.
+    pub approval_time: Duration,
+}
 
 #[async_trait]
 impl RequestSink for Sink {
@@ -27,6 +38,11 @@ impl RequestSink for Sink {
 
     async fn ended(&self, tx: &mut Tx, op: &Op, request: RequestId, _: RunId, ending: &Ending) -> db::Result<()> {
         let Some(found) = requests::lock(tx, request).await? else { return Ok(()) };
+        if let Some(why) = asks_again(&found, ending)
+            && stored(self.ask_again(tx, op, &found, why).await)?
+        {
+            return Ok(());
+        }
         let to = match ending {
             Ending::Succeeded => RequestStatus::Succeeded,
             Ending::Failed { .. } | Ending::Faulted { .. } => RequestStatus::Failed,
@@ -34,12 +50,56 @@ impl RequestSink for Sink {
         };
         stored(carry_out::finish(tx, op, &found, found.status, to, ending.error()).await)
     }
+
+    async fn wish(&self, connection: &mut Connection, request: RequestId) -> db::Result<Option<Wish>> {
+        stored(self.wished(connection, request).await)
+    }
+
+    async fn planned(
+        &self,
+        tx: &mut Tx,
+        op: &Op,
+        request: RequestId,
+        run: RunId,
+        planned: Planned<'_>,
+    ) -> db::Result<()> {
+        stored(self.take_plan(tx, op, request, run, planned).await)
+    }
+
+    async fn approved_plan(&self, connection: &mut Connection, request: RequestId) -> db::Result<Option<Plan>> {
+        match requests::find(connection, request).await?.and_then(|request| request.plan_run) {
+            Some(run) => stored(self.open_plan(connection, run).await),
+            None => Ok(None),
+        }
+    }
+
+    async fn guard(
+        &self,
+        connection: &mut Connection,
+        request: RequestId,
+        work: Work<'_>,
+    ) -> db::Result<Result<(), String>> {
+        Ok(stored(self.refusal(connection, request, work).await)?.map_or(Ok(()), Err))
+    }
 }
 
-fn stored(result: Result<(), Error>) -> db::Result<()> {
+/// Why a request must be approved anew, if its run met something else than what was approved.
+fn asks_again<'a>(request: &Request, ending: &'a Ending) -> Option<&'a str> {
+    match ending {
+        Ending::Failed { step, error } if step == "guard" || error.starts_with(Plan::STALE) => {
+            request.plan_run.map(|_| error.as_str())
+        }
+        Ending::Failed { .. } | Ending::Succeeded | Ending::Faulted { .. } | Ending::Canceled => None,
+    }
+}
+
+fn stored<T>(result: Result<T, Error>) -> db::Result<T> {
     match result {
-        Ok(()) => Ok(()),
+        Ok(value) => Ok(value),
         Err(Error::Db(error)) => Err(error),
-        Err(_) => Err(db::Error::Corrupt("request status")),
+        Err(error) => {
+            tracing::error!(%error, "a run cannot be told to its request");
+            Err(db::Error::Corrupt("request"))
+        }
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::resolve::{Resolved, resolve};
 use super::store::{requests, reviews};
-use super::{Caller, Draft, Error, RequestStatus, Requests, Submitted, carry_out};
+use super::{Caller, Draft, Error, RequestStatus, Requests, Submitted, carry_out, plan};
 use crate::audit::{self, Entry, Object, Outcome as Ended};
 use crate::base::id::{DecisionId, EnvironmentId, RequestId, RequirementId};
 use crate::base::{Digest, FieldError, Op};
@@ -122,6 +122,9 @@ impl Requests {
             reviews::insert_requirement(tx, id, stored.id, requirement).await?;
         }
         audit::append(tx, op, submitted_entry(resolved, decision, stored, environment)).await?;
+        if let (RequestStatus::AwaitingApproval, Some(environment)) = (status, environment) {
+            plan::ask(tx, op, stored.id, resolved.operation, environment, &resolved.version.provider).await?;
+        }
         if status == RequestStatus::Approved {
             carry_out::carry_out(tx, op, &self.sealer, stored.id).await?;
         }

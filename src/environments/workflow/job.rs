@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::Shared;
+use super::{Shared, Wish};
+use crate::base::Digest;
 use crate::base::id::EnvironmentId;
 use crate::environments::host::StepHost;
 use crate::environments::service::{inputs_place, open_secret_inputs, seed_place};
 use crate::environments::store::{contents, rows};
-use crate::environments::{Environment, Error, plans};
+use crate::environments::{Change, Environment, Error, plans};
 use crate::orchestrator::{StepContext, StepError};
 use crate::providers::{Job, ProviderError, TemplateFile};
 use crate::{catalog, projects};
@@ -18,23 +19,37 @@ use crate::{catalog, projects};
 impl Shared {
     /// Everything that the provider needs; masks the secrets in the log from here on.
     pub async fn job(&self, context: &StepContext) -> Result<Job, StepError> {
-        self.load(context).await.map_err(StepError::internal)
+        self.load(context, None).await.map_err(StepError::internal)
     }
 
-    async fn load(&self, context: &StepContext) -> Result<Job, Error> {
+    /// The same for what a request wishes, as it would be once that is approved.
+    pub async fn job_of(&self, context: &StepContext, wish: Wish) -> Result<Job, StepError> {
+        self.load(context, Some(wish)).await.map_err(StepError::internal)
+    }
+
+    async fn load(&self, context: &StepContext, wish: Option<Wish>) -> Result<Job, Error> {
         let id = EnvironmentId(context.run.subject);
         let mut connection = context.db().acquire().await?;
         let environment = rows::find(&mut connection, id).await?.ok_or(Error::NotFound)?;
         let sealed = contents::sealed(&mut connection, id).await?;
-        let secret_inputs = open_secret_inputs(&self.sealer, &inputs_place(id), sealed.secret_inputs.as_deref())?;
         let seed = self.sealer.open(&seed_place(id), &sealed.seed)?;
-        let version = environment.template.version_id;
+        let operation = wish.as_ref().map_or(self.operation, |wish| wish.operation);
+        let change = match wish.and_then(|wish| wish.change) {
+            Some(change) => change,
+            None => Change {
+                generation: environment.generation,
+                version: environment.template.version_id,
+                target: environment.target,
+                inputs: environment.inputs.clone(),
+                secret_inputs: open_secret_inputs(&self.sealer, &inputs_place(id), sealed.secret_inputs.as_deref())?,
+            },
+        };
+        let Change { generation, version, target, mut inputs, secret_inputs } = change;
         let (config, files) = template(&mut connection, version).await?;
-        let target = match environment.target {
+        let target = match target {
             Some(target) => projects::open_target(&mut connection, &self.sealer, target).await?,
             None => None,
         };
-        let mut inputs = environment.inputs.clone();
         let secret_names = secret_inputs.keys().cloned().collect();
         context.mask(texts(&secret_inputs)).await;
         catalog::schema::merge(&mut inputs, secret_inputs);
@@ -47,8 +62,8 @@ impl Shared {
             project: environment.project.slug.clone(),
             run: context.run.id,
             attempt: context.run.attempt,
-            generation: environment.generation,
-            operation: self.operation.as_str(),
+            generation,
+            operation: operation.as_str(),
             inputs,
             secret_inputs: secret_names,
             config,
@@ -58,6 +73,23 @@ impl Shared {
             seed: seed.try_into().map_err(|_| crate::db::Error::Corrupt("seed"))?,
             cancel: context.cancel.clone(),
         })
+    }
+
+    /// The digest of all that the provider is given, but for what differs between the run that plans
+    /// and the one that applies, and for the credential, which may be renewed at any time.
+    pub fn digest(job: &Job) -> Digest {
+        let files = job.files.iter().map(|file| json!([file.path, file.executable, Digest::of(&file.content)]));
+        Digest::of_json(&json!({
+            "environment": job.environment,
+            "name": job.environment_name,
+            "environment_type": job.environment_type,
+            "project": job.project,
+            "operation": job.operation,
+            "inputs": job.inputs,
+            "config": job.config,
+            "files": files.collect::<Vec<_>>(),
+            "target": job.target.as_ref().map(|target| json!([target.slug, target.settings])),
+        }))
     }
 
     /// The environment of a run.
@@ -71,7 +103,12 @@ impl Shared {
 
     /// The provider's way to us.
     pub fn host<'a>(&'a self, context: &'a StepContext) -> StepHost<'a> {
-        StepHost { context, sealer: &self.sealer, environment: EnvironmentId(context.run.subject) }
+        StepHost { context, sealer: &self.sealer, environment: EnvironmentId(context.run.subject), read_only: false }
+    }
+
+    /// The same for a plan: nothing can be saved through it.
+    pub fn read_only_host<'a>(&'a self, context: &'a StepContext) -> StepHost<'a> {
+        StepHost { read_only: true, ..self.host(context) }
     }
 }
 

@@ -1,6 +1,8 @@
-//! What runs do to environments: provision (create, update) and tear down (delete).
+//! What runs do to environments: plan only, provision (create, update) and tear down (delete).
 
 mod job;
+mod plan;
+mod plan_only;
 mod provision;
 mod settle;
 mod tear_down;
@@ -10,12 +12,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::Operation;
+use super::{Change, Operation};
 use crate::base::id::{RequestId, RunId};
-use crate::base::{Op, Sealer};
-use crate::db::{Result, Tx};
+use crate::base::{Digest, Op, Sealer};
+use crate::db::{Connection, Result, Tx};
 use crate::orchestrator::{Ending, Workflow};
-use crate::providers::{Provider, Registry};
+use crate::providers::{Plan, Provider, Registry};
 
 /// The operations that are runs.
 pub const OPERATIONS: [Operation; 3] = [Operation::Create, Operation::Update, Operation::Delete];
@@ -25,6 +27,38 @@ pub fn kind_of(operation: Operation, provider: &str) -> String {
     format!("{}.{provider}", operation.as_str())
 }
 
+/// The kind of run that only plans: `plan.postgres`. It writes nothing to the target.
+pub fn plan_kind_of(provider: &str) -> String {
+    format!("plan.{provider}")
+}
+
+/// What a request wishes for its environment: what a plan is made for before anything is changed.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// The operation.
+    pub operation: Operation,
+    /// Version, inputs and target that the environment would have; those that it has for a delete.
+    pub change: Option<Change>,
+}
+
+/// What a run is about to carry out; a guard compares it with what was approved.
+#[derive(Debug, Clone, Copy)]
+pub struct Work<'a> {
+    /// The digest of all that the provider is given: operation, template, inputs, place.
+    pub digest: Digest,
+    /// The plan.
+    pub plan: &'a Plan,
+}
+
+/// How a plan run ended.
+#[derive(Debug, Clone, Copy)]
+pub enum Planned<'a> {
+    /// With a plan.
+    Made(Work<'a>),
+    /// Without one: the first real error, in words.
+    Not(&'a str),
+}
+
 /// Who is told, in the same transaction, how a request's run goes. Implemented by `requests`.
 #[async_trait]
 pub trait RequestSink: Send + Sync {
@@ -32,6 +66,19 @@ pub trait RequestSink: Send + Sync {
     async fn started(&self, tx: &mut Tx, op: &Op, request: RequestId, run: RunId) -> Result<()>;
     /// The run ended.
     async fn ended(&self, tx: &mut Tx, op: &Op, request: RequestId, run: RunId, ending: &Ending) -> Result<()>;
+    /// What the request wishes while it waits for approval. `None`: it does not wait any more.
+    async fn wish(&self, connection: &mut Connection, request: RequestId) -> Result<Option<Wish>>;
+    /// A plan run for the request ended.
+    async fn planned(&self, tx: &mut Tx, op: &Op, request: RequestId, run: RunId, planned: Planned<'_>) -> Result<()>;
+    /// The plan that was approved for the request, if it needed an approval of one.
+    async fn approved_plan(&self, connection: &mut Connection, request: RequestId) -> Result<Option<Plan>>;
+    /// Whether this may be carried out for the request now; why not, in words.
+    async fn guard(
+        &self,
+        connection: &mut Connection,
+        request: RequestId,
+        work: Work<'_>,
+    ) -> Result<std::result::Result<(), String>>;
 }
 
 /// Makes the workflows of every provider of this process.
@@ -52,12 +99,14 @@ impl Workflows {
             for operation in OPERATIONS {
                 all.insert(kind_of(operation, provider.name()), self.one(operation, Arc::clone(provider)));
             }
+            let planner = plan_only::PlanOnly(self.shared(Operation::Create, Arc::clone(provider)));
+            all.insert(plan_kind_of(provider.name()), Arc::new(planner));
         }
         all
     }
 
     fn one(&self, operation: Operation, provider: Arc<dyn Provider>) -> Arc<dyn Workflow> {
-        let shared = Shared { operation, provider, sealer: self.sealer.clone(), requests: Arc::clone(&self.requests) };
+        let shared = self.shared(operation, provider);
         match operation {
             Operation::Delete => Arc::new(tear_down::TearDown(shared)),
             Operation::Create | Operation::Update | Operation::Extend => Arc::new(provision::Provision(shared)),
@@ -65,7 +114,13 @@ impl Workflows {
     }
 }
 
-/// What both workflows need.
+impl Workflows {
+    fn shared(&self, operation: Operation, provider: Arc<dyn Provider>) -> Shared {
+        Shared { operation, provider, sealer: self.sealer.clone(), requests: Arc::clone(&self.requests) }
+    }
+}
+
+/// What all workflows need.
 struct Shared {
     operation: Operation,
     provider: Arc<dyn Provider>,

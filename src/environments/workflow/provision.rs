@@ -1,4 +1,4 @@
-//! Create and update: prepare → plan → apply → collect, then the environment is ready.
+//! Create and update: prepare → plan → guard → apply → collect, then the environment is ready.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,8 @@ use crate::base::Op;
 use crate::base::failpoint::reach;
 use crate::base::text::{NUL_REFUSED, nul_places};
 use crate::db::Tx;
-use crate::environments::plans;
 use crate::orchestrator::{Ending, Run, StepContext, StepError, Workflow};
-use crate::providers::{Output, Plan, PlanAction, Resource, Stream};
+use crate::providers::{Output, Resource, Stream};
 
 /// The workflow of create and update.
 pub struct Provision(pub Shared);
@@ -29,7 +28,7 @@ pub struct Collected {
 #[async_trait]
 impl Workflow for Provision {
     fn steps(&self) -> &'static [&'static str] {
-        &["prepare", "plan", "apply", "collect"]
+        &["prepare", "plan", "guard", "apply", "collect"]
     }
 
     async fn started(&self, tx: &mut Tx, op: &Op, run: &Run) -> crate::db::Result<()> {
@@ -39,7 +38,8 @@ impl Workflow for Provision {
     async fn step(&self, context: &StepContext, name: &str) -> Result<Vec<u8>, StepError> {
         match name {
             "prepare" => self.0.prepare(context).await,
-            "plan" => self.plan(context).await,
+            "plan" => self.0.plan(context).await,
+            "guard" => self.0.guard(context).await,
             "apply" => self.apply(context).await,
             _ => self.collect(context).await,
         }
@@ -58,15 +58,6 @@ impl Workflow for Provision {
 }
 
 impl Provision {
-    async fn plan(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {
-        let job = self.0.job(context).await?;
-        reach("provider.call");
-        let plan = self.0.provider.plan(&job, &self.0.host(context)).await.map_err(step_error)?;
-        reach("provider.answered");
-        context.log(Stream::Paddock, &in_words(&plan)).await?;
-        plans::seal(&context.op, &self.0.sealer, context.run.id, &plan).map_err(StepError::internal)
-    }
-
     async fn apply(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {
         let job = self.0.job(context).await?;
         reach("provider.call");
@@ -88,20 +79,4 @@ impl Provision {
         let outputs = outputs.into_iter().map(|Output { name, sensitive, value }| (name, sensitive, value)).collect();
         self.0.seal_checkpoint(context, &Collected { outputs, resources })
     }
-}
-
-/// `Plan: 2 to create, 1 to change.`
-fn in_words(plan: &Plan) -> String {
-    let count = |action: PlanAction| plan.changes.iter().filter(|change| change.action == action).count();
-    let parts: Vec<String> = [
-        (PlanAction::Create, "to create"),
-        (PlanAction::Change, "to change"),
-        (PlanAction::Replace, "to replace"),
-        (PlanAction::Destroy, "to destroy"),
-    ]
-    .into_iter()
-    .filter(|(action, _)| count(*action) > 0)
-    .map(|(action, words)| format!("{} {words}", count(action)))
-    .collect();
-    if parts.is_empty() { "Plan: nothing to change.".to_owned() } else { format!("Plan: {}.", parts.join(", ")) }
 }

@@ -93,6 +93,11 @@ impl Shared {
                 projects::release(tx, id).await?;
                 "environment.deleted"
             }
+            // Refused before anything was removed.
+            Ending::Failed { step, error } if step == "guard" => {
+                expect(transitions::failed(tx, id, environment.state, error).await?)?;
+                "environment.failed"
+            }
             Ending::Failed { .. } | Ending::Faulted { .. } | Ending::Canceled => {
                 let error =
                     ending.error().unwrap_or("The clean-up was canceled: some of it may be left. Delete again.");

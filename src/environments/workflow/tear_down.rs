@@ -1,4 +1,4 @@
-//! Delete: prepare → destroy → verify that it is gone, then the environment is deleted.
+//! Delete: prepare → plan → guard → destroy → verify that it is gone, then the environment is deleted.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct TearDown(pub Shared);
 #[async_trait]
 impl Workflow for TearDown {
     fn steps(&self) -> &'static [&'static str] {
-        &["prepare", "destroy", "verify gone"]
+        &["prepare", "plan", "guard", "destroy", "verify gone"]
     }
 
     async fn started(&self, tx: &mut Tx, op: &Op, run: &Run) -> crate::db::Result<()> {
@@ -28,6 +28,8 @@ impl Workflow for TearDown {
     async fn step(&self, context: &StepContext, name: &str) -> Result<Vec<u8>, StepError> {
         match name {
             "prepare" => self.0.prepare(context).await,
+            "plan" => self.0.plan(context).await,
+            "guard" => self.0.guard(context).await,
             "destroy" => {
                 let job = self.0.job(context).await?;
                 reach("provider.call");

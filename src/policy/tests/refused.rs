@@ -99,6 +99,34 @@ fn wrong_rules_are_refused_with_place_and_hint() {
 }
 
 #[test]
+fn the_limits_of_annotations_hold_at_their_edges() {
+    let rule = |id: &str, more: &str| {
+        format!(
+            "@id(\"{id}\") @reason(\"A.\") {more}
+             permit (principal, action == Action::\"CreateEnvironment\", resource);"
+        )
+    };
+    let longest = "x".repeat(80);
+    for (id, more) in
+        [("a", "@approval(\"lead\") @approval_count(\"20\")"), (longest.as_str(), ""), ("0-a", "@owner(\"me\")")]
+    {
+        assert!(PolicyEngine::from_text(engine().schema(), &rule(id, more)).is_ok(), "{id} {more}");
+    }
+    let too_long = "x".repeat(81);
+    for (id, more, why) in [
+        ("a", "@approval(\"lead\") @approval_count(\"21\")", "“21” is not a number of approvers"),
+        ("a", "@approval(\"lead\") @approval_count(\"-1\")", "“-1” is not a number of approvers"),
+        ("a", "@approval_who(\"them\")", "@approval_who without @approval"),
+        ("engine-error", "", "is Paddock's own"),
+        (too_long.as_str(), "", "is not an @id"),
+        ("", "", "the rule has no @id"),
+    ] {
+        let said = refusal(&rule(id, more));
+        assert!(said.contains(why), "“{why}” is not in “{said}”");
+    }
+}
+
+#[test]
 fn an_empty_set_is_refused() {
     assert_eq!(refusal("// nothing"), "the policy set holds no policies: expected *.cedar files");
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::base::Digest;
-use crate::base::id::RunId;
+use crate::base::id::{EnvironmentId, RunId};
 use crate::providers::{Job, Plan, PlanAction, PlanChange, ProviderError};
 
 /// A plan file and what belongs to it.
@@ -25,6 +25,7 @@ pub struct SavedPlan {
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
     format: u8,
+    environment: EnvironmentId,
     run: RunId,
     attempt: i32,
     /// The digest of operation, inputs and files.
@@ -40,7 +41,7 @@ struct Head {
 pub enum Fit {
     /// Nothing has changed: apply it as it is.
     Exact,
-    /// An earlier attempt of the same run may have done a part of it.
+    /// An earlier attempt of the run that applies it may have done a part of it.
     Begun,
     /// It was made for something else: why, in words.
     Stale(&'static str),
@@ -51,6 +52,7 @@ impl SavedPlan {
     pub fn new(job: &Job, state: Option<&[u8]>, lock: Option<Vec<u8>>, plan: Vec<u8>) -> Self {
         let head = Head {
             format: 1,
+            environment: job.environment,
             run: job.run,
             attempt: job.attempt,
             work: work(job),
@@ -89,13 +91,13 @@ impl SavedPlan {
 
     /// Whether it can be applied by `job` to `state`.
     pub fn fit(&self, job: &Job, state: Option<&[u8]>) -> Fit {
-        if self.head.run != job.run {
-            Fit::Stale("it belongs to another run")
+        if self.head.environment != job.environment {
+            Fit::Stale("it belongs to another environment")
         } else if self.head.work != work(job) {
             Fit::Stale("the template or the inputs have changed since it was made")
         } else if self.head.state == state.map(|state| Digest::of(state).to_string()) {
             Fit::Exact
-        } else if job.attempt > self.head.attempt {
+        } else if job.attempt > if self.head.run == job.run { self.head.attempt } else { 1 } {
             Fit::Begun
         } else {
             Fit::Stale("the state has changed since it was made")
@@ -105,7 +107,7 @@ impl SavedPlan {
 
 /// The refusal.
 pub fn stale(why: &str) -> ProviderError {
-    ProviderError::failed(format!("The plan is stale: {why}. Plan again."))
+    ProviderError::failed(format!("{}: {why}. Plan again.", Plan::STALE))
 }
 
 fn work(job: &Job) -> String {

@@ -1,5 +1,6 @@
 //! All SQL of requests.
 
 pub(super) mod drafts;
+pub(super) mod plans;
 pub(super) mod requests;
 pub(super) mod reviews;

@@ -113,6 +113,8 @@ struct Row {
     lifetime_seconds: Option<i64>,
     reason: String,
     digest: Vec<u8>,
+    plan_run_id: Option<RunId>,
+    approval_digest: Option<Vec<u8>>,
     lapses_at: Option<jiff_sqlx::Timestamp>,
     created_at: jiff_sqlx::Timestamp,
     decided_at: Option<jiff_sqlx::Timestamp>,
@@ -147,6 +149,8 @@ impl TryFrom<Row> for Request {
             lifetime: row.lifetime_seconds.map(SignedDuration::from_secs),
             reason: row.reason,
             digest: digest(row.digest)?,
+            plan_run: row.plan_run_id,
+            approval_digest: row.approval_digest.map(digest).transpose()?,
             lapses_at: row.lapses_at.map(jiff_sqlx::Timestamp::to_jiff),
             created_at: row.created_at.to_jiff(),
             decided_at: row.decided_at.map(jiff_sqlx::Timestamp::to_jiff),
@@ -165,9 +169,10 @@ async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Request
                p.id AS "project_id: _", p.slug AS project_slug, w.id AS "place_id: _", et.slug AS environment_type,
                t.id AS "template_id: _", t.slug AS template_slug, t.name AS template_name,
                v.id AS "version_id: _", v.version, r.environment_id AS "environment_id: _", r.environment_name,
-               r.decision_id AS "decision_id: _", r.inputs, r.lifetime_seconds, r.reason, r.digest, r.lapses_at,
-               r.created_at, r.decided_at, r.finished_at,
-               (SELECT id FROM run WHERE request_id = r.id ORDER BY created_at DESC, id DESC LIMIT 1) AS "run_id: _"
+               r.decision_id AS "decision_id: _", r.inputs, r.lifetime_seconds, r.reason, r.digest,
+               r.plan_run_id AS "plan_run_id: _", r.approval_digest, r.lapses_at, r.created_at, r.decided_at, r.finished_at,
+               (SELECT id FROM run WHERE request_id = r.id AND kind NOT LIKE 'plan.%'
+                ORDER BY created_at DESC, id DESC LIMIT 1) AS "run_id: _"
            FROM request r
            JOIN project p ON p.id = r.project_id
            JOIN project_environment_type w ON w.id = r.project_environment_type_id
@@ -213,7 +218,9 @@ pub async fn list(
            AND ($4::text IS NULL OR status = $4)
            AND ($5::uuid IS NULL OR environment_id = $5)
            AND ($6::uuid IS NULL OR (status = 'awaiting_approval' AND requester_id IS DISTINCT FROM $6
-               AND NOT EXISTS (SELECT FROM review v WHERE v.request_id = r.id AND v.reviewer_id = $6)
+               AND (r.plan_run_id IS NULL OR r.approval_digest IS NOT NULL)
+               AND NOT EXISTS (SELECT FROM review v WHERE v.request_id = r.id AND v.reviewer_id = $6
+                               AND v.request_digest = coalesce(r.approval_digest, r.digest))
                AND EXISTS (
                    SELECT FROM approval_requirement a WHERE a.request_id = r.id
                      AND (a.role = ANY ($7) OR EXISTS (
@@ -288,4 +295,10 @@ pub async fn move_to(
 
 pub async fn secret_inputs(connection: &mut PgConnection, id: RequestId) -> Result<Option<Vec<u8>>> {
     Ok(sqlx::query_scalar!("SELECT secret_inputs FROM request WHERE id = $1", id.0).fetch_one(connection).await?)
+}
+
+/// The decision that counts from now on.
+pub async fn set_decision(connection: &mut PgConnection, id: RequestId, decision: DecisionId) -> Result<()> {
+    sqlx::query!("UPDATE request SET decision_id = $2 WHERE id = $1", id.0, decision.0).execute(connection).await?;
+    Ok(())
 }

@@ -51,8 +51,9 @@ struct RequirementRow {
     approvals: i64,
 }
 
-/// Requirements with their progress. An approval counts for a requirement when the reviewer holds
-/// its role, on the platform or in the project, by themselves or through a team.
+/// Requirements with their progress. An approval counts for a requirement when it was given for what
+/// waits now, and the reviewer holds the role, on the platform or in the project, by themselves or
+/// through a team.
 pub async fn requirements_of(
     connection: &mut PgConnection,
     requests: &[RequestId],
@@ -63,6 +64,7 @@ pub async fn requirements_of(
         r#"SELECT a.request_id AS "request_id: _", a.id AS "id: _", a.rule_id, a.who, a.role AS "role: _", a.count,
                (SELECT count(*) FROM review v
                 WHERE v.request_id = a.request_id AND v.verdict = 'approved'
+                  AND v.request_digest = coalesce(r.approval_digest, r.digest)
                   AND v.reviewer_id IS DISTINCT FROM r.requester_id
                   AND EXISTS (
                       SELECT FROM role_binding b
@@ -104,16 +106,10 @@ pub async fn insert(connection: &mut PgConnection, review: &NewReview<'_>) -> Re
     Ok(())
 }
 
-/// Whether every approval was given for this digest.
-pub async fn all_bound_to(connection: &mut PgConnection, request: RequestId, digest: Digest) -> Result<bool> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT NOT EXISTS (
-               SELECT FROM review WHERE request_id = $1 AND verdict = 'approved' AND request_digest <> $2) AS "all!""#,
-        request.0,
-        &digest.0
-    )
-    .fetch_one(connection)
-    .await?)
+/// Takes the requirements of a request away, to be replaced.
+pub async fn forget_requirements(connection: &mut PgConnection, request: RequestId) -> Result<()> {
+    sqlx::query!("DELETE FROM approval_requirement WHERE request_id = $1", request.0).execute(connection).await?;
+    Ok(())
 }
 
 struct ReviewRow {
@@ -124,6 +120,7 @@ struct ReviewRow {
     verdict: ReviewVerdict,
     reason: String,
     created_at: jiff_sqlx::Timestamp,
+    counts: bool,
 }
 
 pub async fn list_of(
@@ -134,8 +131,9 @@ pub async fn list_of(
     let rows = sqlx::query_as!(
         ReviewRow,
         r#"SELECT v.request_id AS "request_id: _", v.id AS "id: _", v.reviewer_id AS "reviewer_id: _", p.display_name,
-               v.verdict AS "verdict: _", v.reason, v.created_at
-           FROM review v JOIN person p ON p.id = v.reviewer_id
+               v.verdict AS "verdict: _", v.reason, v.created_at,
+               v.request_digest = coalesce(r.approval_digest, r.digest) AS "counts!"
+           FROM review v JOIN person p ON p.id = v.reviewer_id JOIN request r ON r.id = v.request_id
            WHERE v.request_id = ANY ($1) ORDER BY v.created_at, v.id"#,
         &requests
     )
@@ -150,6 +148,7 @@ pub async fn list_of(
             verdict: row.verdict,
             reason: row.reason,
             at: row.created_at.to_jiff(),
+            counts: row.counts,
         });
     }
     Ok(found)

@@ -10,11 +10,12 @@ use crate::base::{ErrorKind, Kinded as _};
 use crate::db::Connection;
 use crate::environments::{self, Operation};
 use crate::policy::{Action, Role};
-use crate::requests::{Caller, Filter, Request, RequestDetail, RequestStatus, ReviewVerdict};
+use crate::requests::{Caller, Error, Filter, Request, RequestDetail, RequestStatus, ReviewVerdict};
 use crate::web::answer::{self, Form};
 use crate::web::error::{PageError, sentence};
 use crate::web::requests::rows::{self, Approvers};
-use crate::web::requests::{decision, detail, values};
+use crate::web::requests::view::Planning;
+use crate::web::requests::{decision, detail, plan, values};
 use crate::web::shell::Section;
 use crate::web::ui::{Crumb, Fact, FormError, LinkRow, Person, Pill, QuotaBar};
 use crate::web::visitor::Visitor;
@@ -43,8 +44,7 @@ pub async fn post(visitor: Visitor, Path(text): Path<String>, form: Form) -> Res
             );
         }
     };
-    let caller = Caller::Person(&visitor.access);
-    let error = match visitor.app.requests.review(&visitor.op, caller, id, verdict, form.get("reason")).await {
+    let error = match review(&visitor, id, verdict, &form).await {
         Ok(request) => return Ok(answer::see_other_saying(urls::APPROVALS, &said(&request, verdict))),
         Err(error) => error,
     };
@@ -63,6 +63,12 @@ pub async fn post(visitor: Visitor, Path(text): Path<String>, form: Form) -> Res
     let page = view(&visitor, &text, form.get("reason"), errors).await?;
     let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
     Ok((status, answer::page(&page)?).into_response())
+}
+
+async fn review(visitor: &Visitor, id: RequestId, verdict: ReviewVerdict, form: &Form) -> Result<Request, Error> {
+    let (caller, reason) = (Caller::Person(&visitor.access), form.get("reason"));
+    let seen = Some(form.get("seen")).filter(|seen| !seen.is_empty());
+    visitor.app.requests.review_seen(&visitor.op, caller, id, verdict, reason, seen).await
 }
 
 fn said(request: &Request, verdict: ReviewVerdict) -> String {
@@ -101,7 +107,9 @@ async fn view(visitor: &Visitor, id: &str, reason: &str, errors: Vec<FormError>)
         asked: visitor.times().near(request.created_at),
         why: Some(request.reason.clone()).filter(|why| !why.is_empty()),
         inputs,
-        plan: None,
+        planning: plan::progress(&detail).map(|one| Planning { retry_action: None, ..one }),
+        plan: plan::made(visitor, &detail),
+        seen: request.bound_to().map(|digest| digest.to_string()).unwrap_or_default(),
         decision,
         quotas,
         facts: facts(visitor, request),
@@ -121,12 +129,15 @@ fn cannot(visitor: &Visitor, detail: &RequestDetail) -> Option<String> {
     if request.requester == Some(me) {
         return Some("You asked for this yourself. Nobody approves their own request.".to_owned());
     }
-    if detail.reviews.iter().any(|review| review.reviewer == me) {
+    if detail.reviews.iter().any(|review| review.counts && review.reviewer == me) {
         return Some("You have reviewed it already. It waits for somebody else.".to_owned());
     }
     if !detail::may(visitor, Action::ReviewRequest, request) {
         let who: Vec<&str> = detail.requirements.iter().map(|one| one.who.as_str()).collect();
         return Some(format!("You may see it, but not decide it. It needs {}.", listed(&who, "and")));
+    }
+    if request.bound_to().is_none() {
+        return Some("There is no plan to see yet. It can be decided once the plan is made.".to_owned());
     }
     None
 }

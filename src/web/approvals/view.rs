@@ -4,7 +4,7 @@
 use askama::Template;
 
 use crate::web::{
-    requests::view::RequestRow,
+    requests::view::{Planning, RequestRow},
     shell::Shell,
     ui::{Chip, Crumb, DecisionView, Empty, Fact, FormError, LinkRow, Pager, Person, Pill, Plan, QuotaBar, Tab, When},
 };
@@ -44,7 +44,11 @@ pub struct ApprovalPage {
     pub asked: When,
     pub why: Option<String>,
     pub inputs: Vec<Fact>,
+    /// How far the plan is, while there is none to see; the page asks for itself again then.
+    pub planning: Option<Planning>,
     pub plan: Option<Plan>,
+    /// The digest of what is shown, posted with the review as `seen`.
+    pub seen: String,
     pub decision: DecisionView,
     pub quotas: Vec<QuotaBar>,
     /// "Ends 17 Feb 2027 (90 days)"

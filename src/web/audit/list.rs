@@ -19,9 +19,10 @@ use crate::web::words::{Times, count};
 use crate::web::{frame, urls};
 
 /// What the select offers: all of a kind, and what auditors look for by itself.
-const ACTIONS: [&str; 30] = [
+const ACTIONS: [&str; 31] = [
     "request.*",
     "request.submitted",
+    "request.planned",
     "request.reviewed",
     "request.approved",
     "request.rejected",

@@ -53,7 +53,7 @@ impl Names {
         let actor = self.actor(record);
         let mut text = aftermath(record).unwrap_or_else(|| format!("{actor} {words}"));
         if record.outcome == Outcome::Failed
-            && !matches!(record.action.as_str(), "environment.failed" | "request.failed")
+            && !matches!(record.action.as_str(), "environment.failed" | "request.failed" | "request.planned")
         {
             text.push_str(", without success");
         }
@@ -155,6 +155,9 @@ fn request(record: &AuditRecord, verb: &str) -> (&'static str, String) {
             };
             ("send", words)
         }
+        "planned" if record.outcome == Outcome::Failed => ("circle-x", format!("could not plan to {operation} {name}")),
+        "planned" => ("scroll-text", format!("planned what it takes to {operation} {name}")),
+        "awaiting_approval" => ("user-round-check", format!("asks again to {operation} {name}")),
         "reviewed" => ("user-round-check", format!("{} the request to {operation} {name}", detail(record, "verdict"))),
         "approved" => ("shield-check", format!("carries out the request to {operation} {name}: everybody agreed")),
         "rejected" => ("circle-x", format!("closed the rejected request to {operation} {name}")),

@@ -5,13 +5,13 @@ use axum::response::Response;
 
 use super::rows::{self, Approvers};
 use super::view::RequestPage;
-use super::{decision, values};
+use super::{decision, plan, values};
 use crate::base::id::RequestId;
 use crate::catalog;
 use crate::db::Connection;
 use crate::environments::{self, Environment, Operation};
 use crate::policy::{Action, ability};
-use crate::requests::{Caller, Request, RequestDetail, RequestStatus, ReviewVerdict};
+use crate::requests::{Caller, PlanProgress, Request, RequestDetail, RequestStatus, ReviewVerdict};
 use crate::web::answer;
 use crate::web::error::PageError;
 use crate::web::shell::Section;
@@ -52,14 +52,19 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
     };
     drop(connection);
     let waiting = request.status == RequestStatus::AwaitingApproval;
-    let reviewed = detail.reviews.iter().any(|review| review.reviewer == visitor.access.person.id);
+    let me = visitor.access.person.id;
+    let reviewed = detail.reviews.iter().any(|review| review.counts && review.reviewer == me);
+    let mut planning = plan::progress(&detail);
+    if let Some(one) = planning.as_mut().filter(|_| !plan::may_retry(&visitor, environment.as_ref())) {
+        one.retry_action = None;
+    }
     let page = RequestPage {
         shell: frame::shell(&visitor, Section::Requests, &rows::title(request)).await?,
         crumbs: vec![Crumb::to("Requests", urls::REQUESTS)],
         title: rows::title(request),
         pill: Pill::of(request.status.as_str()),
         lede: format!("{} {} in {}", request.template_name, request.version, rows::place(request)),
-        waiting: waiting.then(|| format!("Waits for {waits_for}")),
+        waiting: (waiting && planning.is_none()).then(|| format!("Waits for {waits_for}")),
         withdraw_action: (waiting && may(&visitor, Action::WithdrawRequest, request))
             .then(|| urls::request_withdraw(request.id)),
         review_href: (waiting && !reviewed && may(&visitor, Action::ReviewRequest, request))
@@ -68,6 +73,8 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
         environment_href: request.environment.map(urls::environment),
         run_href: request.run.map(urls::run),
         why: Some(request.reason.clone()).filter(|why| !why.is_empty()),
+        planning,
+        plan: plan::made(&visitor, &detail),
         decision: decided,
         inputs: inputs(request, &version),
         facts: facts(&visitor, request),
@@ -144,7 +151,11 @@ fn timeline(visitor: &Visitor, detail: &RequestDetail) -> Vec<TimelineItem> {
             ReviewVerdict::Rejected => (Look::Bad, "circle-x", "rejected"),
         };
         let note = Some(review.reason.clone()).filter(|reason| !reason.is_empty());
-        items.push(item(look, icon, format!("{} {word} it", review.reviewer_name), note, review.at));
+        let what = if review.counts { "it" } else { "an earlier plan" };
+        items.push(item(look, icon, format!("{} {word} {what}", review.reviewer_name), note, review.at));
+    }
+    if let Some(PlanProgress::Made { at, .. }) = detail.plan.as_ref().map(|plan| &plan.progress) {
+        items.push(item(Look::Off, "scroll-text", "Paddock planned what would be done".to_owned(), None, *at));
     }
     let pill = Pill::of(request.status.as_str());
     let end = match request.status {

@@ -4,6 +4,7 @@ pub mod decision;
 pub mod detail;
 pub mod form;
 pub mod list;
+pub mod plan;
 pub mod rows;
 pub mod values;
 pub mod view;

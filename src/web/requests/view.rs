@@ -6,8 +6,8 @@ use askama::Template;
 use crate::web::{
     shell::Shell,
     ui::{
-        Crumb, DecisionView, Empty, Fact, FilterBar, FormError, FormSection, Pager, Person, Pill, Tab, TimelineItem,
-        Verdict, When,
+        Crumb, DecisionView, Empty, Fact, FilterBar, FormError, FormSection, Look, Pager, Person, Pill, Plan, Tab,
+        TimelineItem, Verdict, When,
     },
 };
 
@@ -84,6 +84,20 @@ pub struct RequestsPage {
     pub empty: Option<Empty>,
 }
 
+/// A plan that cannot be seen yet.
+#[derive(Debug, Clone)]
+pub struct Planning {
+    pub look: Look,
+    /// "The plan is being made"
+    pub title: String,
+    /// What that means, or the first real error.
+    pub text: String,
+    /// The run that makes it.
+    pub run_href: String,
+    /// Post address that plans again.
+    pub retry_action: Option<String>,
+}
+
 /// `GET /requests/{request}`
 #[derive(Debug, Template)]
 #[template(path = "requests/page.html")]
@@ -105,6 +119,9 @@ pub struct RequestPage {
     pub run_href: Option<String>,
     /// What the requester wrote for the approvers.
     pub why: Option<String>,
+    /// How far the plan is, while there is none to see.
+    pub planning: Option<Planning>,
+    pub plan: Option<Plan>,
     pub decision: DecisionView,
     pub inputs: Vec<Fact>,
     pub facts: Vec<Fact>,

@@ -6,10 +6,11 @@ use crate::base::id::RunId;
 use crate::base::text::slugify;
 use crate::environments::ResourceTiming;
 use crate::orchestrator::{LogLine, RunStep, StepStatus};
-use crate::providers::{self, PlanAction, PlanChange};
-use crate::web::ui::{Pill, Plan, PlanRow, PlanSign};
+use crate::providers;
+use crate::web::requests::plan::table;
+use crate::web::ui::{Pill, Plan};
 use crate::web::urls;
-use crate::web::words::{Times, count, length};
+use crate::web::words::{Times, length};
 
 /// The step's name as a heading: "Verify gone".
 pub(super) fn title(name: &str) -> String {
@@ -69,24 +70,14 @@ pub(super) fn summary(steps: &[RunStep]) -> String {
 
 /// The plan as a table, each line with what became of it.
 pub(super) fn plan(plan: providers::Plan, timings: &[ResourceTiming], times: &Times) -> Plan {
-    let row = |change: PlanChange| {
-        let mut row = row(change);
-        let told = timings.iter().filter(|timing| timing.address == row.resource).map(|timing| became(timing, times));
-        row.what =
-            std::iter::once(row.what).chain(told).filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" · ");
-        row
-    };
-    let (destroys, rows): (Vec<PlanRow>, Vec<PlanRow>) =
-        plan.changes.into_iter().map(row).partition(|row| row.sign == PlanSign::Destroy);
-    let all = || rows.iter().chain(&destroys);
-    let parts: Vec<String> = [PlanSign::Create, PlanSign::Change, PlanSign::Replace, PlanSign::Destroy]
-        .into_iter()
-        .map(|sign| (sign, all().filter(|row| row.sign == sign).count()))
-        .filter(|(_, n)| *n > 0)
-        .map(|(sign, n)| format!("{n} {}", sign.word()))
-        .collect();
-    let summary = if parts.is_empty() { "nothing to change".to_owned() } else { parts.join(", ") };
-    Plan { summary, aside: count(all().count(), "resource", "resources"), rows, destroys }
+    let mut shown = table(plan.changes);
+    for row in shown.rows.iter_mut().chain(&mut shown.destroys) {
+        for timing in timings.iter().filter(|timing| timing.address == row.resource) {
+            let told = became(timing, times);
+            row.what = if row.what.is_empty() { told } else { format!("{} · {told}", row.what) };
+        }
+    }
+    shown
 }
 
 /// "create 3 s", "delete failed after 2 min", "create for 40 s".
@@ -97,14 +88,4 @@ fn became(timing: &ResourceTiming, times: &Times) -> String {
         (Some(_), true) => format!("{} failed after {took}", timing.action),
         (None, _) => format!("{} for {took}", timing.action),
     }
-}
-
-fn row(change: PlanChange) -> PlanRow {
-    let sign = match change.action {
-        PlanAction::Create => PlanSign::Create,
-        PlanAction::Change => PlanSign::Change,
-        PlanAction::Replace => PlanSign::Replace,
-        PlanAction::Destroy => PlanSign::Destroy,
-    };
-    PlanRow { sign, resource: change.address, what: change.summary }
 }

@@ -8,7 +8,8 @@ use sqlx::{Connection as _, PgConnection};
 use super::{create, text};
 use crate::support::http::{Client, Site};
 
-async fn approve(lead: &Client, request: &Value) {
+async fn approve(site: &Site, lead: &Client, request: &Value) {
+    site.test.plan().await;
     let address = format!("/api/v1/requests/{}/reviews", text(request, "/id"));
     let answer = lead.post(&address, &json!({"verdict": "approved", "reason": "Fine"})).await;
     let request = answer.expect(StatusCode::CREATED);
@@ -48,10 +49,11 @@ async fn a_program_gets_a_database_and_gives_it_back() {
     let request = answer.expect(StatusCode::CREATED);
     assert_eq!(answer.header("location"), format!("/api/v1/requests/{}", text(&request, "/id")));
     assert_eq!((text(&request, "/status"), &request["run"]), ("awaiting_approval", &Value::Null));
+    site.test.plan().await;
     let inbox = lead.json("/api/v1/requests?to_review=true&status=awaiting_approval").await;
     assert_eq!(inbox["items"][0]["id"], request["id"]);
     assert_eq!(developer.json("/api/v1/requests?to_review=true").await["items"], json!([]));
-    approve(&lead, &request).await;
+    approve(&site, &lead, &request).await;
     assert_eq!(lead.json("/api/v1/requests?to_review=true").await["items"], json!([]));
 
     // Ready: outputs work.
@@ -72,13 +74,13 @@ async fn a_program_gets_a_database_and_gives_it_back() {
 
     // Extend, update, delete.
     let extend = json!({"operation": "extend", "environment": environment, "lifetime": "40d"});
-    approve(&lead, &developer.post("/api/v1/requests", &extend).await.expect(StatusCode::CREATED)).await;
+    approve(&site, &lead, &developer.post("/api/v1/requests", &extend).await.expect(StatusCode::CREATED)).await;
     let extended = developer.get(&address).await;
     assert!(text(&extended.value(), "/expires_at") > text(&seen, "/expires_at"));
     assert_eq!(extended.header("etag"), "\"2\"");
     let update = json!({"operation": "update", "environment": environment, "inputs": {"size": "medium"}});
     let update = developer.with_header("if-match", "\"2\"").post("/api/v1/requests", &update).await;
-    approve(&lead, &update.expect(StatusCode::CREATED)).await;
+    approve(&site, &lead, &update.expect(StatusCode::CREATED)).await;
     site.test.until_state(environment.parse().unwrap(), State::Ready).await;
     let changed = developer.json(&address).await;
     assert_eq!((&changed["generation"], &changed["inputs"]["size"]), (&json!(3), &json!("medium")));

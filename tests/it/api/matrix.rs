@@ -45,6 +45,7 @@ impl Things {
 async fn things(site: &Site, owner: &Client, name: &str) -> Things {
     let made = owner.post("/api/v1/requests", &create("dev", name)).await.expect(StatusCode::CREATED);
     let waits = owner.post("/api/v1/requests", &create("prod", &format!("{name}-p"))).await.expect(StatusCode::CREATED);
+    site.test.plan().await;
     let record: uuid::Uuid =
         sqlx::query_scalar("SELECT id FROM audit_record WHERE action = 'request.submitted' LIMIT 1")
             .fetch_one(site.test.app.db.pool())

@@ -28,6 +28,7 @@ async fn a_database_in_production_through_the_api() {
     assert_eq!(request["status"], "awaiting_approval", "{request:#}");
     let again = developer.post("/requests", &draft, StatusCode::CREATED).await;
     assert_eq!(again["id"], request["id"], "the same key and body make one request");
+    developer.until(&format!("/requests/{}", id(&request)), |now| now["plan"]["state"] == "made").await;
     developer.review(&request, StatusCode::FORBIDDEN).await;
     lead.review(&request, StatusCode::CREATED).await;
 

@@ -98,7 +98,7 @@ impl Play {
         self.inspect(b, "request-form").await;
         b.click("#verdict .verdict-foot button[data-busy], #verdict .verdict-bar button").await;
         b.until_at("the request", |path| path.starts_with("/requests/req_")).await;
-        b.see("Waits for Lee Okafor").await;
+        b.see_later("#live", "Waits for Lee Okafor").await;
         self.inspect(b, "request-waiting").await;
     }
 
@@ -142,7 +142,7 @@ impl Play {
         let lines = b.driver.find_all(thirtyfour::By::Css(".log-line")).await.unwrap().len();
         assert!(lines > lines_before, "{lines} lines of log, {lines_before} before");
         let steps = b.text("#run-steps").await;
-        assert!(steps.contains("4 of 4 done") && steps.contains("Apply"), "the steps are {steps}");
+        assert!(steps.contains("5 of 5 done") && steps.contains("Apply"), "the steps are {steps}");
         if self.script {
             assert_eq!(b.eval("return window.stillTheSamePage").await, true, "the page was loaded again");
             b.inspect("run").await;

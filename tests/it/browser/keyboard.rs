@@ -46,6 +46,7 @@ async fn a_request_and_its_approval_by_keyboard() {
     b.keys(Key::Enter).await;
     b.until_at("the request", |path| path.starts_with("/requests/req_")).await;
     b.see("x-by-keyboard").await;
+    b.see_later("#live", "Waits for").await;
     approve_by_keyboard(&stage).await;
     b.see_later(".page-title", "Succeeded").await;
     b.no_complaints(&["status of 422"]).await;

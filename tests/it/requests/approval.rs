@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use crate::api::{create, text};
 use crate::support::http::{Client, Site};
 
-async fn asked(client: &Client, name: &str) -> (String, Value) {
+async fn asked(site: &Site, client: &Client, name: &str) -> (String, Value) {
     let request = client.post("/api/v1/requests", &create("prod", name)).await.expect(StatusCode::CREATED);
     assert_eq!(text(&request, "/status"), "awaiting_approval");
+    site.test.plan().await;
     (format!("/api/v1/requests/{}", text(&request, "/id")), request)
 }
 
@@ -35,7 +36,7 @@ async fn nobody_approves_their_own() {
         site.grant("developer", role, Some("payments")).await;
     }
     let developer = site.client("developer").await;
-    let (address, request) = asked(&developer, "orders").await;
+    let (address, request) = asked(&site, &developer, "orders").await;
     for verdict in ["approved", "rejected"] {
         let body = json!({"verdict": verdict, "reason": "I like it"});
         let refused = developer.post(&format!("{address}/reviews"), &body).await.expect(StatusCode::FORBIDDEN);
@@ -46,7 +47,7 @@ async fn nobody_approves_their_own() {
     // Nor does it help to be asked on behalf of: an operation on one's own environment is one's own request.
     assert_eq!(developer.json("/api/v1/requests?to_review=true").await["items"], json!([]));
     assert_eq!(site.number("SELECT count(*) FROM review").await, 0);
-    assert_eq!(actions(&site, &request).await, ["request.submitted"]);
+    assert_eq!(actions(&site, &request).await, ["request.planned", "request.submitted", "run.started"]);
 }
 
 #[tokio::test]
@@ -60,7 +61,7 @@ async fn one_leads_approval_is_enough_and_counts_once() {
         site.client("second").await,
         site.client("foreign").await,
     );
-    let (address, request) = asked(&developer, "orders").await;
+    let (address, request) = asked(&site, &developer, "orders").await;
     for client in [&foreign, &site.client("admin").await, &site.client("auditor").await, &site.client("outsider").await]
     {
         client.post(&format!("{address}/reviews"), &approved()).await.expect(StatusCode::FORBIDDEN);
@@ -78,7 +79,14 @@ async fn one_leads_approval_is_enough_and_counts_once() {
     developer.post_nothing(&format!("{address}/withdraw")).await.expect(StatusCode::CONFLICT);
     assert_eq!(
         actions(&site, &request).await,
-        ["environment.provisioning", "request.approved", "request.reviewed", "request.submitted"]
+        [
+            "environment.provisioning",
+            "request.approved",
+            "request.planned",
+            "request.reviewed",
+            "request.submitted",
+            "run.started"
+        ]
     );
 }
 
@@ -89,14 +97,14 @@ async fn two_leads_at_once_start_one_run() {
     let developer = site.client("developer").await;
     let (lead, second) = (site.client("lead").await, site.client("second").await);
     for number in 1..=5 {
-        let (address, _) = asked(&developer, &format!("orders-{number}")).await;
+        let (address, _) = asked(&site, &developer, &format!("orders-{number}")).await;
         let reviews = format!("{address}/reviews");
         let body = approved();
         let (one, other) = tokio::join!(lead.post(&reviews, &body), second.post(&reviews, &body));
         let mut statuses = [one.status.as_u16(), other.status.as_u16()];
         statuses.sort_unstable();
         assert_eq!(statuses, [201, 409], "{} {}", one.text, other.text);
-        assert_eq!(site.number("SELECT count(*) FROM run").await, number);
+        assert_eq!(site.number("SELECT count(*) FROM run WHERE kind NOT LIKE 'plan.%'").await, number);
     }
 }
 
@@ -104,19 +112,23 @@ async fn two_leads_at_once_start_one_run() {
 async fn rejected_and_withdrawn_requests_leave_nothing() {
     let site = Site::start().await;
     let (developer, lead) = (site.client("developer").await, site.client("lead").await);
-    let (address, request) = asked(&developer, "orders").await;
+    let (address, request) = asked(&site, &developer, "orders").await;
     let no = json!({"verdict": "rejected", "reason": "Use the shared one"});
     let after = lead.post(&format!("{address}/reviews"), &no).await.expect(StatusCode::CREATED);
     assert_eq!((text(&after, "/status"), text(&after, "/reviews/0/reason")), ("rejected", "Use the shared one"));
-    assert_eq!(actions(&site, &request).await, ["request.rejected", "request.reviewed", "request.submitted"]);
+    let expected = ["request.planned", "request.rejected", "request.reviewed", "request.submitted", "run.started"];
+    assert_eq!(actions(&site, &request).await, expected);
     let environment = text(&request, "/environment/id");
     assert_eq!(text(&developer.json(&format!("/api/v1/environments/{environment}")).await, "/state"), "deleted");
 
-    let (address, request) = asked(&developer, "orders").await;
+    let (address, request) = asked(&site, &developer, "orders").await;
     lead.post_nothing(&format!("{address}/withdraw")).await.expect(StatusCode::FORBIDDEN);
     let after = developer.post_nothing(&format!("{address}/withdraw")).await.expect(StatusCode::OK);
     assert_eq!(text(&after, "/status"), "withdrawn");
-    assert_eq!(actions(&site, &request).await, ["request.submitted", "request.withdrawn"]);
+    assert_eq!(
+        actions(&site, &request).await,
+        ["request.planned", "request.submitted", "request.withdrawn", "run.started"]
+    );
     lead.post(&format!("{address}/reviews"), &approved()).await.expect(StatusCode::CONFLICT);
     assert_eq!(site.number("SELECT sum(used + reserved) FROM quota").await, 0);
 }
@@ -125,7 +137,7 @@ async fn rejected_and_withdrawn_requests_leave_nothing() {
 async fn whoever_lost_the_role_has_not_approved() {
     let site = Site::start().await;
     let (developer, lead) = (site.client("developer").await, site.client("lead").await);
-    let (address, _) = asked(&developer, "orders").await;
+    let (address, _) = asked(&site, &developer, "orders").await;
     // Two leads are needed now.
     site.sql("UPDATE approval_requirement SET count = 2").await;
     let half = lead.post(&format!("{address}/reviews"), &approved()).await.expect(StatusCode::CREATED);

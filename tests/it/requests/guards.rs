@@ -30,6 +30,7 @@ async fn what_was_recorded_stays_as_it_is() {
     let site = Site::start().await;
     let (developer, lead) = (site.client("developer").await, site.client("lead").await);
     let made = developer.post("/api/v1/requests", &create("prod", "orders")).await.expect(StatusCode::CREATED);
+    site.test.plan().await;
     let review = serde_json::json!({"verdict": "approved"});
     lead.post(&format!("/api/v1/requests/{}/reviews", text(&made, "/id")), &review).await.expect(StatusCode::CREATED);
     let before = site.number("SELECT count(*) FROM audit_record").await;
@@ -41,6 +42,8 @@ async fn what_was_recorded_stays_as_it_is() {
         "DELETE FROM decision",
         "UPDATE review SET verdict = 'rejected'",
         "DELETE FROM review",
+        "UPDATE request_plan SET changes = '[]'",
+        "DELETE FROM request_plan",
         "UPDATE policy_set SET source = ''",
         "DELETE FROM policy_set",
     ];

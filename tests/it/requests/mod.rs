@@ -3,6 +3,7 @@
 mod approval;
 mod crowd;
 mod guards;
+mod plans;
 mod records;
 mod refusals;
 mod secrets;

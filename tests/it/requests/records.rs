@@ -42,13 +42,13 @@ const UNTOLD: &str = "
                object_kind AS kind, object_id AS id, count(*) AS n
         FROM audit_record
         WHERE object_kind IN ('environment', 'request', 'run')
-          AND action NOT IN ('request.reviewed', 'environment.extended', 'run.cancel_requested', 'output.revealed')
+          AND action NOT IN ('request.reviewed', 'request.planned', 'environment.extended', 'run.cancel_requested', 'output.revealed')
         GROUP BY 1, 2, 3
         UNION ALL
         SELECT 'ended', 'run', run_id, count(*)
         FROM audit_record
-        WHERE object_kind = 'environment' AND run_id IS NOT NULL
-          AND action IN ('environment.ready', 'environment.updated', 'environment.deleted', 'environment.failed',
+        WHERE object_kind IN ('environment', 'request') AND run_id IS NOT NULL
+          AND action IN ('request.planned', 'environment.ready', 'environment.updated', 'environment.deleted', 'environment.failed',
                          'environment.faulted')
         GROUP BY run_id
     )

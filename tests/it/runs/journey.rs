@@ -43,6 +43,7 @@ async fn a_database_in_prod_needs_a_lead_and_lives_until_it_is_deleted() {
     let mut connection = test.app.db.acquire().await.unwrap();
     let request = requests.find(&mut connection, id).await.unwrap().unwrap();
     assert_eq!(request.status, RequestStatus::AwaitingApproval);
+    test.plan().await;
     let own = requests.review(&op, Caller::Person(&developer), id, ReviewVerdict::Approved, "").await;
     assert!(own.is_err(), "nobody approves their own");
     let lead_op = test.op_as(&lead);

@@ -10,11 +10,12 @@ use paddock::base::{Actor, Op, Origin, OsEntropy, Sealer, SystemClock};
 use paddock::catalog::{self, NewSource, SourceKind};
 use paddock::environments::{self, Environment};
 use paddock::identity::{self, Access};
-use paddock::orchestrator;
+use paddock::orchestrator::{self, Worker};
 use paddock::policy::PolicyEngine;
 use paddock::providers::{self, Registry};
 use paddock::requests;
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 
 use super::TestDatabase;
 use super::server::Server;
@@ -35,25 +36,46 @@ pub struct TestApp {
 impl TestApp {
     /// With demo people and projects, and the sample catalog; nothing is executed yet.
     pub async fn start() -> Self {
-        let this = Self::bare(true).await;
+        Self::start_with(PolicyEngine::embedded().unwrap()).await
+    }
+
+    /// The same with policies of its own.
+    pub async fn start_with(policy: PolicyEngine) -> Self {
+        let this = Self::bare(true, policy).await;
         this.seed().await;
         this
     }
 
-    /// As it is after the first start without `--demo`.
-    pub async fn start_empty() -> Self {
-        Self::bare(false).await
+    /// The default policies and this one.
+    pub fn policies_and(policy: &str) -> PolicyEngine {
+        let default = PolicyEngine::embedded().unwrap();
+        PolicyEngine::from_text(default.schema(), &format!("{}\n{policy}", default.source())).unwrap()
     }
 
-    async fn bare(demo: bool) -> Self {
+    /// As it is after the first start without `--demo`.
+    pub async fn start_empty() -> Self {
+        Self::bare(false, PolicyEngine::embedded().unwrap()).await
+    }
+
+    async fn bare(demo: bool, policy: PolicyEngine) -> Self {
         let database = TestDatabase::new().await;
         let folder = tempfile::tempdir().unwrap();
+        let app = Self::app(&database, &folder, demo, policy);
+        Self { app, database, folder }
+    }
+
+    /// Another process on the same database, with policies of its own.
+    pub fn with_policies(&self, policy: PolicyEngine) -> App {
+        Self::app(&self.database, &self.folder, self.app.identity.demo, policy)
+    }
+
+    fn app(database: &TestDatabase, folder: &tempfile::TempDir, demo: bool, policy: PolicyEngine) -> App {
         let path = std::env::var_os("PATH").unwrap();
         let machine = providers::Settings::new(folder.path().join("work"), super::program::path(), path);
-        let app = App::new(Parts {
+        App::new(Parts {
             db: database.db.clone(),
             sealer: Sealer::from_hex(["42".repeat(32).as_str()]).unwrap(),
-            policy: PolicyEngine::embedded().unwrap(),
+            policy,
             providers: Registry::standard(&machine),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
@@ -61,8 +83,7 @@ impl TestApp {
             oidc: None,
             public_url: "http://127.0.0.1:8400/".parse().unwrap(),
             requests: requests::Settings::default(),
-        });
-        Self { app, database, folder }
+        })
     }
 
     async fn seed(&self) {
@@ -106,6 +127,31 @@ impl TestApp {
     /// Starts a worker in this process.
     pub fn work(&self) {
         start_worker(&self.app, worker_settings("test-worker"));
+    }
+
+    /// Plans what waits for approval, and does nothing else.
+    pub async fn plan(&self) {
+        let app = &self.app;
+        let mut workflows = app.workflows().all();
+        workflows.retain(|kind, _| kind.starts_with("plan."));
+        let planner = Worker {
+            settings: worker_settings("test-planner"),
+            db: app.db.clone(),
+            signals: app.signals.clone(),
+            clock: Arc::clone(&app.clock),
+            entropy: Arc::clone(&app.entropy),
+            workflows,
+        };
+        let stop = CancellationToken::new();
+        let work = tokio::spawn(planner.work(stop.clone()));
+        let open = "SELECT count(*) FROM run WHERE kind LIKE 'plan.%' AND state IN ('queued', 'running')";
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while sqlx::query_scalar::<_, i64>(open).fetch_one(app.db.pool()).await.unwrap() > 0 {
+            assert!(tokio::time::Instant::now() < deadline, "plans are not made in time");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        stop.cancel();
+        work.await.unwrap();
     }
 
     /// The environment, now.

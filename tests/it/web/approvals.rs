@@ -25,6 +25,7 @@ async fn a_lead_decides_and_the_requester_watches() {
     let test = TestApp::start().await;
     let (mut developer, mut lead) = (test.browser_of("developer").await, test.browser_of("lead").await);
     let id = ask(&mut developer, "orders-db").await;
+    test.plan().await;
     let page = developer.get(&format!("/requests/{id}")).await;
     page.shows(&[
         "Sent. It waits for approval now.",
@@ -59,6 +60,7 @@ async fn nobody_decides_on_their_own_or_without_the_role() {
     let test = TestApp::start().await;
     let mut lead = test.browser_of("lead").await;
     let id = ask(&mut lead, "leads-db").await;
+    test.plan().await;
     lead.get(&format!("/approvals/{id}")).await.shows(&["Nobody approves their own request."]);
     let own = lead.post(&format!("/approvals/{id}"), &[("verdict", "approve")]).await;
     assert_eq!(own.status, StatusCode::FORBIDDEN);

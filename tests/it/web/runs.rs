@@ -96,7 +96,7 @@ async fn a_run_is_told_live_and_resumed_without_losing_or_repeating_a_line() {
     let page = developer.get(&format!("/runs/{run}")).await;
     page.shows(&[
         "Succeeded",
-        "4 of 4 done",
+        "5 of 5 done",
         "id=\"plan\"",
         "id=\"L1\"",
         "href=\"?line=1#L1\"",
