@@ -27,6 +27,9 @@ impl Db {
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(Duration::from_secs(10))
+            // A round trip for each use would cost as much as the use: only what rested is asked.
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| Box::pin(still_there(connection, meta)))
             .after_connect(|connection, _| Box::pin(act_as_app(connection)))
             .connect_lazy_with(options.clone());
         Self { pool, options }
@@ -62,6 +65,17 @@ impl Db {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// How long a connection may rest before it is asked whether it still answers.
+const RESTED: Duration = Duration::from_secs(1);
+
+async fn still_there(
+    connection: &mut PgConnection,
+    meta: sqlx::pool::PoolConnectionMetadata,
+) -> std::result::Result<bool, sqlx::Error> {
+    use sqlx::Connection as _;
+    Ok(meta.idle_for < RESTED || connection.ping().await.is_ok())
 }
 
 async fn act_as_app(connection: &mut PgConnection) -> std::result::Result<(), sqlx::Error> {
