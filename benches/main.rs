@@ -19,6 +19,7 @@
 mod list;
 mod pgbench;
 mod process;
+mod runs;
 mod start;
 mod submit;
 mod world;
@@ -41,6 +42,7 @@ fn main() {
         submit::run(&world).await;
         start::run(&world).await;
         list::run(&world).await;
+        runs::run(&world).await;
         process::run(&world);
         world.stop().await;
     });

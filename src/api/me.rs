@@ -79,8 +79,14 @@ pub struct TypeAbilities {
     operations: BTreeMap<&'static str, Outcome>,
 }
 
-const PLATFORM: [Action; 5] =
-    [Action::ReadCatalog, Action::ReadAudit, Action::ManageCatalog, Action::ReadAdmin, Action::ManageTokens];
+const PLATFORM: [Action; 6] = [
+    Action::ReadCatalog,
+    Action::ReadAudit,
+    Action::ManageCatalog,
+    Action::ReadAdmin,
+    Action::ManageQueue,
+    Action::ManageTokens,
+];
 
 const PROJECT: [Action; 5] =
     [Action::ReadProject, Action::ReadEnvironment, Action::ReadRequest, Action::ReviewRequest, Action::ReadAudit];

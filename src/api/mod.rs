@@ -20,6 +20,7 @@ mod openapi;
 mod outputs;
 mod page;
 mod projects;
+mod queue;
 mod requests;
 mod runs;
 mod states;
@@ -79,6 +80,12 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(runs::cancel_run))
         .routes(routes!(runs::retry_run))
         .routes(routes!(events::follow_run))
+        .routes(routes!(queue::get_queue))
+        .routes(routes!(queue::list_workers))
+        .routes(routes!(queue::drain_worker))
+        .routes(routes!(queue::resume_worker))
+        .routes(routes!(queue::set_freeze))
+        .routes(routes!(queue::lift_freeze))
         .routes(routes!(audit::list_audit))
         .routes(routes!(audit::get_audit_record));
     let api =

@@ -4,6 +4,7 @@
 mod abilities;
 mod demo;
 pub mod http;
+mod queue;
 mod reconcilers;
 mod runs;
 mod state;

@@ -11,10 +11,12 @@
 
 mod error;
 mod execution;
+mod forecast;
 mod holding;
 mod lease;
 mod log_writer;
 mod model;
+mod queue;
 mod reaper;
 mod service;
 mod signals;
@@ -25,6 +27,7 @@ mod workflow;
 pub use error::Error;
 pub use holding::{Freeze, NewFreeze, WorkerState, drain_worker, freeze, freezes, lift_freeze, workers};
 pub use model::{Ending, LogLine, NewRun, Run, RunPlace, RunState, RunStep, StepStatus};
+pub use queue::{Queue, Waiting, Why, place_in_line, queue};
 pub use service::{
     cancel, checkpoint, enqueue, find, first_on_stderr, lanes_without_head, log_length, log_lines, runs_of, search_log,
     steps,

@@ -152,6 +152,12 @@ impl Worker {
         Ok(Claimed { runs, contended })
     }
 
+    /// Takes runs without executing them: for measurements.
+    pub async fn take(&self, most: usize) -> Result<Vec<Run>> {
+        let kinds: Vec<String> = self.workflows.keys().cloned().collect();
+        Ok(self.claim(&kinds, most).await?.runs)
+    }
+
     fn execution(&self, run: Run) -> Option<(Execution, Stop)> {
         let workflow = Arc::clone(self.workflows.get(&run.kind)?);
         let stop = Stop::default();

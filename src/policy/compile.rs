@@ -267,7 +267,7 @@ pub(super) fn kinds_of(action: Action) -> &'static [ResourceKind] {
         Action::ReadProject => &[ResourceKind::Project],
         Action::ReadAudit => &[ResourceKind::AuditLog],
         Action::ManageCatalog => &[ResourceKind::Platform, ResourceKind::CatalogSource, ResourceKind::Template],
-        Action::ReadAdmin | Action::ManageTokens => &[ResourceKind::Platform],
+        Action::ReadAdmin | Action::ManageQueue | Action::ManageTokens => &[ResourceKind::Platform],
     }
 }
 

@@ -113,6 +113,8 @@ actions! {
     ManageCatalog = "manage_catalog", "manage the catalog";
     /// See how the platform is set up and how it does.
     ReadAdmin = "read_admin", "read the administration pages";
+    /// Hold runs back, and drain workers.
+    ManageQueue = "manage_queue", "hold runs or drain workers";
     /// Make and revoke tokens of one's own.
     ManageTokens = "manage_tokens", "manage one's own tokens";
 }

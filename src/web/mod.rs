@@ -21,6 +21,7 @@ pub mod icons;
 pub mod listing;
 pub mod preferences;
 pub mod problem;
+pub mod queue;
 mod reports;
 pub mod requests;
 mod router;

@@ -16,7 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::requests::form;
 use super::{
-    admin, approvals, assets, audit, catalog, environments, gate, preferences, problem, reports, requests, runs,
+    admin, approvals, assets, audit, catalog, environments, gate, preferences, problem, queue, reports, requests, runs,
     search, urls, visitor,
 };
 use crate::app::App;
@@ -71,6 +71,12 @@ fn pages() -> Router<App> {
         .route(urls::AUDIT_RECORD, get(audit::page))
         .route(urls::ADMIN_CATALOG, get(admin::catalog::show).post(admin::catalog::add))
         .route(urls::ADMIN_CATALOG_SYNC, post(admin::catalog::sync))
+        .route(urls::ADMIN_QUEUE, get(queue::page))
+        .route(urls::ADMIN_FREEZES, post(queue::set))
+        .route(urls::ADMIN_FREEZE_LIFT, post(queue::lift))
+        .route(urls::ADMIN_WORKERS, get(queue::workers_page))
+        .route(urls::ADMIN_WORKER_DRAIN, post(queue::drain))
+        .route(urls::ADMIN_WORKER_RESUME, post(queue::resume))
         .route(urls::RUN, get(runs::page))
         .route(urls::RUN_CANCEL, post(runs::cancel))
         .route(urls::RUN_RETRY, post(runs::retry))

@@ -70,6 +70,18 @@ pub const AUDIT_RECORD: &str = "/audit/{record}";
 pub const ADMIN_CATALOG: &str = "/admin/catalog";
 /// Reads one source again.
 pub const ADMIN_CATALOG_SYNC: &str = "/admin/catalog/{source}/sync";
+/// The queue.
+pub const ADMIN_QUEUE: &str = "/admin/queue";
+/// Setting a freeze.
+pub const ADMIN_FREEZES: &str = "/admin/freezes";
+/// Lifting a freeze.
+pub const ADMIN_FREEZE_LIFT: &str = "/admin/freezes/{freeze}/lift";
+/// The workers.
+pub const ADMIN_WORKERS: &str = "/admin/workers";
+/// Telling a worker to take no more.
+pub const ADMIN_WORKER_DRAIN: &str = "/admin/workers/{worker}/drain";
+/// Telling a worker to take runs again.
+pub const ADMIN_WORKER_RESUME: &str = "/admin/workers/{worker}/resume";
 /// Where browsers report what the content security policy refused.
 pub const CSP_REPORTS: &str = "/csp-reports";
 /// Content-hashed assets.
@@ -157,6 +169,18 @@ pub fn audit_of(object: impl Display) -> String {
 pub fn admin_catalog_sync(source: impl Display) -> String {
     format!("/admin/catalog/{source}/sync")
 }
+/// Lifts a freeze.
+pub fn admin_freeze_lift(freeze: impl Display) -> String {
+    format!("/admin/freezes/{freeze}/lift")
+}
+/// Tells a worker to take no more.
+pub fn admin_worker_drain(worker: impl Display) -> String {
+    format!("/admin/workers/{worker}/drain")
+}
+/// Tells a worker to take runs again.
+pub fn admin_worker_resume(worker: impl Display) -> String {
+    format!("/admin/workers/{worker}/resume")
+}
 
 #[cfg(test)]
 mod tests {
@@ -181,6 +205,9 @@ mod tests {
             (run_retry("x"), RUN_RETRY),
             (audit_record("x"), AUDIT_RECORD),
             (admin_catalog_sync("x"), ADMIN_CATALOG_SYNC),
+            (admin_freeze_lift("x"), ADMIN_FREEZE_LIFT),
+            (admin_worker_drain("x"), ADMIN_WORKER_DRAIN),
+            (admin_worker_resume("x"), ADMIN_WORKER_RESUME),
         ];
         for (link, pattern) in pairs {
             let open = pattern.find('{').unwrap();

@@ -8,6 +8,7 @@ pub(super) mod claim;
 pub(super) mod freezes;
 pub(super) mod lanes;
 pub(super) mod log;
+pub(super) mod queue;
 pub(super) mod runs;
 pub(super) mod steps;
 pub(super) mod workers;

@@ -11,7 +11,7 @@ use super::{outline, readable};
 use crate::base::id::RunId;
 use crate::db::Connection;
 use crate::environments::{self, Environment, State};
-use crate::orchestrator::{self, LogLine, Run, RunState, RunStep};
+use crate::orchestrator::{self, LogLine, Run, RunState, RunStep, Waiting, Why};
 use crate::policy::ability;
 use crate::web::answer::{self, Query};
 use crate::web::error::PageError;
@@ -33,6 +33,10 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>, query: Query) -> Res
     let plan = environments::planned(&mut connection, &visitor.app.sealer, run.id).await?;
     let timings = environments::resource_timings(&mut connection, run.id).await?;
     let lede = lede(&visitor, &mut connection, &run, &environment).await?;
+    let line = match run.state {
+        RunState::Queued => orchestrator::place_in_line(&mut connection, run.id).await?,
+        _ => None,
+    };
     drop(connection);
     let times = visitor.times();
     let mut before = None;
@@ -43,7 +47,7 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>, query: Query) -> Res
         title: run.label.clone(),
         pill: pill(&run),
         lede,
-        next_event: next_event(&run, &times),
+        next_event: next_event(&run, line.as_ref(), &times),
         actions: actions(&visitor, &run, &environment),
         failure: failure(&run, &steps, &times),
         plan: plan.map(|plan| outline::plan(plan, &timings, &times)),
@@ -127,7 +131,7 @@ async fn lede(
 }
 
 /// What it waits for, or how long it runs.
-fn next_event(run: &Run, times: &Times) -> Option<NextEvent> {
+fn next_event(run: &Run, line: Option<&Waiting>, times: &Times) -> Option<NextEvent> {
     let attempt = format!("Attempt {} of at most {}", run.attempt.max(1), run.max_attempts);
     let event = |first: &str, at: Option<When>, then: &str| {
         Some(NextEvent { first: first.to_owned(), at, then: then.to_owned(), aside: attempt.clone(), soon: false })
@@ -136,13 +140,34 @@ fn next_event(run: &Run, times: &Times) -> Option<NextEvent> {
         RunState::Queued if run.run_at > times.now() => {
             event("Tries again", Some(times.near(run.run_at)), "the last attempt met an error")
         }
-        RunState::Queued => event("Waits for a worker, queued", Some(times.near(run.created_at)), ""),
+        RunState::Queued => match line {
+            Some(line) => Some(in_line(run, line, times)),
+            None => event("Waits for a worker, queued", Some(times.near(run.created_at)), ""),
+        },
         RunState::Running => {
             let for_how_long = run.started_at.map(|at| length(times.now().duration_since(at))).unwrap_or_default();
             event(&format!("Running for {for_how_long}"), None, "")
         }
         RunState::Succeeded | RunState::Failed | RunState::Canceled | RunState::Faulted => None,
     }
+}
+
+/// Why it waits, its place in line and when it is likely to start.
+fn in_line(run: &Run, line: &Waiting, times: &Times) -> NextEvent {
+    let starts = line.starts_in.and_then(|after| times.now().checked_add(after).ok()).map(|at| times.near(at));
+    let (first, at) = match (&line.why, starts) {
+        (Why::Frozen { .. } | Why::NoWorker { .. }, _) | (_, None) => {
+            (line.why.sentence().trim_end_matches('.').to_owned(), line.why.until().map(|at| times.near(at)))
+        }
+        (_, Some(at)) => ("Likely to start".to_owned(), Some(at)),
+    };
+    let first = if matches!(line.why, Why::Frozen { until: Some(_), .. }) { format!("{first}, until") } else { first };
+    let then = if first == "Likely to start" { line.why.sentence() } else { String::new() };
+    let aside = match line.position {
+        Some(place) => format!("Place {place} in the queue"),
+        None => format!("Attempt {} of at most {}", run.attempt.max(1), run.max_attempts),
+    };
+    NextEvent { first, at, then, aside, soon: false }
 }
 
 fn actions(visitor: &Visitor, run: &Run, environment: &Environment) -> Vec<Action> {

@@ -65,6 +65,8 @@ fn pages(viewer: &Viewer, q: &str) -> Vec<Hit> {
         pages.push(("scroll-text", "Audit", "", viewer.audit()));
     }
     if viewer.can_admin {
+        pages.push(("clock", "Queue", "Admin", urls::ADMIN_QUEUE.to_owned()));
+        pages.push(("server", "Workers", "Admin", urls::ADMIN_WORKERS.to_owned()));
         pages.push(("folder-git-2", "Catalog sources", "Admin", urls::ADMIN_CATALOG.to_owned()));
     }
     let words = q.to_lowercase();
