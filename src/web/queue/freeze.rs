@@ -20,7 +20,7 @@ use crate::web::visitor::Visitor;
 
 /// How long, in hours, and the words; none: until it is lifted.
 const LENGTHS: [(&str, &str, i64); 6] = [
-    ("", "Until it is lifted", 0),
+    ("lifted", "Until it is lifted", 0),
     ("1h", "1 hour", 1),
     ("4h", "4 hours", 4),
     ("12h", "12 hours", 12),
@@ -32,7 +32,7 @@ const LENGTHS: [(&str, &str, i64); 6] = [
 pub async fn set(visitor: Visitor, form: Form) -> Result<Response, PageError> {
     let permit = manage(&visitor)?;
     let place: Option<ProjectEnvironmentTypeId> = match form.get("place") {
-        "" => None,
+        "" | "platform" => None,
         text => Some(text.parse().map_err(|_| PageError::invalid("There is no such environment type."))?),
     };
     let hours = LENGTHS.iter().find(|(value, _, hours)| *value == form.get("length") && *hours > 0);
@@ -66,7 +66,7 @@ pub(super) async fn section(
 ) -> Result<FormSection, PageError> {
     let all = projects::list(connection, None).await?;
     let ids: Vec<_> = all.iter().map(|project| project.id).collect();
-    let mut places = vec![choice("", "The whole platform", form.get("place"))];
+    let mut places = vec![choice("platform", "The whole platform", form.get("place"))];
     for place in projects::places(connection, &ids).await? {
         let project = all.iter().find(|project| project.id == place.kind.project);
         let label = format!("{} {}", project.map_or("", |project| project.slug.as_str()), place.kind.slug);
@@ -105,7 +105,7 @@ fn field(found: &[FieldError], name: &str, label: &str, control: Control) -> Fie
         name: name.to_owned(),
         label: label.to_owned(),
         help: None,
-        required: name == "reason",
+        required: true,
         read_only: false,
         secret: false,
         control,

@@ -80,11 +80,10 @@ fn row(one: Waiting, times: &Times) -> WaitingRowView {
         Why::Turn | Why::Again { .. } | Why::Frozen { .. } | Why::NoWorker { .. } | Why::Limit { .. } => None,
     };
     WaitingRowView {
-        place: one.position.map_or_else(|| "held".to_owned(), |place| place.to_string()),
+        place: one.position.map_or_else(|| "Held".to_owned(), |place| format!("Place {place}")),
         label: one.run.label,
         href: urls::run(one.run.id),
-        project: one.project,
-        note: if one.automatic { "asked by Paddock itself".to_owned() } else { String::new() },
+        project: if one.automatic { format!("{} · asked by Paddock itself", one.project) } else { one.project },
         why: one.why.sentence(),
         behind_href,
         until: one.why.until().map(|at| times.near(at)),

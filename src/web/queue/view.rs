@@ -25,13 +25,12 @@ pub struct FreezeCard {
 /// A run that waits.
 #[derive(Debug, Clone)]
 pub struct WaitingRowView {
-    /// "1", or "held".
+    /// "Place 1", or "Held".
     pub place: String,
     pub label: String,
     pub href: String,
+    /// "payments", "payments · asked by Paddock itself"
     pub project: String,
-    /// "asked by Paddock itself"
-    pub note: String,
     pub why: String,
     /// What it waits behind.
     pub behind_href: Option<String>,

@@ -6,6 +6,7 @@ mod events;
 mod guards;
 mod journey;
 mod matrix;
+mod queue;
 mod reading;
 
 use serde_json::{Value, json};

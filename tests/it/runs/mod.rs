@@ -5,4 +5,7 @@ mod holding;
 mod journey;
 mod killed;
 mod lanes;
+mod queue;
 mod yard;
+
+pub use journey::create;

@@ -11,4 +11,5 @@ mod form;
 mod gate;
 mod guard;
 mod long_log;
+mod queue;
 mod runs;
