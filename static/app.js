@@ -67,6 +67,9 @@
         event.preventDefault();
         const at = found.indexOf(document.activeElement) + step;
         (at < 0 ? field : found[Math.min(at, found.length - 1)]).focus();
+      } else if (event.key === "Escape") {
+        event.preventDefault(); // a search field would only empty itself
+        palette.close();
       } else if (event.key === "Enter" && event.target === field && found.length > 0) {
         event.preventDefault();
         found[0].click();

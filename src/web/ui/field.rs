@@ -103,11 +103,9 @@ impl<'a> FieldView<'a> {
         match &self.field.control {
             Control::LongText { .. } | Control::Json { .. } | Control::Radios { .. } | Control::Checks { .. } => true,
             Control::Number { .. } => self.slides(),
-            Control::Text { .. }
-            | Control::Switch { .. }
-            | Control::Select { .. }
-            | Control::List { .. }
-            | Control::Group { .. } => false,
+            // Room for a sentence has the width of one.
+            Control::Text { max_length, .. } => max_length.is_some_and(|most| most >= 120),
+            Control::Switch { .. } | Control::Select { .. } | Control::List { .. } | Control::Group { .. } => false,
         }
     }
 

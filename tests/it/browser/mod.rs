@@ -8,5 +8,6 @@ mod flow;
 mod inspect;
 mod keyboard;
 mod pages;
+mod palette;
 mod stage;
 mod typing;
