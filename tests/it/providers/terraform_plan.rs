@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use paddock::base::id::EnvironmentId;
 use paddock::providers::{Host, Job, Plan, Provider, ProviderError, TerraformProvider};
 use serde_json::json;
 
@@ -67,8 +68,11 @@ async fn is_refused_once_the_work_or_the_state_is_another() {
     changed.inputs.insert("memory".into(), json!(512));
     let why = refused(provider.apply(&changed, &host).await);
     assert_eq!(why, "The plan is stale: the template or the inputs have changed since it was made. Plan again.");
-    let why = refused(provider.apply(&with(&next_run(&job, "create"), &plan), &host).await);
-    assert!(why.contains("belongs to another run"), "{why}");
+    // The run that applies an approved plan is another one than the run that made it, but for the
+    // same environment.
+    let elsewhere = Job { environment: EnvironmentId(uuid::Uuid::from_u128(7)), ..next_run(&job, "create") };
+    let why = refused(provider.apply(&with(&elsewhere, &plan), &host).await);
+    assert!(why.contains("belongs to another environment"), "{why}");
 
     provider.apply(&job, &host).await.unwrap();
     let state = host.load_state().await.unwrap();
