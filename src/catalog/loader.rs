@@ -11,6 +11,7 @@ use serde_json::json;
 use super::manifest::{self, FILE_NAMES, MAX_MANIFEST, Manifest};
 use super::model::{Format, Problem};
 use super::source::{Entry, EntryKind, SourceError, Tree};
+use super::terraform;
 use crate::base::Digest;
 use crate::base::text::slugify;
 use crate::providers::TemplateFile;
@@ -177,7 +178,7 @@ fn load_template(
 ) -> Option<Loaded> {
     let inside: Vec<&Entry> = entries.iter().filter(|entry| is_below(&entry.path, folder)).collect();
     check_entries(folder, &root.manifest, &inside, problems);
-    let manifest = read_manifest(tree, root, &inside, problems)?;
+    let mut manifest = read_manifest(tree, root, &inside, problems)?;
     check_template_path(folder, root, &manifest, &inside, problems);
     if problems.iter().any(Problem::is_error) {
         return None;
@@ -192,6 +193,11 @@ fn load_template(
             Err(reason) => problems.push(Problem::error(&entry.path, reason)),
         }
     }
+    if declares_no_inputs(&manifest) {
+        let (inputs, found) = terraform::inputs(folder, &files);
+        manifest.inputs = inputs;
+        problems.extend(found);
+    }
     let readme = readme(folder, &files, problems).unwrap_or_else(|| manifest.description.clone());
     let name = folder.rsplit('/').next().filter(|name| *name != ".").unwrap_or(&manifest.name);
     let slug = manifest.slug.clone().unwrap_or_else(|| slugify(name).chars().take(63).collect());
@@ -203,6 +209,12 @@ fn load_template(
     }
     let digest = digest(&manifest, &files);
     Some(Loaded { path: folder.to_owned(), slug, manifest, files, readme, digest })
+}
+
+/// A Terraform template whose manifest says nothing of inputs: its variables are its inputs.
+fn declares_no_inputs(manifest: &Manifest) -> bool {
+    let says = |key: &str| manifest.raw.get(key).is_some_and(|value| !value.is_null());
+    manifest.provider == "terraform" && !says("inputs") && !says("parameters")
 }
 
 fn relative<'p>(path: &'p str, folder: &str) -> &'p str {

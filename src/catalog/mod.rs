@@ -19,6 +19,7 @@ pub mod service;
 pub mod source;
 mod store;
 mod sync;
+mod terraform;
 
 pub use error::CatalogError;
 pub use model::{

@@ -99,7 +99,7 @@ impl Origin<'_> {
 }
 
 /// Letters, digits, `_`, `-`, `.`, not starting with a sign, at most 63.
-pub(super) fn is_identifier(text: &str) -> bool {
+pub(in crate::catalog) fn is_identifier(text: &str) -> bool {
     text.len() <= 63
         && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
@@ -122,7 +122,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: Option<&Node>, prefix: &str, b
 
 /// Adds what every stored schema says: its draft, its type, that unknown inputs are refused, and
 /// the enumeration behind named choices.
-pub(super) fn normalise(mut schema: Value) -> Value {
+pub(in crate::catalog) fn normalise(mut schema: Value) -> Value {
     if let Value::Object(map) = &mut schema {
         map.entry("$schema").or_insert_with(|| DRAFT.into());
         map.entry("type").or_insert_with(|| "object".into());

@@ -16,6 +16,7 @@ mod schema_walk;
 use serde_json::Value;
 
 use super::model::{Format, Kind, OutputSpec, Problem};
+pub(super) use inputs::{is_identifier, normalise};
 use node::Node;
 pub(super) use paddock::is_slug;
 use reader::Reader;
