@@ -47,9 +47,17 @@ fn machine(config: &Config) -> anyhow::Result<providers::Settings> {
     let guard =
         if itself.exists() { itself } else { std::env::current_exe().context("cannot find our own program")? };
     let work_root = config.store.data_dir.join("work");
+    providers::close_to_others();
+    let sandbox = providers::make_folder(&work_root)
+        .map_err(|error| error.to_string())
+        .and_then(|()| providers::Sandbox::probe(&config.store.data_dir, &work_root));
+    if let Err(why) = &sandbox {
+        tracing::warn!(%why, "programs of templates are not walled off from Paddock's data here");
+    }
     Ok(providers::Settings {
         terraform: config.worker.terraform.clone(),
         terraform_config: config.worker.terraform_config.clone(),
+        sandbox: sandbox.ok(),
         ..providers::Settings::new(work_root, guard, config.worker.path.clone())
     })
 }

@@ -26,8 +26,10 @@ pub(super) async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
         return live(&url).await;
     }
     let mut report = Report { problems: 0 };
-    report.check_store(&args.store.check()?).await;
+    let config = args.store.check()?;
+    report.check_store(&config).await;
     report.check_tools().await;
+    Report::check_walls(&config.data_dir);
     out("");
     out(match report.problems {
         0 => "All is well.".to_owned(),
@@ -81,6 +83,15 @@ impl Report {
         }
         if let Err(error) = store.close().await {
             self.bad(format!("the private Postgres does not stop: {error:#}"));
+        }
+    }
+
+    fn check_walls(data_dir: &std::path::Path) {
+        let work = data_dir.join("work");
+        let made = crate::providers::make_folder(&work).map_err(|error| error.to_string());
+        match made.and_then(|()| crate::providers::Sandbox::probe(data_dir, &work)) {
+            Ok(_) => Self::good("programs of templates are walled off from Paddock's data"),
+            Err(why) => Self::note(format!("programs of templates are not walled off from Paddock's data: {why}")),
         }
     }
 

@@ -16,6 +16,7 @@ mod model;
 mod postgres;
 mod process;
 mod registry;
+mod sandbox;
 mod simulated;
 mod terraform;
 mod workspace;
@@ -28,8 +29,10 @@ pub use model::{Job, Output, Phase, Plan, PlanAction, PlanChange, Progress, Reso
 pub use postgres::PostgresProvider;
 pub use process::Settings;
 pub use registry::Registry;
+pub use sandbox::{Sandbox, close_to_others};
 pub use simulated::SimulatedProvider;
 pub use terraform::{TerraformProvider, state_changes};
+pub use workspace::make_folder;
 
 /// What a provider may ask of the worker that runs it.
 #[async_trait]

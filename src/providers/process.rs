@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::guard::{self, Stop};
-use super::{ProviderError, Stream};
+use super::{ProviderError, Sandbox, Stream};
 use crate::base::failpoint::reach;
 
 /// How much of one log line is kept, in bytes.
@@ -31,6 +31,8 @@ pub struct Settings {
     pub terraform: Option<PathBuf>,
     /// More lines for Terraform's own CLI configuration, for example a provider mirror.
     pub terraform_config: Option<String>,
+    /// Walls around the programs of templates, where this machine can have them.
+    pub sandbox: Option<Sandbox>,
     /// How long a program may take to stop when asked to.
     pub grace: Duration,
     /// How long a program may run.
@@ -46,6 +48,7 @@ impl Settings {
             path,
             terraform: None,
             terraform_config: None,
+            sandbox: None,
             grace: Duration::from_secs(10),
             limit: Duration::from_hours(1),
         }
@@ -79,6 +82,8 @@ pub struct Program {
     pub lock: PathBuf,
     /// How it is asked to stop.
     pub stop: Stop,
+    /// Walled in when there is a sandbox: all that it keeps of Paddock's data is this folder.
+    pub walled: Option<PathBuf>,
 }
 
 /// Hears what a program prints.
@@ -135,13 +140,17 @@ pub async fn run(
 }
 
 fn spawn(settings: &Settings, program: &Program) -> Result<Child, ProviderError> {
+    let (path, args) = match (&settings.sandbox, &program.walled) {
+        (Some(sandbox), Some(kept)) => sandbox.wrap(kept, &program.folder, &program.path, program.args.clone()),
+        _ => (program.path.clone(), program.args.clone()),
+    };
     Command::new(&settings.guard)
         .arg(guard::VERB)
         .arg("--lock")
         .arg(&program.lock)
         .args(["--stop", program.stop.as_str(), "--grace", &settings.grace.as_secs().to_string(), "--"])
-        .arg(&program.path)
-        .args(&program.args)
+        .arg(path)
+        .args(args)
         .current_dir(&program.folder)
         .env_clear()
         .envs(program.environment.iter().map(|(name, value)| (name, value)))

@@ -64,6 +64,7 @@ impl<'a> Scripts<'a> {
             environment: environment.into_vec(),
             lock: self.workspace.release(),
             stop: Stop::Terminate,
+            walled: None,
         };
         let mut watcher = Listener { host: self.host, errors: Vec::new() };
         let outcome = process::run(self.settings, &program, &self.job.cancel, &mut watcher).await;

@@ -200,6 +200,7 @@ impl<'a> Cli<'a> {
             environment: environment.into_vec(),
             lock: self.workspace.release(),
             stop: Stop::Interrupt,
+            walled: Some(self.workspace.path("")),
         };
         let outcome = tokio::select! {
             outcome = process::run(self.settings, &program, &self.job.cancel, watcher) => outcome,

@@ -82,6 +82,11 @@ impl Provider for TerraformProvider {
     }
 
     async fn check(&self) -> Result<(), String> {
+        // Whoever may write into a shared cache runs in all environments that use it.
+        let config = self.settings.terraform_config.as_deref().unwrap_or_default();
+        if config.lines().any(|line| line.trim_start().starts_with("plugin_cache_dir")) {
+            return Err("its CLI configuration sets “plugin_cache_dir”, which all projects would share".to_owned());
+        }
         self.executable().map(drop)
     }
 

@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::response::Response;
 
 use super::view::{EnvironmentPage, OutputsFragment};
-use super::{actions, facts, id_of, readable};
+use super::{actions, facts, id_of, readable, versions};
 use crate::audit;
 use crate::catalog;
 use crate::db::Connection;
@@ -92,6 +92,7 @@ async fn filled(
     let mut shell = frame::shell(visitor, Section::Environments, &environment.name).await?;
     shell.here = urls::environment(environment.id);
     let may_reveal = actions::denied::<ability::RevealOutput>(visitor, environment).is_none();
+    let versions = if may_reveal { versions::rows(visitor, connection, environment, &runs).await? } else { Vec::new() };
     Ok(EnvironmentPage {
         shell,
         crumbs: vec![Crumb::to("Environments", urls::ENVIRONMENTS)],
@@ -112,6 +113,7 @@ async fn filled(
         timeline,
         audit_href: audit_href(visitor, environment),
         runs: runs.iter().map(|run| facts::run(run, &times)).collect(),
+        versions,
         live: is_changing(environment.state),
     })
 }

@@ -6,6 +6,7 @@ mod detail;
 mod facts;
 mod list;
 mod row;
+mod versions;
 pub mod view;
 
 use crate::base::id::EnvironmentId;

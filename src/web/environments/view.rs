@@ -86,6 +86,19 @@ pub struct RunRow {
     pub when: When,
 }
 
+/// A version of the state that the provider keeps.
+#[derive(Debug, Clone)]
+pub struct VersionRow {
+    pub version: i32,
+    /// "serial 4", "serial 4, rescued"
+    pub note: String,
+    /// "created a, b; changed c (input); removed d"
+    pub changes: String,
+    /// "Update, attempt 2" and the run's address.
+    pub by: Option<(String, String)>,
+    pub written: When,
+}
+
 /// `GET /environments/{environment}`
 #[derive(Debug, Template)]
 #[template(path = "environments/page.html")]
@@ -114,6 +127,8 @@ pub struct EnvironmentPage {
     /// The audit records about it, for those who may read them.
     pub audit_href: Option<String>,
     pub runs: Vec<RunRow>,
+    /// Empty for those who may not see secrets, and where the provider keeps no versions.
+    pub versions: Vec<VersionRow>,
     /// Asks for itself again every few seconds while something may still change.
     pub live: bool,
 }

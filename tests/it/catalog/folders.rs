@@ -143,3 +143,22 @@ fn a_folder_without_templates_says_so() {
     );
     assert!(paddock::catalog::lint(&folder.at("nowhere")).unwrap_err().to_string().contains("cannot be opened"));
 }
+
+#[test]
+fn variables_of_a_module_are_the_inputs_that_its_manifest_leaves_out() {
+    let folder = Folder::new();
+    folder.template("stack", "Stack").template("declared", "Declared").template("wrong", "Wrong");
+    let variables = "variable \"size\" {\n  type = number\n}\nvariable \"key\" {\n  sensitive = true\n}\n";
+    folder.write("stack/variables.tf", variables).write("stack/modules/x/variables.tf", "variable \"inner\" {}");
+    folder.write("declared/variables.tf", variables);
+    folder.write("declared/paddock.yaml", "name: Declared\nprovider: terraform\ninputs: {properties: {size: {}}}\n");
+    folder.write("wrong/variables.tf", "variable \"size\" {\n  type = nmber\n}\n");
+    let content = loader::load(&FolderTree::open(folder.path()).unwrap()).unwrap();
+    let inputs = |slug: &str| &content.templates.iter().find(|loaded| loaded.slug == slug).unwrap().manifest.inputs;
+    let names = |slug: &str| inputs(slug)["properties"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names("stack"), ["size", "key"]);
+    assert_eq!(inputs("stack")["required"], serde_json::json!(["size", "key"]));
+    assert_eq!(inputs("stack")["properties"]["key"]["writeOnly"], true);
+    assert_eq!(names("declared"), ["size"], "what the manifest says is the form");
+    insta::assert_snapshot!(folder.lint(), @"wrong/variables.tf:2:10: error: “nmber” is not a type. Did you mean “number”? (variable.size)");
+}

@@ -911,6 +911,13 @@ fn environment_pages(pages: &mut Vec<Sample>) {
         cannot: vec![Fact::new("Delete", "Needs the role lead in project payments.")],
         timeline: tl(),
         audit_href: o("/audit?object=env"),
+        versions: vec![environments::view::VersionRow {
+            version: 2,
+            note: s("serial 4, rescued"),
+            changes: s("changed terraform_data.size (input, output)"),
+            by: Some((s("Update, attempt 2"), s("/runs/x"))),
+            written: when("10:01"),
+        }],
         runs: vec![
             environments::view::RunRow {
                 operation: s("Update"),

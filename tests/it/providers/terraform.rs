@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use paddock::providers::{Job, PlanAction, Provider, ProviderError, StateOrigin, TemplateFile, TerraformProvider};
+use paddock::providers::{
+    Job, PlanAction, Provider, ProviderError, Sandbox, Settings, StateOrigin, TemplateFile, TerraformProvider,
+};
 use serde_json::json;
 
 use super::conformance::{self, actions, files, inputs, next_attempt, next_run};
@@ -261,6 +263,43 @@ async fn what_a_template_runs_is_limited_and_sees_nothing_of_the_worker() {
     for name in ["DATABASE_URL", "PADDOCK_KEY", "CARGO_"] {
         assert!(!text.contains(name), "{name} is the worker's own: {text}");
     }
+}
+
+#[tokio::test]
+async fn what_a_template_runs_is_walled_off_from_paddocks_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    std::fs::create_dir(data.join("work")).unwrap();
+    std::fs::write(data.join("key"), "the key").unwrap();
+    let sandbox = match Sandbox::probe(data, &data.join("work")) {
+        Ok(sandbox) => sandbox,
+        // Said by `paddock doctor`; a kernel that forbids namespaces is nothing that a test can change.
+        Err(why) => return assert!(!why.is_empty()),
+    };
+    let provider = TerraformProvider::new(Settings { sandbox: Some(sandbox), ..settings(data) });
+    let host = RecordingHost::new(data);
+    let job = template(&format!(
+        r#"resource "terraform_data" "x" {{
+            provisioner "local-exec" {{
+                command = "echo data: $(ls {data}); cat {data}/key; touch {data}/made; grep NoNewPrivs /proc/self/status; wc -c /proc/{worker}/environ; echo user $(id -u)"
+            }}
+        }}"#,
+        data = data.display(),
+        worker = std::process::id(),
+    ));
+    provider.apply(&job, &host).await.unwrap();
+    let text = host.text();
+    for expected in [
+        "data: work",
+        "key: No such file or directory",
+        "made: Read-only file system",
+        "NoNewPrivs:    1",
+        "environ: Permission denied",
+        &format!("user {}", rustix::process::geteuid().as_raw()),
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert_eq!(provider.read_back(&job, &host).await.unwrap().len(), 1, "and it still works");
 }
 
 #[tokio::test]

@@ -232,6 +232,11 @@ async fn a_state_saved_before_there_were_versions_becomes_the_first() {
     assert_eq!(ended.len(), 2);
     assert!(ended.contains(&("terraform_data.size", "create", true)), "{ended:?}");
 
+    let path = format!("/environments/{environment}");
+    let page = test.browser_of("developer").await.get(&path).await;
+    page.shows(&["State versions", "created terraform_data.size, terraform_data.waits", "attempt 1"]);
+    test.browser_of("auditor").await.get(&path).await.hides(&["State versions"]);
+
     let mut connection = PgConnection::connect(&test.database.url()).await.unwrap();
     let row: (i32, Vec<u8>) =
         sqlx::query_as("SELECT version, sealed FROM state_version WHERE environment_id = $1 ORDER BY version DESC")
