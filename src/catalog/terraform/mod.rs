@@ -251,16 +251,17 @@ mod tests {
         let told = |text: &str| read(text).1.join("\n");
         assert!(
             told("variable \"x\" {\n  type = strin\n}")
-                .starts_with("stack/variables.tf:2:10: error: “strin” is not a type"),
+                .starts_with("stack/variables.tf:2:10: error: variable.x: “strin” is not a type"),
             "{}",
             told("variable \"x\" {\n  type = strin\n}")
         );
         assert!(
             told("variable \"x\" {\n  type = number\n  default = \"many\"\n}")
-                .starts_with("stack/variables.tf:3:13: error: The default")
+                .starts_with("stack/variables.tf:3:13: error: variable.x: The default")
         );
         assert!(
-            told("variable \"x\" {}\n\nvariable \"x\" {}").starts_with("stack/variables.tf:3:1: error: There are two")
+            told("variable \"x\" {}\n\nvariable \"x\" {}")
+                .starts_with("stack/variables.tf:3:1: error: variable.x: There are two")
         );
         assert!(told("variable \"x\" {").starts_with("stack/variables.tf:1"));
         assert!(told("variable {}").contains("A variable has one name"));

@@ -118,6 +118,7 @@ fn words(record: &AuditRecord) -> (&'static str, String) {
         "role" => ("key-round", format!("{} the role {}", past(verb), detail(record, "role"))),
         "token" => ("key-round", format!("{} the token {object}", past(verb))),
         "person" | "team" => ("user-round", format!("{} {object}", past(verb))),
+        "state" => ("lock", format!("was refused to touch the state of {object}")),
         "setup" => ("house", format!("{} the set-up", past(verb))),
         _ => ("scroll-text", format!("{} {object}", record.action.replace(['.', '_'], " "))),
     }

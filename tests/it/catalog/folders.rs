@@ -160,5 +160,5 @@ fn variables_of_a_module_are_the_inputs_that_its_manifest_leaves_out() {
     assert_eq!(inputs("stack")["required"], serde_json::json!(["size", "key"]));
     assert_eq!(inputs("stack")["properties"]["key"]["writeOnly"], true);
     assert_eq!(names("declared"), ["size"], "what the manifest says is the form");
-    insta::assert_snapshot!(folder.lint(), @"wrong/variables.tf:2:10: error: “nmber” is not a type. Did you mean “number”? (variable.size)");
+    insta::assert_snapshot!(folder.lint(), @"wrong/variables.tf:2:10: error: variable.size: “nmber” is not a type. Did you mean “number”?");
 }

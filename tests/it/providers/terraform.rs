@@ -292,7 +292,7 @@ async fn what_a_template_runs_is_walled_off_from_paddocks_data() {
     for expected in [
         "data: work",
         "key: No such file or directory",
-        "made: Read-only file system",
+        "made': Read-only file system",
         "NoNewPrivs:    1",
         "environ: Permission denied",
         &format!("user {}", rustix::process::geteuid().as_raw()),
