@@ -160,6 +160,7 @@ mod tests {
     fn an_artifact_is_read_back_or_refused() {
         let head = Head {
             format: 1,
+            environment: EnvironmentId(uuid::Uuid::from_u128(2)),
             run: RunId(uuid::Uuid::from_u128(1)),
             attempt: 1,
             work: "w".into(),
