@@ -68,7 +68,9 @@ impl Why {
             Self::Again { .. } => "The last attempt met an error; it is tried again.".to_owned(),
             Self::Frozen { reason, .. } => format!("Held by a freeze: {reason}"),
             Self::NoWorker { kind: Some(kind), .. } => format!("No worker can take this: none knows {kind}."),
-            Self::NoWorker { labels, .. } if labels.is_empty() => "Waits for a worker: none is there at the moment.".to_owned(),
+            Self::NoWorker { labels, .. } if labels.is_empty() => {
+                "Waits for a worker: none is there at the moment.".to_owned()
+            }
             Self::NoWorker { labels, .. } => {
                 let word = if labels.len() == 1 { "label" } else { "labels" };
                 format!("No worker can take this: needs {word} {}.", labels.join(", "))

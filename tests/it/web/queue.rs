@@ -21,13 +21,7 @@ async fn a_freeze_is_set_seen_and_lifted() {
         .unwrap();
     let run = format!("/runs/run_{}", run.simple());
     let (mut admin, mut mine) = (test.browser_of("admin").await, test.browser_of("developer").await);
-    admin.get("/admin/queue").await.shows(&[
-        "1 run waits",
-        "Create queued-db",
-        "none is there",
-        "unknown",
-        "Held",
-    ]);
+    admin.get("/admin/queue").await.shows(&["1 run waits", "Create queued-db", "none is there", "unknown", "Held"]);
     mine.get(&run).await.shows(&["Waits for a worker: none is there at the moment"]);
 
     let refused = admin.post("/admin/freezes", &[("place", ""), ("length", "4h"), ("reason", " ")]).await;
