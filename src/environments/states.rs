@@ -46,7 +46,7 @@ pub async fn list_versions(
     let rows = states::list(connection, id, before, asked).await?;
     let mut opened = Vec::with_capacity(rows.len());
     for row in rows {
-        let state = sealer.open(&place(id, row.version), &row.sealed)?;
+        let state = sealer.open(&place(id, row.number), &row.sealed)?;
         opened.push((row, state));
     }
     let mut found = Vec::with_capacity(limit);
@@ -55,7 +55,7 @@ pub async fn list_versions(
         let earlier = opened.iter().skip(index + 1).find(|(row, _)| row.origin != StateOrigin::Stray);
         let changes = state_changes(earlier.map(|(_, state)| state.as_slice()), state).unwrap_or_default();
         found.push(StateVersion {
-            version: row.version,
+            version: row.number,
             origin: row.origin,
             serial: row.serial,
             by: row.run.zip(row.attempt),
@@ -73,7 +73,7 @@ pub(super) async fn newest(
     id: EnvironmentId,
 ) -> Result<Option<Vec<u8>>, Error> {
     if let Some(version) = states::newest(connection, id).await? {
-        return Ok(Some(sealer.open(&place(id, version.version), &version.sealed)?));
+        return Ok(Some(sealer.open(&place(id, version.number), &version.sealed)?));
     }
     let saved = contents::sealed(connection, id).await?.provider_state;
     saved.map(|blob| Ok(sealer.open(&state_place(id), &blob)?)).transpose()
@@ -96,7 +96,7 @@ pub(super) async fn keep(
     if state.origin != StateOrigin::Stray
         && let Some(last) = states::newest(tx, id).await?
     {
-        let bytes = sealer.open(&place(id, last.version), &last.sealed)?;
+        let bytes = sealer.open(&place(id, last.number), &last.sealed)?;
         if bytes == state.bytes {
             return Ok(Kept::Yes);
         }

@@ -61,7 +61,7 @@ impl Execution {
                 () = async { tokio::join!(log.pump(), beat(&self.db, self.run.id, self.run.attempt, self.lease, &self.stop)); std::future::pending::<()>().await } => {}
             }
         };
-        failpoint::within(self.run.label.clone(), turn).await;
+        Box::pin(failpoint::within(self.run.label.clone(), turn)).await;
         self.signals.send(Event::Run(self.run.id));
     }
 

@@ -148,7 +148,9 @@ impl Worker {
             reach_for("claim.taken", &run.label);
         }
         tx.commit().await?;
-        runs.iter().for_each(|run| reach_for("claim.committed", &run.label));
+        for run in &runs {
+            reach_for("claim.committed", &run.label);
+        }
         Ok(Claimed { runs, contended })
     }
 

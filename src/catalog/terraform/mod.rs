@@ -23,8 +23,10 @@ use crate::providers::TemplateFile;
 /// The schema, and what is wrong. `folder` is where the template lies in its source.
 pub(super) fn inputs(folder: &str, files: &[TemplateFile]) -> (Value, Vec<Problem>) {
     let mut reading = Reading { properties: Map::new(), required: Vec::new(), problems: Vec::new() };
+    // Terraform knows the ending in small letters only.
     let is_root = |path: &str| {
-        !path.contains('/') && path.ends_with(".tf") && path != "override.tf" && !path.ends_with("_override.tf")
+        path.strip_suffix(".tf")
+            .is_some_and(|stem| !stem.contains('/') && stem != "override" && !stem.ends_with("_override"))
     };
     for file in files.iter().filter(|file| is_root(&file.path)) {
         let path = if folder == "." { file.path.clone() } else { format!("{folder}/{}", file.path) };

@@ -10,7 +10,7 @@ use crate::providers::{StateLock, StateOrigin};
 
 /// A version, still sealed.
 pub struct Version {
-    pub version: i32,
+    pub number: i32,
     pub origin: StateOrigin,
     pub serial: i64,
     pub run: Option<RunId>,
@@ -32,7 +32,7 @@ struct VersionRow {
 impl From<VersionRow> for Version {
     fn from(row: VersionRow) -> Self {
         Self {
-            version: row.version,
+            number: row.version,
             origin: row.origin,
             serial: row.serial,
             run: row.run_id,

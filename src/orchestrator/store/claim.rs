@@ -39,6 +39,7 @@ pub async fn lock_limits(
 /// the same for a whole pool, so that a backlog behind a freeze, a limit or a label costs one look.
 /// Among those that may, people come before automation, which counts as people once it has waited
 /// `ageing_seconds`; then the project with the fewest runs at work has its turn; then the oldest.
+#[expect(clippy::too_many_lines, reason = "one statement, so that nobody claims between its parts")]
 pub async fn claim(
     connection: &mut PgConnection,
     settings: &Settings,

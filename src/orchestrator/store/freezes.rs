@@ -1,6 +1,6 @@
 //! Rows of `freeze_window`.
 
-use jiff_sqlx::ToSqlx as _;
+use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -68,8 +68,8 @@ pub async fn insert(connection: &mut PgConnection, id: FreezeId, new: &NewFreeze
         id.0,
         new.place,
         new.reason,
-        new.starts_at.map(|at| at.to_sqlx()) as Option<jiff_sqlx::Timestamp>,
-        new.ends_at.map(|at| at.to_sqlx()) as Option<jiff_sqlx::Timestamp>,
+        new.starts_at.map(ToSqlx::to_sqlx) as Option<jiff_sqlx::Timestamp>,
+        new.ends_at.map(ToSqlx::to_sqlx) as Option<jiff_sqlx::Timestamp>,
         by
     )
     .execute(connection)

@@ -265,8 +265,8 @@ mod tests {
         })
     }
 
-    fn made() -> Option<Effect> {
-        Some(Effect::Made { id: "disk-1".into(), spec: "{}".into(), whole: true, hidden: 0 })
+    fn made() -> Effect {
+        Effect::Made { id: "disk-1".into(), spec: "{}".into(), whole: true, hidden: 0 }
     }
 
     #[test]
@@ -274,7 +274,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/book");
         let (one, two) = (Ledger::new(path.clone()), Ledger::new(path));
-        one.write(|holdings| (Some(call(holdings.last + 1, made())), ())).unwrap();
+        one.write(|holdings| (Some(call(holdings.last + 1, Some(made()))), ())).unwrap();
         two.write(|holdings| (Some(call(holdings.last + 1, Some(Effect::Removed))), ())).unwrap();
         let (count, last) = one.write(|holdings| (None, (holdings.objects.len(), holdings.last))).unwrap();
         assert_eq!((count, last), (0, 2));
@@ -284,7 +284,7 @@ mod tests {
     fn a_torn_line_never_happened() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("book");
-        Ledger::new(path.clone()).write(|_| (Some(call(1, made())), ())).unwrap();
+        Ledger::new(path.clone()).write(|_| (Some(call(1, Some(made()))), ())).unwrap();
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, [&whole[..], b"{\"line\":\"call\",\"num"].concat()).unwrap();
         let later = Ledger::new(path.clone());

@@ -104,7 +104,7 @@ impl Provider for TerraformProvider {
         reach("terraform.applying");
         let outcome = carry_out(&mut cli, job, host).await;
         reach("terraform.applied");
-        end(cli, outcome).await
+        end(cli, outcome)
     }
 
     async fn collect(&self, job: &Job, host: &dyn Host) -> Result<(Vec<Output>, Vec<Resource>), ProviderError> {
@@ -122,7 +122,7 @@ impl Provider for TerraformProvider {
         reach("terraform.destroying");
         let outcome = carry_out(&mut cli, job, host).await;
         reach("terraform.destroyed");
-        end(cli, outcome).await
+        end(cli, outcome)
     }
 
     async fn read_back(&self, job: &Job, host: &dyn Host) -> Result<Vec<Resource>, ProviderError> {
@@ -131,7 +131,7 @@ impl Provider for TerraformProvider {
 }
 
 /// Leaves no secrets on this machine once the next attempt does not need them.
-async fn end(cli: Cli<'_>, outcome: Result<(), ProviderError>) -> Result<(), ProviderError> {
+fn end(cli: Cli<'_>, outcome: Result<(), ProviderError>) -> Result<(), ProviderError> {
     if matches!(outcome, Ok(()) | Err(ProviderError::Failed { .. })) {
         cli.close()?;
         reach("terraform.closed");

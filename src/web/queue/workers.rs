@@ -72,9 +72,10 @@ fn row(worker: WorkerState, times: &Times, may_manage: bool) -> WorkerRowView {
     } else {
         Pill::of("ready").saying("Idle")
     };
-    let action = match worker.drain_requested {
-        true => ("Resume", urls::admin_worker_resume(&worker.name)),
-        false => ("Drain", urls::admin_worker_drain(&worker.name)),
+    let action = if worker.drain_requested {
+        ("Resume", urls::admin_worker_resume(&worker.name))
+    } else {
+        ("Drain", urls::admin_worker_drain(&worker.name))
     };
     WorkerRowView {
         pill,

@@ -140,9 +140,10 @@ impl Follow {
         // The run first: what was written before it ended is then among the lines that follow.
         let run = orchestrator::find(&mut connection, self.id).await?.ok_or(orchestrator::Error::NotFound)?;
         let steps = orchestrator::steps(&mut connection, self.id).await?;
-        let lines = match self.quiet {
-            true => Vec::new(),
-            false => orchestrator::log_lines(&mut connection, self.id, self.after, BATCH).await?,
+        let lines = if self.quiet {
+            Vec::new()
+        } else {
+            orchestrator::log_lines(&mut connection, self.id, self.after, BATCH).await?
         };
         drop(connection);
         self.look_now = lines.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);

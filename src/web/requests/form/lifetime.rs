@@ -17,7 +17,7 @@ const OFFERED: [i64; 12] =
 /// Reads every spelling of a lifetime; nothing lives for no time.
 pub(super) fn read(text: &str) -> Option<SignedDuration> {
     let Lifetime(length) = text.parse().ok()?;
-    Some(length).filter(|length| length.is_positive())
+    Some(length).filter(SignedDuration::is_positive)
 }
 
 /// The text that [`read`] reads.

@@ -80,7 +80,9 @@ fn gather(field: &Field, secrets: &[String], pairs: &mut Vec<(String, String)>) 
             if items.is_empty() {
                 put("");
             }
-            items.iter().for_each(|item| gather(item, secrets, pairs));
+            for item in items {
+                gather(item, secrets, pairs);
+            }
         }
         Control::Group { fields } => fields.iter().for_each(|inner| gather(inner, secrets, pairs)),
     }
@@ -125,7 +127,7 @@ fn body(subject: &Subject, typed: &Typed) -> (String, Vec<String>) {
         }
     }
     if let Some(members) = body.as_object_mut() {
-        members.retain(|name, value| !value.is_null() && !(name == "reason" && *value == ""));
+        members.retain(|name, value| !(value.is_null() || name == "reason" && *value == ""));
     }
     (serde_json::to_string_pretty(&body).unwrap_or_default(), variables)
 }
