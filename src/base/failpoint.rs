@@ -3,10 +3,10 @@
 //! function here is empty.
 //!
 //! `PADDOCK_FAILPOINT` arms them: `name[@n][#scope]:action`, several with `;` between. `n` is the n-th
-//! time that this process comes by (from 1), `scope` the run's label, for example `Create orders-db`.
+//! time that somebody comes by (from 1), `scope` the run's label, for example `Create orders-db`.
 //! Actions: `kill` and `stop` send SIGKILL and SIGSTOP to the process itself; `fail` and `twice` are for
-//! [`injected`]. With `PADDOCK_FAILPOINT_LOG`, a file, every place that is reached and every one that
-//! fires is written down, and what fired once does not fire in a later process with the same file.
+//! [`injected`]. Each fires once. With `PADDOCK_FAILPOINT_LOG`, a file, every place that is reached and
+//! every one that fires is written down, and what is counted is counted over all processes with that file.
 
 /// Every failpoint. `tests/it/matrix` proves that each is reached, and that no other name is used.
 pub const POINTS: &[&str] = &[
@@ -117,10 +117,9 @@ mod empty {
 mod armed {
     //! The real thing.
 
-    use std::collections::BTreeSet;
-    use std::ffi::OsString;
-    use std::fs::{File, OpenOptions};
+    use std::fs::OpenOptions;
     use std::io::Write as _;
+    use std::path::PathBuf;
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -194,33 +193,44 @@ mod armed {
             Some(Self { text, name, scope, nth, action, seen: AtomicU32::new(0) })
         }
 
-        pub(super) fn fires(&self, name: &str, scope: &str) -> bool {
-            self.name == name
-                && self.scope.as_deref().is_none_or(|wanted| wanted == scope)
-                && self.seen.fetch_add(1, Ordering::Relaxed) + 1 == self.nth
+        /// Whether it is its turn, by what this process has seen, or by what all have written.
+        pub(super) fn fires(&self, name: &str, scope: &str, written: impl FnOnce() -> Option<String>) -> bool {
+            if self.name != name || self.scope.as_deref().is_some_and(|wanted| wanted != scope) {
+                return false;
+            }
+            let Some(written) = written() else {
+                return self.seen.fetch_add(1, Ordering::Relaxed) + 1 == self.nth;
+            };
+            let here = |line: &&str| {
+                let mut parts = line.split('\t');
+                (parts.next(), parts.next()) == (Some("reached"), Some(name))
+                    && self.scope.as_deref().is_none_or(|wanted| parts.next() == Some(wanted))
+            };
+            let fired = |line: &str| line.strip_prefix("fired\t") == Some(self.text.as_str());
+            !written.lines().any(fired) && written.lines().filter(here).count() >= self.nth as usize
         }
     }
 
     /// All that is armed in this process.
     struct Plan {
         arms: Vec<Arm>,
-        log: Option<File>,
+        log: Option<PathBuf>,
     }
 
     impl Plan {
         #[allow(clippy::disallowed_methods, reason = "no setting of the product: debug builds have it for tests")]
         fn of_the_environment() -> Self {
             let armed = std::env::var("PADDOCK_FAILPOINT").unwrap_or_default();
-            let log: Option<OsString> = std::env::var_os("PADDOCK_FAILPOINT_LOG");
-            let written = log.as_ref().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
-            let spent: BTreeSet<&str> = written.lines().filter_map(|line| line.strip_prefix("fired\t")).collect();
-            let arms = armed.split(';').filter(|text| !spent.contains(text)).filter_map(Arm::parse).collect();
-            Self { arms, log: log.and_then(|path| OpenOptions::new().append(true).create(true).open(path).ok()) }
+            let log = std::env::var_os("PADDOCK_FAILPOINT_LOG").map(PathBuf::from);
+            Self { arms: armed.split(';').filter_map(Arm::parse).collect(), log }
         }
 
         fn reach(&self, name: &'static str, scope: &str) -> Injected {
             self.write(&format!("reached\t{name}\t{scope}\n"));
-            let Some(arm) = self.arms.iter().find(|arm| arm.fires(name, scope)) else { return Injected::Nothing };
+            let written = || self.log.as_ref().map(|path| std::fs::read_to_string(path).unwrap_or_default());
+            let Some(arm) = self.arms.iter().find(|arm| arm.fires(name, scope, written)) else {
+                return Injected::Nothing;
+            };
             self.write(&format!("fired\t{}\n", arm.text));
             let signal = match arm.action {
                 Action::Inject(what) => return what,
@@ -233,7 +243,8 @@ mod armed {
 
         /// One write per line, so that the lines of several processes do not mix.
         fn write(&self, line: &str) {
-            if let Some(mut log) = self.log.as_ref() {
+            let Some(path) = &self.log else { return };
+            if let Ok(mut log) = OpenOptions::new().append(true).create(true).open(path) {
                 let _ = log.write_all(line.as_bytes());
             }
         }
@@ -260,10 +271,22 @@ mod tests {
     #[test]
     fn an_arm_fires_at_its_turn_in_its_scope() {
         let arm = Arm::parse("end.open@2#Create a:kill").unwrap();
-        assert!(!arm.fires("end.open", "Create b"));
-        assert!(!arm.fires("end.open", "Create a"));
-        assert!(!arm.fires("end.ended", "Create a"));
-        assert!(arm.fires("end.open", "Create a"));
-        assert!(!arm.fires("end.open", "Create a"), "once");
+        let alone = || None;
+        assert!(!arm.fires("end.open", "Create b", alone));
+        assert!(!arm.fires("end.open", "Create a", alone));
+        assert!(!arm.fires("end.ended", "Create a", alone));
+        assert!(arm.fires("end.open", "Create a", alone));
+        assert!(!arm.fires("end.open", "Create a", alone), "once");
+    }
+
+    #[test]
+    fn what_other_processes_wrote_counts() {
+        let arm = Arm::parse("end.open@2#Create a:kill").unwrap();
+        let fires = |written: &str| arm.fires("end.open", "Create a", || Some(written.to_owned()));
+        let once = "reached\tend.open\tCreate a\n";
+        assert!(!fires(once));
+        assert!(!fires(&format!("{once}reached\tend.open\tCreate b\nreached\tend.ended\tCreate a\n")));
+        assert!(fires(&once.repeat(2)));
+        assert!(!fires(&format!("{}fired\tend.open@2#Create a:kill\n", once.repeat(2))), "once");
     }
 }

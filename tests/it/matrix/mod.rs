@@ -1,4 +1,8 @@
 //! The kill matrix: the real worker, killed at every failpoint, goes on where it was, loses nothing
 //! and does nothing twice.
 
+mod kill;
+mod oracle;
 mod points;
+mod subject;
+mod world;

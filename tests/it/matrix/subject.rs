@@ -1,0 +1,214 @@
+//! The providers of the matrix: a template for each, how it is created and changed, and what its
+//! target must hold at the end. A new provider joins by one entry here and one line in `kill.rs`.
+
+use std::collections::BTreeMap;
+
+use paddock::base::id::EnvironmentId;
+use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection};
+
+use super::world::World;
+use crate::providers::machine::lines;
+use crate::providers::simulated::account;
+use crate::support::server::Server;
+
+/// What was asked for with success, in order: `create`, `update`, `delete`.
+pub type History = Vec<&'static str>;
+
+pub struct Subject {
+    pub name: &'static str,
+    /// The template's slug and files; without files it is one of the sample catalog.
+    pub template: &'static str,
+    pub files: &'static [(&'static str, &'static str)],
+    pub create: fn(&World) -> Value,
+    pub update: fn() -> Value,
+    /// What is wrong at the target.
+    pub audit: fn(&World, &Environments) -> Vec<String>,
+}
+
+/// The environments with their names and histories.
+pub type Environments = BTreeMap<EnvironmentId, (String, History)>;
+
+pub static POSTGRES: Subject = Subject {
+    name: "postgres",
+    template: "postgres-database",
+    files: &[],
+    create: |_| json!({"size": "small"}),
+    update: || json!({"size": "medium"}),
+    audit: |_, environments| {
+        let environments = environments.clone();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(databases(&environments))
+        })
+        .join()
+        .unwrap()
+    },
+};
+
+async fn databases(environments: &Environments) -> Vec<String> {
+    let mut server = PgConnection::connect_with(&Server::get().options("postgres")).await.unwrap();
+    let mut wrong = Vec::new();
+    for (id, (name, history)) in environments {
+        let text = id.to_string();
+        // The provider ends names with the last digits of the environment's id, and marks with the whole.
+        let databases: Vec<(String, bool, bool)> = sqlx::query_as(
+            "SELECT datname::text, datallowconn, coalesce(shobj_description(oid, 'pg_database') = $2, false)
+             FROM pg_database WHERE datname LIKE '%' || $1",
+        )
+        .bind(&text[text.len() - 12..])
+        .bind(format!("paddock:{id}"))
+        .fetch_all(&mut server)
+        .await
+        .unwrap();
+        let roles: Vec<i32> = sqlx::query_scalar("SELECT rolconnlimit FROM pg_roles WHERE rolname LIKE '%' || $1")
+            .bind(&text[text.len() - 12..])
+            .fetch_all(&mut server)
+            .await
+            .unwrap();
+        let expected = match history.last() {
+            Some(&"create") => vec![10],
+            Some(&"update") => vec![40],
+            _ => Vec::new(),
+        };
+        let whole = databases.iter().all(|(_, open, marked)| *open && *marked);
+        if roles != expected || databases.len() != expected.len() || !whole {
+            wrong.push(format!("{name} after {history:?}: databases {databases:?}, connection limits {roles:?}"));
+        }
+    }
+    wrong
+}
+
+pub static COMMAND: Subject = Subject {
+    name: "command",
+    template: "lab-command",
+    files: &[
+        (
+            "paddock.yaml",
+            "name: Lab\nprovider: command\nconfig: {deploy: up.sh, delete: down.sh, probe: look.sh, repeat: probe}\n\
+             inputs: {type: object, properties: {size: {type: string}}}\n",
+        ),
+        // One line is written whole or not at all: the effect of these scripts.
+        (
+            "up.sh",
+            "#!/bin/sh\nset -e\nstep=$PADDOCK_STORAGE/seen\necho x >> \"$step\"\n\
+                   echo \"up $PADDOCK_IDEMPOTENCY_KEY\" >> \"$MADE/$PADDOCK_ENVIRONMENT_ID\"\n\
+                   printf '{\"outputs\": {\"size\": {\"type\": \"string\", \"value\": \"%s\"}}}' \"$PADDOCK_INPUT_SIZE\" > \"$PADDOCK_OUTPUTS\"\n",
+        ),
+        ("down.sh", "#!/bin/sh\necho \"down $PADDOCK_IDEMPOTENCY_KEY\" >> \"$MADE/$PADDOCK_ENVIRONMENT_ID\"\n"),
+        // Is it there? By the last line: this run's own, whichever way.
+        (
+            "look.sh",
+            "#!/bin/sh\nlast=$(tail -n 1 \"$MADE/$PADDOCK_ENVIRONMENT_ID\" 2>/dev/null)\n\
+                     case \"$PADDOCK_OPERATION $last\" in\n\
+                     \"delete down $PADDOCK_IDEMPOTENCY_KEY\") exit 1;;\n\
+                     delete*) exit 0;;\n\
+                     *\"up $PADDOCK_IDEMPOTENCY_KEY\") exit 0;;\n\
+                     *) exit 1;;\n\
+                     esac\n",
+        ),
+    ],
+    create: |_| json!({"size": "small"}),
+    update: || json!({"size": "large"}),
+    audit: |world, environments| {
+        let mut wrong = Vec::new();
+        for (id, (name, history)) in environments {
+            let made = lines(&world.made.join(id.to_string()));
+            let words: Vec<&str> = made.iter().map(|line| line.split(' ').next().unwrap()).collect();
+            let expected: Vec<&str> = history.iter().map(|op| if *op == "delete" { "down" } else { "up" }).collect();
+            if words != expected {
+                wrong.push(format!("{name} after {history:?}: the scripts did {words:?}"));
+            }
+        }
+        wrong
+    },
+};
+
+pub static TERRAFORM: Subject = Subject {
+    name: "terraform",
+    template: "lab-terraform",
+    files: &[
+        (
+            "paddock.yaml",
+            "name: Lab\nprovider: terraform\ninputs: {type: object, properties: {size: {type: string}, file: {type: string}}}\n",
+        ),
+        (
+            "main.tf",
+            r#"
+variable "size" { type = string }
+resource "terraform_data" "base" { input = var.size }
+resource "terraform_data" "effect" {
+  depends_on       = [terraform_data.base]
+  input            = var.size
+  triggers_replace = [var.size]
+  provisioner "local-exec" { command = "echo up ${var.size} >> $MADE/$(basename $(dirname $PWD))" }
+  provisioner "local-exec" {
+    when    = destroy
+    command = "echo down ${self.input} >> $MADE/$(basename $(dirname $PWD))"
+  }
+}
+output "size" { value = terraform_data.effect.input }
+"#,
+        ),
+    ],
+    create: |_| json!({"size": "small"}),
+    update: || json!({"size": "large"}),
+    audit: |world, environments| {
+        let mut wrong = Vec::new();
+        for (id, (name, history)) in environments {
+            let made = lines(&world.made.join(id.to_string()));
+            let mut expected: Vec<String> = Vec::new();
+            let mut size = "small";
+            for operation in history {
+                match *operation {
+                    "create" => expected.push("up small".into()),
+                    "update" => {
+                        expected.push(format!("down {size}"));
+                        size = "large";
+                        expected.push("up large".into());
+                    }
+                    _ => expected.push(format!("down {size}")),
+                }
+            }
+            if made != expected {
+                wrong.push(format!("{name} after {history:?}: the provisioners did {made:?}"));
+            }
+        }
+        wrong
+    },
+};
+
+pub static SIMULATED: Subject = Subject {
+    name: "simulated",
+    template: "lab-simulated",
+    files: &[(
+        "paddock.yaml",
+        "name: Lab\nprovider: simulated\nconfig: {objects: [network, disk, server], timeout_ms: 50}\n\
+         inputs: {type: object, properties: {size: {type: string}, faults: {type: array}, seed: {type: integer}, \
+         chaos_percent: {type: integer}}}\n",
+    )],
+    create: |_| json!({"size": "small"}),
+    update: || json!({"size": "large"}),
+    audit: |world, environments| {
+        let mut wrong = Vec::new();
+        let book = world.data.join("work/simulated/default.ledger");
+        for (id, (name, history)) in environments {
+            let account = account(&book, &id.to_string());
+            let mut expected = BTreeMap::new();
+            for object in ["network", "disk", "server"] {
+                for operation in history {
+                    let effect = match *operation {
+                        "create" => "made",
+                        "update" => "changed",
+                        _ => "removed",
+                    };
+                    *expected.entry((object.to_owned(), effect.to_owned())).or_insert(0) += 1;
+                }
+            }
+            if account.effects != expected {
+                wrong.push(format!("{name} after {history:?}: the cloud's book says {:?}", account.effects));
+            }
+        }
+        wrong
+    },
+};

@@ -1,0 +1,279 @@
+//! A whole Paddock whose runs are executed by real worker processes, which die when a failpoint says
+//! so and are started again.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use paddock::base::Actor;
+use paddock::base::id::EnvironmentId;
+use paddock::catalog::{self, NewSource, SourceKind};
+use paddock::identity::Access;
+use paddock::requests::{Caller, Draft, Intent};
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+use super::subject::Subject;
+use crate::support::app::{TestApp, inputs};
+use crate::support::program::command;
+
+/// How long all runs of one round may take, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(400);
+
+pub struct World {
+    pub test: TestApp,
+    pub subject: &'static Subject,
+    pub data: PathBuf,
+    pub log: PathBuf,
+    /// What the subject's targets leave behind, for its oracle.
+    pub made: PathBuf,
+    developer: Access,
+    _catalog: tempfile::TempDir,
+}
+
+impl World {
+    pub async fn new(subject: &'static Subject) -> Self {
+        let test = TestApp::start().await;
+        let folder = test.folder.path().to_owned();
+        let made = folder.join("made");
+        std::fs::create_dir(&made).unwrap();
+        let catalog = tempfile::tempdir().unwrap();
+        if !subject.files.is_empty() {
+            let template = catalog.path().join(subject.template);
+            std::fs::create_dir(&template).unwrap();
+            for (name, text) in subject.files {
+                let text = text.replace("$MADE", made.to_str().unwrap());
+                std::fs::write(template.join(name), text).unwrap();
+            }
+            let op = test.op(Actor::Operator);
+            let source = NewSource {
+                slug: "lab".to_owned(),
+                kind: SourceKind::Folder,
+                location: catalog.path().display().to_string(),
+                branch: None,
+                folder: String::new(),
+            };
+            let id = catalog::add_source(&test.app.db, &op, source).await.unwrap();
+            assert_eq!(catalog::sync(&test.app.db, &op, id).await.unwrap().added, 1);
+        }
+        let developer = test.person("developer").await;
+        let world = Self {
+            subject,
+            data: folder.join("data"),
+            log: folder.join("failpoints.log"),
+            made,
+            developer,
+            test,
+            _catalog: catalog,
+        };
+        world.execute("UPDATE quota SET maximum = 100000").await;
+        world
+    }
+
+    /// Runs a statement as a role that may do everything.
+    pub async fn execute(&self, statement: &str) {
+        let mut connection = PgConnection::connect_with(&self.test.database.options()).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
+    }
+
+    pub async fn number(&self, query: &str) -> i64 {
+        let query = AssertSqlSafe(format!("SELECT ({query})::bigint"));
+        sqlx::query_scalar(query).fetch_one(self.test.app.db.pool()).await.unwrap()
+    }
+
+    pub async fn rows(&self, query: &str) -> Vec<(String, String)> {
+        sqlx::query_as(AssertSqlSafe(query.to_owned())).fetch_all(self.test.app.db.pool()).await.unwrap()
+    }
+
+    async fn submit(&self, intent: Intent) -> EnvironmentId {
+        let op = self.test.op_as(&self.developer);
+        let draft = Draft { intent, reason: String::new() };
+        let requests = &self.test.app.requests;
+        let id = requests.submit(&op, Caller::Person(&self.developer), &draft, None).await.unwrap().id;
+        let mut connection = self.test.app.db.acquire().await.unwrap();
+        requests.find(&mut connection, id).await.unwrap().unwrap().environment.unwrap()
+    }
+
+    pub async fn create(&self, name: &str) -> EnvironmentId {
+        self.create_with(name, (self.subject.create)(self)).await
+    }
+
+    pub async fn create_with(&self, name: &str, values: Value) -> EnvironmentId {
+        self.submit(Intent::Create {
+            project: "payments".to_owned(),
+            environment_type: "dev".to_owned(),
+            template: self.subject.template.to_owned(),
+            version: None,
+            name: name.to_owned(),
+            inputs: inputs(values),
+            lifetime: None,
+        })
+        .await
+    }
+
+    pub async fn update(&self, environment: EnvironmentId) {
+        let inputs = inputs((self.subject.update)());
+        self.submit(Intent::Update { environment, generation: None, version: None, inputs }).await;
+    }
+
+    pub async fn delete(&self, environment: EnvironmentId) {
+        self.submit(Intent::Delete { environment }).await;
+    }
+
+    /// Worker processes of one run each, with these failpoints armed.
+    pub fn workers(&self, count: usize, arms: &[String]) -> Fleet {
+        let order = Order {
+            url: self.test.database.url(),
+            data: self.data.clone(),
+            log: self.log.clone(),
+            said: self.test.folder.path().join("workers.log"),
+            arms: arms.join(";"),
+        };
+        Fleet::start(count, order)
+    }
+
+    /// Waits until no run is left to execute.
+    pub async fn rest(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = self.number("SELECT count(*) FROM run WHERE state IN ('queued', 'running')").await;
+            if left == 0 {
+                return;
+            }
+            if Instant::now() > deadline {
+                let query = "SELECT label, state || ' ' || attempt || ' ' || coalesce(error, '') FROM run
+                             WHERE state IN ('queued', 'running')";
+                panic!("{left} runs are not at rest: {:?}\n{}", self.rows(query).await, self.said());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The last words of the workers.
+    pub fn said(&self) -> String {
+        let said = std::fs::read_to_string(self.test.folder.path().join("workers.log")).unwrap_or_default();
+        let lines: Vec<&str> = said.lines().collect();
+        lines[lines.len().saturating_sub(60)..].join("\n")
+    }
+
+    fn written(&self, kind: &str) -> Vec<Vec<String>> {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines = log.lines().map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>());
+        lines.filter(|parts| parts[0] == kind).collect()
+    }
+
+    /// What fired until now.
+    pub fn fired(&self) -> Vec<String> {
+        self.written("fired").into_iter().map(|mut parts| parts.remove(1)).collect()
+    }
+
+    /// How often each failpoint was reached in the scope, in the order of the first time.
+    pub fn reached(&self, scope: &str) -> Vec<(String, usize)> {
+        let mut order: Vec<String> = Vec::new();
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for parts in self.written("reached").into_iter().filter(|parts| parts.get(2).is_some_and(|at| at == scope)) {
+            if !counts.contains_key(&parts[1]) {
+                order.push(parts[1].clone());
+            }
+            *counts.entry(parts[1].clone()).or_default() += 1;
+        }
+        order.into_iter().map(|name| (name.clone(), counts[&name])).collect()
+    }
+
+    /// Every failpoint that anybody reached.
+    pub fn ever_reached(&self) -> Vec<String> {
+        self.written("reached").into_iter().map(|mut parts| parts.remove(1)).collect()
+    }
+}
+
+#[derive(Clone)]
+struct Order {
+    url: String,
+    data: PathBuf,
+    log: PathBuf,
+    said: PathBuf,
+    arms: String,
+}
+
+impl Order {
+    fn spawn(&self) -> Child {
+        let said = OpenOptions::new().create(true).append(true).open(&self.said).unwrap();
+        let mut command = command(&["worker", "--worker-runs", "1", "--lease", "2s", "--database-connections", "4"]);
+        command
+            .env("DATABASE_URL", &self.url)
+            .env("PADDOCK_KEY", "42".repeat(32))
+            .env("PADDOCK_DATA_DIR", &self.data)
+            .env("PADDOCK_FAILPOINT", &self.arms)
+            .env("PADDOCK_FAILPOINT_LOG", &self.log)
+            .stdout(Stdio::null())
+            .stderr(said);
+        command.spawn().unwrap()
+    }
+}
+
+/// Worker processes that come back when they were killed. They end with the value.
+pub struct Fleet {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+    wrong: Arc<Mutex<Vec<String>>>,
+}
+
+impl Fleet {
+    fn start(count: usize, order: Order) -> Self {
+        let (stop, wrong) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let threads = (0..count)
+            .map(|_| {
+                let (order, stop, wrong) = (order.clone(), Arc::clone(&stop), Arc::clone(&wrong));
+                std::thread::spawn(move || keep(&order, &stop, &wrong))
+            })
+            .collect();
+        Self { stop, threads, wrong }
+    }
+
+    /// Ends them; fails when one ended by itself.
+    pub fn end(mut self) {
+        self.stop_all();
+        let wrong = self.wrong.lock().unwrap().clone();
+        assert!(wrong.is_empty(), "a worker ended by itself: {wrong:?}");
+    }
+
+    fn stop_all(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        for thread in self.threads.drain(..) {
+            thread.join().unwrap();
+        }
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        self.stop_all();
+    }
+}
+
+fn keep(order: &Order, stop: &AtomicBool, wrong: &Mutex<Vec<String>>) {
+    use std::os::unix::process::ExitStatusExt as _;
+    while !stop.load(Ordering::SeqCst) {
+        let mut child = order.spawn();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if stop.load(Ordering::SeqCst) {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(5));
+        };
+        if status.signal() != Some(9) {
+            wrong.lock().unwrap().push(status.to_string());
+            return;
+        }
+    }
+}
