@@ -56,6 +56,9 @@ impl Execution {
                 result = work => {
                     if let Err(error) = result {
                         tracing::warn!(run.id = %self.run.id, run.attempt = self.run.attempt, %error, "attempt ended without a result");
+                    if matches!(error, Error::LeaseLost) {
+                        self.tell_refused().await;
+                    }
                     }
                 }
                 () = async { tokio::join!(log.pump(), beat(&self.db, self.run.id, self.run.attempt, self.lease, &self.stop)); std::future::pending::<()>().await } => {}
@@ -281,6 +284,23 @@ impl Execution {
         };
         reach("step.recorded");
         if held { Ok(()) } else { Err(Error::LeaseLost) }
+    }
+
+    /// A record of an attempt that another one had replaced when it wanted to write.
+    async fn tell_refused(&self) {
+        let told = async {
+            let mut tx = self.db.begin().await?;
+            if claim::holds(&mut tx, self.run.id, self.run.attempt).await? {
+                return Ok(());
+            }
+            let detail = json!({"attempt": self.run.attempt, "worker": self.run.worker});
+            let entry = run_entry("run.write_refused", &self.run).outcome(Outcome::Denied).detail(detail);
+            audit::append(&mut tx, &self.op(), entry).await?;
+            tx.commit().await
+        };
+        if let Err(error) = told.await {
+            tracing::warn!(run.id = %self.run.id, %error, "a refused write was not recorded");
+        }
     }
 
     fn op(&self) -> Op {

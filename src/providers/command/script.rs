@@ -54,7 +54,10 @@ impl<'a> Scripts<'a> {
     pub async fn run(&mut self, script: &str, operation: &str) -> Result<(i32, Option<String>), ProviderError> {
         let path = self.workspace.path("files").join(script);
         make_executable(&path)?;
-        remove(&self.workspace.path("outputs.json"))?;
+        if operation != "probe" {
+            // What a probe finds done has written its outputs before it died.
+            remove(&self.workspace.path("outputs.json"))?;
+        }
         write_private(&self.workspace.path("error.log"), b"")?;
         let environment = self.environment(operation)?;
         let program = Program {

@@ -39,6 +39,7 @@ const ACTIONS: [&str; 31] = [
     "run.*",
     "run.started",
     "run.requeued",
+    "run.write_refused",
     "run.cancel_requested",
     "output.revealed",
     "session.*",

@@ -73,7 +73,7 @@ impl Matrix {
         let ways = matrix.undisturbed().await;
         for operation in OPERATIONS {
             let way = &ways[operation];
-            let cases = pack(way, seeds());
+            let cases = pack(way, seeds(), subject.twice);
             let left = matrix.round(operation, cases).await;
             // Alone, each of them is reached.
             let left = matrix.round(operation, left.into_iter().map(with_company).collect()).await;
@@ -207,7 +207,7 @@ impl Matrix {
 }
 
 /// The arms of each run: every point once per seed, and every step failed once and done twice.
-fn pack(way: &[(String, usize)], seeds: usize) -> Cases {
+fn pack(way: &[(String, usize)], seeds: usize, twice: bool) -> Cases {
     let mut runs: Cases = Vec::new();
     for seed in 0..seeds {
         let mut arms: Vec<(u64, String)> = way
@@ -233,7 +233,9 @@ fn pack(way: &[(String, usize)], seeds: usize) -> Cases {
         if seed == 0 {
             for step in 1..=steps {
                 runs.push(vec![format!("step.call@{step}:fail")]);
-                runs.push(vec![format!("step.call@{step}:twice")]);
+                if twice {
+                    runs.push(vec![format!("step.call@{step}:twice")]);
+                }
             }
         }
     }

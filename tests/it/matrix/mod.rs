@@ -2,7 +2,10 @@
 //! and does nothing twice.
 
 mod kill;
+mod network;
 mod oracle;
+mod peers;
 mod points;
 mod subject;
 mod world;
+mod zombie;

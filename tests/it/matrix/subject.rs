@@ -22,6 +22,9 @@ pub struct Subject {
     pub files: &'static [(&'static str, &'static str)],
     pub create: fn(&World) -> Value,
     pub update: fn() -> Value,
+    /// Whether a step may be done twice by one attempt. Terraform's plan is for one apply: its steps are
+    /// repeated by the next attempt only, which every death after an answer leads to.
+    pub twice: bool,
     /// What is wrong at the target.
     pub audit: fn(&World, &Environments) -> Vec<String>,
 }
@@ -35,6 +38,7 @@ pub static POSTGRES: Subject = Subject {
     files: &[],
     create: |_| json!({"size": "small"}),
     update: || json!({"size": "medium"}),
+    twice: true,
     audit: |_, environments| {
         let environments = environments.clone();
         std::thread::spawn(move || {
@@ -110,6 +114,7 @@ pub static COMMAND: Subject = Subject {
     ],
     create: |_| json!({"size": "small"}),
     update: || json!({"size": "large"}),
+    twice: true,
     audit: |world, environments| {
         let mut wrong = Vec::new();
         for (id, (name, history)) in environments {
@@ -153,6 +158,7 @@ output "size" { value = terraform_data.effect.input }
     ],
     create: |_| json!({"size": "small"}),
     update: || json!({"size": "large"}),
+    twice: false,
     audit: |world, environments| {
         let mut wrong = Vec::new();
         for (id, (name, history)) in environments {
@@ -189,6 +195,7 @@ pub static SIMULATED: Subject = Subject {
     )],
     create: |_| json!({"size": "small"}),
     update: || json!({"size": "large"}),
+    twice: true,
     audit: |world, environments| {
         let mut wrong = Vec::new();
         let book = world.data.join("work/simulated/default.ledger");

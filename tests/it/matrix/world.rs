@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -20,7 +20,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::subject::Subject;
 use crate::support::app::{TestApp, inputs};
-use crate::support::program::command;
+use crate::support::program::{Program, command};
 
 /// How long all runs of one round may take, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(400);
@@ -135,6 +135,38 @@ impl World {
             arms: arms.join(";"),
         };
         Fleet::start(count, order)
+    }
+
+    /// One worker process of one run, by another way to the database if there is one.
+    pub fn worker(&self, arms: &[String], url: Option<String>) -> Program {
+        self.worker_of(1, arms, url)
+    }
+
+    /// One worker process of several runs.
+    pub fn worker_of(&self, runs: usize, arms: &[String], url: Option<String>) -> Program {
+        let mut command = self.program("worker", &arms.join(";"), url.unwrap_or_else(|| self.test.database.url()));
+        command.args(["--worker-runs", &runs.to_string(), "--lease", "2s"]);
+        let mut program = Program::start(command);
+        program.wait_for("Paddock is ready");
+        program
+    }
+
+    /// A server process on a free port.
+    pub fn server(&self) -> Program {
+        let mut command = self.program("serve", "", self.test.database.url());
+        command.args(["--listen", "127.0.0.1:0"]);
+        Program::start(command)
+    }
+
+    fn program(&self, verb: &str, arms: &str, url: String) -> Command {
+        let mut command = command(&[verb, "--database-connections", "6"]);
+        command
+            .env("DATABASE_URL", url)
+            .env("PADDOCK_KEY", "42".repeat(32))
+            .env("PADDOCK_DATA_DIR", &self.data)
+            .env("PADDOCK_FAILPOINT", arms)
+            .env("PADDOCK_FAILPOINT_LOG", &self.log);
+        command
     }
 
     /// Waits until no run is left to execute.

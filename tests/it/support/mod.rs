@@ -5,6 +5,7 @@ pub mod database;
 pub mod http;
 pub mod pages;
 pub mod program;
+pub mod proxy;
 pub mod server;
 pub mod wait;
 

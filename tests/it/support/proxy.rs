@@ -1,0 +1,137 @@
+//! A small proxy on a loopback port, between a program and Postgres: it can cut, freeze and slow down.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::watch;
+
+/// How the network is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// As it should be.
+    Good,
+    /// Every connection is closed, and new ones are closed at once.
+    Cut,
+    /// Connections stay open, new ones too, and nothing gets through.
+    HalfOpen,
+    /// Everything takes so long, each way.
+    Slow(Duration),
+}
+
+/// The proxy; it ends with the value.
+pub struct Proxy {
+    port: u16,
+    network: watch::Sender<Network>,
+}
+
+#[derive(Clone)]
+enum Upstream {
+    Socket(PathBuf),
+    Tcp(String, u16),
+}
+
+impl Proxy {
+    /// In front of the server of these options.
+    pub fn start(options: &PgConnectOptions) -> Self {
+        let upstream = match options.get_socket() {
+            Some(folder) => Upstream::Socket(folder.join(format!(".s.PGSQL.{}", options.get_port()))),
+            None => Upstream::Tcp(options.get_host().to_owned(), options.get_port()),
+        };
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (network, seen) = watch::channel(Network::Good);
+        // A thread of its own: a test may block its runtime.
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async { accept(TcpListener::from_std(listener).unwrap(), upstream, seen).await });
+        });
+        Self { port, network }
+    }
+
+    /// The same address by way of the proxy.
+    pub fn url(&self, url: &str) -> String {
+        let mut url = url::Url::parse(url).unwrap();
+        url.set_query(Some("sslmode=disable"));
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(self.port)).unwrap();
+        url.into()
+    }
+
+    /// Changes the network.
+    pub fn set(&self, network: Network) {
+        self.network.send(network).unwrap();
+    }
+}
+
+async fn accept(listener: TcpListener, upstream: Upstream, mut network: watch::Receiver<Network>) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            changed = network.changed() => if changed.is_err() { return } else { continue },
+        };
+        let (Ok((client, _)), false) = (accepted, *network.borrow() == Network::Cut) else { continue };
+        let (upstream, network) = (upstream.clone(), network.clone());
+        tokio::spawn(async move {
+            match upstream {
+                Upstream::Socket(path) => join(client, UnixStream::connect(path).await, network).await,
+                Upstream::Tcp(host, port) => join(client, TcpStream::connect((host, port)).await, network).await,
+            }
+        });
+    }
+}
+
+async fn join<S: AsyncRead + AsyncWrite>(
+    client: TcpStream,
+    server: std::io::Result<S>,
+    network: watch::Receiver<Network>,
+) {
+    let Ok(server) = server else { return };
+    let (from_client, to_client) = tokio::io::split(client);
+    let (from_server, to_server) = tokio::io::split(server);
+    // When one way ends, both do.
+    tokio::select! {
+        () = pump(from_client, to_server, network.clone()) => {}
+        () = pump(from_server, to_client, network) => {}
+    }
+}
+
+async fn pump(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut network: watch::Receiver<Network>,
+) {
+    let mut bytes = vec![0; 16 * 1024];
+    loop {
+        let now = *network.borrow_and_update();
+        let read = match now {
+            Network::Cut => return,
+            Network::HalfOpen => {
+                if network.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            Network::Good | Network::Slow(_) => tokio::select! {
+                read = from.read(&mut bytes) => read,
+                changed = network.changed() => if changed.is_err() { return } else { continue },
+            },
+        };
+        let Ok(count @ 1..) = read else { return };
+        if let Network::Slow(pause) = now {
+            tokio::time::sleep(pause).await;
+        }
+        // What came just before everything froze is lost in it.
+        while *network.borrow_and_update() == Network::HalfOpen {
+            if network.changed().await.is_err() {
+                return;
+            }
+        }
+        if *network.borrow() == Network::Cut || to.write_all(&bytes[..count]).await.is_err() {
+            return;
+        }
+    }
+}
