@@ -14,6 +14,9 @@ use crate::{catalog, identity};
 /// How often what is due is looked for.
 const EVERY: Duration = Duration::from_secs(5);
 
+/// How long one look may take; a Git source may be slow, and a dead connection answers never.
+const LONGEST: Duration = Duration::from_mins(10);
+
 /// How old a catalog source's last sync may be, as Azure Deployment Environments has it.
 const SYNC_EVERY: SignedDuration = SignedDuration::from_mins(30);
 
@@ -27,7 +30,11 @@ pub fn start_reconcilers(app: &App) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = ticks.tick() => look(&app).await,
+                _ = ticks.tick() => {
+                    if tokio::time::timeout(LONGEST, look(&app)).await.is_err() {
+                        tracing::warn!("what is due could not be looked after in time; trying again");
+                    }
+                }
             }
         }
     });

@@ -122,6 +122,7 @@ mod armed {
     use std::path::PathBuf;
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
 
     use rustix::process::{Signal, getpid, kill_process};
 
@@ -238,6 +239,8 @@ mod armed {
                 Action::Stop => Signal::STOP,
             };
             let _ = kill_process(getpid(), signal);
+            // The signal is for the process: this thread must not get any further until it is felt.
+            std::thread::sleep(Duration::from_millis(200));
             Injected::Nothing
         }
 

@@ -7,6 +7,16 @@ use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
 
 use super::Result;
 
+/// How long work on the database is waited for where nobody else would end the wait: a little more
+/// than a statement may take on the server. A connection that swallows everything answers never.
+pub const ANSWER: Duration = Duration::from_secs(20);
+
+/// Gives up after [`ANSWER`]; the connection is then closed.
+pub async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let late = |_| super::Error::Unavailable(sqlx::Error::PoolTimedOut);
+    tokio::time::timeout(ANSWER, work).await.map_err(late)?
+}
+
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Db {
@@ -61,9 +71,9 @@ impl Db {
         Ok(())
     }
 
-    /// Closes every connection.
+    /// Closes every connection; those that do not come back in time end with the process.
     pub async fn close(&self) {
-        self.pool.close().await;
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.pool.close()).await;
     }
 }
 

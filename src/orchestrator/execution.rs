@@ -15,7 +15,7 @@ use super::{Ending, Error, Event, Interrupt, Run, Signals, StepContext, StepErro
 use crate::audit::{self, Entry, Object, Outcome};
 use crate::base::failpoint::{self, Injected, reach};
 use crate::base::{Actor, Clock, Entropy, Op, Origin};
-use crate::db::{Db, Tx};
+use crate::db::{ANSWER, Db, Tx, in_time};
 use crate::providers::Stream;
 
 /// What an attempt needs.
@@ -62,6 +62,10 @@ impl Execution {
                     }
                 }
                 () = async { tokio::join!(log.pump(), beat(&self.db, self.run.id, self.run.attempt, self.lease, &self.stop)); std::future::pending::<()>().await } => {}
+                // It may wait for an answer on a connection that is dead and does not know it.
+                () = async { self.stop.lost.cancelled().await; tokio::time::sleep(ANSWER).await; } => {
+                    tracing::warn!(run.id = %self.run.id, "an attempt without a lease did not end by itself: dropped");
+                }
             }
         };
         Box::pin(failpoint::within(self.run.label.clone(), turn)).await;
@@ -298,7 +302,7 @@ impl Execution {
             audit::append(&mut tx, &self.op(), entry).await?;
             tx.commit().await
         };
-        if let Err(error) = told.await {
+        if let Err(error) = in_time(told).await {
             tracing::warn!(run.id = %self.run.id, %error, "a refused write was not recorded");
         }
     }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::store;
 use crate::base::id::RunId;
-use crate::db::Db;
+use crate::db::{Db, in_time};
 
 const CHANNEL: &str = "paddock";
 const PAUSE: Duration = Duration::from_millis(10);
@@ -90,7 +90,7 @@ async fn send_out(db: Db, mut incoming: mpsc::UnboundedReceiver<Event>, stop: Ca
             batch.insert(event);
         }
         let payloads: Vec<String> = batch.into_iter().map(Event::encode).collect();
-        if let Err(error) = notify(&db, &payloads).await {
+        if let Err(error) = in_time(notify(&db, &payloads)).await {
             tracing::debug!(%error, "a wake-up hint was not sent; polling will find the work");
         }
         tokio::time::sleep(PAUSE).await;

@@ -14,7 +14,7 @@ use super::{Event, Interrupt, Run, Signals, Workflow, reaper};
 use crate::audit;
 use crate::base::failpoint::reach_for;
 use crate::base::{Clock, Entropy};
-use crate::db::{Db, Result};
+use crate::db::{ANSWER, Db, Result, in_time};
 
 /// A busy worker that got a slot free waits this long for more of them, to claim for all at once.
 const GATHER: Duration = Duration::from_millis(3);
@@ -99,7 +99,7 @@ impl Worker {
             let mut pause = self.settings.poll;
             let free = self.settings.slots.saturating_sub(running.len());
             if free > 0 {
-                match self.claim(&kinds, free).await {
+                match in_time(self.claim(&kinds, free)).await {
                     Ok(claimed) => {
                         for run in claimed.runs {
                             if let Some((execution, stop)) = self.execution(run) {
@@ -116,7 +116,9 @@ impl Worker {
             }
             tokio::select! {
                 () = drain.cancelled() => {}
-                _ = housekeeping.tick() => self.keep_house(&kinds).await,
+                _ = housekeeping.tick() => {
+                    let _ = tokio::time::timeout(ANSWER, self.keep_house(&kinds)).await;
+                }
                 () = next_hint(&mut hints, pause) => {}
                 Some(_) = running.join_next() => tokio::time::sleep(GATHER).await,
             }

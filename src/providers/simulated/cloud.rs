@@ -14,6 +14,10 @@ use crate::base::failpoint::reach;
 use crate::base::{Clock as _, Digest, SystemClock};
 use crate::providers::{Job, ProviderError};
 
+/// How often, and how long, another process's call is waited for: 20 s.
+const LOCK_LOOKS: u32 = 4_000;
+const LOCK_POLL: Duration = Duration::from_millis(5);
+
 /// How an answer can read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
@@ -103,12 +107,18 @@ impl Cloud<'_> {
         }
     }
 
-    #[allow(clippy::unused_async, reason = "the book is a file of this machine, its lines are short")]
+    /// Waits until no other process writes: a call is short, and a process may be stopped in it.
     async fn on_the_book<T>(
         &self,
         decide: impl FnOnce(&Self, &Holdings) -> (Option<Line>, Result<T, ProviderError>),
     ) -> Result<T, ProviderError> {
-        self.ledger.write(|holdings| decide(self, holdings))?
+        for _ in 0..LOCK_LOOKS {
+            if let Some(held) = self.ledger.try_hold()? {
+                return held.write(|holdings| decide(self, holdings))?;
+            }
+            self.wait(LOCK_POLL).await?;
+        }
+        Err(ProviderError::retryable("the simulated cloud's book is held by another process"))
     }
 
     fn decide(

@@ -10,8 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,10 +19,6 @@ use uuid::Uuid;
 use super::config::{FaultKind, Verb};
 use crate::base::id::EnvironmentId;
 use crate::providers::ProviderError;
-
-/// How long to wait for another process's line.
-const WAIT: Duration = Duration::from_secs(10);
-const POLL: Duration = Duration::from_millis(2);
 
 /// One line: a call, or that a call was answered.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -179,25 +174,44 @@ impl Ledger {
         Self { path, known: Mutex::default() }
     }
 
-    /// Lets `decide` see the holdings and say which line to add, while nobody else writes.
-    pub fn write<T>(&self, decide: impl FnOnce(&Holdings) -> (Option<Line>, T)) -> Result<T, ProviderError> {
-        let trouble = |error: std::io::Error| {
-            ProviderError::retryable(format!(
-                "the simulated cloud's book {} cannot be used: {error}",
-                self.path.display()
-            ))
-        };
+    /// The book, held until the value is dropped; `None` while another process has it.
+    pub fn try_hold(&self) -> Result<Option<Held<'_>>, ProviderError> {
+        let trouble = |error| self.trouble(&error);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut file = open(&self.path).map_err(trouble)?;
-        lock(&file).map_err(trouble)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
+            Err(std::fs::TryLockError::Error(error)) => return Err(trouble(error)),
+        }
         catch_up(&mut file, &mut known).map_err(trouble)?;
-        let (line, result) = decide(&known.holdings);
+        Ok(Some(Held { ledger: self, known, file }))
+    }
+
+    fn trouble(&self, error: &std::io::Error) -> ProviderError {
+        let path = self.path.display();
+        ProviderError::retryable(format!("the simulated cloud's book {path} cannot be used: {error}"))
+    }
+}
+
+/// The book while nobody else writes. The lock falls with the file, also when the process dies.
+pub struct Held<'a> {
+    ledger: &'a Ledger,
+    known: MutexGuard<'a, Known>,
+    file: File,
+}
+
+impl Held<'_> {
+    /// Lets `decide` see the holdings and say which line to add.
+    pub fn write<T>(mut self, decide: impl FnOnce(&Holdings) -> (Option<Line>, T)) -> Result<T, ProviderError> {
+        let (line, result) = decide(&self.known.holdings);
         if let Some(line) = line {
             let mut text = serde_json::to_vec(&line).map_err(ProviderError::internal)?;
             text.push(b'\n');
-            file.write_all(&text).and_then(|()| file.sync_data()).map_err(trouble)?;
-            known.upto += text.len() as u64;
-            known.holdings.take(line);
+            let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
+            written.map_err(|error| self.ledger.trouble(&error))?;
+            self.known.upto += text.len() as u64;
+            self.known.holdings.take(line);
         }
         Ok(result)
     }
@@ -208,21 +222,6 @@ fn open(path: &Path) -> std::io::Result<File> {
         std::fs::create_dir_all(folder)?;
     }
     OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path)
-}
-
-/// The lock falls with the file, also when the process dies.
-fn lock(file: &File) -> std::io::Result<()> {
-    let until = Instant::now() + WAIT;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(std::fs::TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(POLL),
-            Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(std::io::Error::new(std::io::ErrorKind::WouldBlock, "another process holds it"));
-            }
-            Err(std::fs::TryLockError::Error(error)) => return Err(error),
-        }
-    }
 }
 
 fn catch_up(file: &mut File, known: &mut Known) -> std::io::Result<()> {
@@ -265,6 +264,10 @@ mod tests {
         })
     }
 
+    fn write<T>(ledger: &Ledger, decide: impl FnOnce(&Holdings) -> (Option<Line>, T)) -> T {
+        ledger.try_hold().unwrap().unwrap().write(decide).unwrap()
+    }
+
     fn made() -> Effect {
         Effect::Made { id: "disk-1".into(), spec: "{}".into(), whole: true, hidden: 0 }
     }
@@ -274,9 +277,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/book");
         let (one, two) = (Ledger::new(path.clone()), Ledger::new(path));
-        one.write(|holdings| (Some(call(holdings.last + 1, Some(made()))), ())).unwrap();
-        two.write(|holdings| (Some(call(holdings.last + 1, Some(Effect::Removed))), ())).unwrap();
-        let (count, last) = one.write(|holdings| (None, (holdings.objects.len(), holdings.last))).unwrap();
+        write(&one, |holdings| (Some(call(holdings.last + 1, Some(made()))), ()));
+        write(&two, |holdings| (Some(call(holdings.last + 1, Some(Effect::Removed))), ()));
+        let (count, last) = write(&one, |holdings| (None, (holdings.objects.len(), holdings.last)));
         assert_eq!((count, last), (0, 2));
     }
 
@@ -284,11 +287,11 @@ mod tests {
     fn a_torn_line_never_happened() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("book");
-        Ledger::new(path.clone()).write(|_| (Some(call(1, Some(made()))), ())).unwrap();
+        write(&Ledger::new(path.clone()), |_| (Some(call(1, Some(made()))), ()));
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, [&whole[..], b"{\"line\":\"call\",\"num"].concat()).unwrap();
         let later = Ledger::new(path.clone());
-        later.write(|holdings| (Some(call(holdings.last + 1, None)), ())).unwrap();
-        assert_eq!(Ledger::new(path).write(|holdings| (None, holdings.last)).unwrap(), 2);
+        write(&later, |holdings| (Some(call(holdings.last + 1, None)), ()));
+        assert_eq!(write(&Ledger::new(path), |holdings| (None, holdings.last)), 2);
     }
 }

@@ -144,8 +144,13 @@ impl World {
 
     /// One worker process of several runs.
     pub fn worker_of(&self, runs: usize, arms: &[String], url: Option<String>) -> Program {
+        self.worker_with(runs, "2s", arms, url)
+    }
+
+    /// One worker process with a lease of its own.
+    pub fn worker_with(&self, runs: usize, lease: &str, arms: &[String], url: Option<String>) -> Program {
         let mut command = self.program("worker", &arms.join(";"), url.unwrap_or_else(|| self.test.database.url()));
-        command.args(["--worker-runs", &runs.to_string(), "--lease", "2s"]);
+        command.args(["--worker-runs", &runs.to_string(), "--lease", lease]);
         let mut program = Program::start(command);
         program.wait_for("Paddock is ready");
         program

@@ -15,7 +15,7 @@ pub enum Network {
     Good,
     /// Every connection is closed, and new ones are closed at once.
     Cut,
-    /// Connections stay open, new ones too, and nothing gets through.
+    /// Connections stay open, new ones too, and nothing gets through, also not later.
     HalfOpen,
     /// Everything takes so long, each way.
     Slow(Duration),
@@ -99,6 +99,11 @@ async fn join<S: AsyncRead + AsyncWrite>(
     }
 }
 
+/// Nothing ever again, until the test ends.
+async fn swallowed(mut network: watch::Receiver<Network>) {
+    while network.changed().await.is_ok() {}
+}
+
 async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
@@ -109,12 +114,7 @@ async fn pump(
         let now = *network.borrow_and_update();
         let read = match now {
             Network::Cut => return,
-            Network::HalfOpen => {
-                if network.changed().await.is_err() {
-                    return;
-                }
-                continue;
-            }
+            Network::HalfOpen => return swallowed(network).await,
             Network::Good | Network::Slow(_) => tokio::select! {
                 read = from.read(&mut bytes) => read,
                 changed = network.changed() => if changed.is_err() { return } else { continue },
@@ -124,11 +124,8 @@ async fn pump(
         if let Network::Slow(pause) = now {
             tokio::time::sleep(pause).await;
         }
-        // What came just before everything froze is lost in it.
-        while *network.borrow_and_update() == Network::HalfOpen {
-            if network.changed().await.is_err() {
-                return;
-            }
+        if *network.borrow() == Network::HalfOpen {
+            return swallowed(network).await;
         }
         if *network.borrow() == Network::Cut || to.write_all(&bytes[..count]).await.is_err() {
             return;
