@@ -19,7 +19,7 @@ use crate::web::words::{Times, count};
 use crate::web::{frame, urls};
 
 /// What the select offers: all of a kind, and what auditors look for by itself.
-const ACTIONS: [&str; 31] = [
+const ACTIONS: [&str; 32] = [
     "request.*",
     "request.submitted",
     "request.planned",
