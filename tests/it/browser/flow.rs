@@ -75,6 +75,8 @@ impl Play {
         self.inspect(b, "template").await;
         b.press("Request").await;
         b.until_at("the form", |path| path == "/catalog/postgres-database/request").await;
+        // By a link of its own: tests that run at the same time share people, and these have drafts.
+        b.open(&format!("/catalog/postgres-database/request?test={}", self.name)).await;
         b.select("#f-project", self.project).await;
         self.check_if_needed().await;
         b.choose("environment_type", "dev").await;

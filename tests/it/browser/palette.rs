@@ -5,7 +5,8 @@ use thirtyfour::Key;
 use super::browser::Browser;
 use super::stage::Stage;
 
-const FORM: &str = "/catalog/postgres-database/request?project=payments";
+/// A draft is a person's: of this form of the lead no other test makes one.
+const FORM: &str = "/catalog/service-repository/request?project=payments";
 
 #[tokio::test]
 async fn the_palette_leads_anywhere_by_keyboard() {
@@ -44,7 +45,7 @@ async fn the_palette_leads_anywhere_by_keyboard() {
 #[tokio::test]
 async fn a_draft_goes_on_after_the_session_has_ended() {
     let stage = Stage::get().await;
-    let b = Browser::of(&stage, true, "developer").await;
+    let b = Browser::of(&stage, true, "lead").await;
     b.open(FORM).await;
     b.choose("environment_type", "test").await;
     b.fill("#f-name", "drafted-db").await;
@@ -57,7 +58,7 @@ async fn a_draft_goes_on_after_the_session_has_ended() {
     .await;
     b.driver.delete_all_cookies().await.unwrap();
     b.open(FORM).await;
-    b.click("button[name=person][value=developer]").await;
+    b.click("button[name=person][value=lead]").await;
     b.see("This is your draft").await;
     assert_eq!(b.value("#f-name").await, "drafted-db");
     assert_eq!(b.value("#f-reason").await, "Typed and not sent.");
