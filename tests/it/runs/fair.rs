@@ -94,7 +94,7 @@ async fn a_provider_takes_as_many_as_it_may() {
 #[tokio::test]
 async fn a_freeze_holds_runs_until_it_is_lifted() {
     let yard = Yard::open().await;
-    let op = yard.op();
+    let op = Yard::op();
     let mut tx = yard.db().begin().await.unwrap();
     let reason = "The books are being closed.".to_owned();
     let wrong = orchestrator::freeze(&mut tx, &op, &NewFreeze { reason: " ".to_owned(), ..NewFreeze::default() }).await;
@@ -140,7 +140,7 @@ async fn a_freeze_of_one_place_holds_only_its_runs() {
     let frozen = Some(Uuid::from_u128(9));
     let mut tx = yard.db().begin().await.unwrap();
     let new = NewFreeze { place: frozen, reason: "Closed for the sale".to_owned(), ..NewFreeze::default() };
-    orchestrator::freeze(&mut tx, &yard.op(), &new).await.unwrap();
+    orchestrator::freeze(&mut tx, &Yard::op(), &new).await.unwrap();
     tx.commit().await.unwrap();
     let held = yard.queue_run(place("ok held", 1, RunPlace { place: frozen, ..RunPlace::default() })).await;
     let free = yard.queue_run(place("ok free", 2, RunPlace { place: Some(Uuid::from_u128(8)), ..RunPlace::default() }));

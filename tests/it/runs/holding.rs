@@ -105,7 +105,7 @@ async fn a_cancel_that_is_not_heard_becomes_firm() {
 
 async fn cancel(yard: &Yard, id: paddock::base::id::RunId) {
     let mut tx = yard.db().begin().await.unwrap();
-    orchestrator::cancel(&mut tx, &yard.op(), id, &yard.workflow()).await.unwrap();
+    orchestrator::cancel(&mut tx, &Yard::op(), id, &yard.workflow()).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -162,8 +162,8 @@ async fn a_worker_that_is_told_to_drain_takes_nothing_until_it_is_resumed() {
 
 async fn tell(yard: &Yard, drain: bool) {
     let mut tx = yard.db().begin().await.unwrap();
-    orchestrator::drain_worker(&mut tx, &yard.op(), "one", drain).await.unwrap();
-    assert!(orchestrator::drain_worker(&mut tx, &yard.op(), "nobody", drain).await.is_err());
+    orchestrator::drain_worker(&mut tx, &Yard::op(), "one", drain).await.unwrap();
+    assert!(orchestrator::drain_worker(&mut tx, &Yard::op(), "nobody", drain).await.is_err());
     tx.commit().await.unwrap();
 }
 

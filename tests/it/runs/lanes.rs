@@ -84,7 +84,7 @@ async fn every_way_to_end_promotes_the_next() {
         }
         if statements.is_empty() {
             let mut tx = yard.db().begin().await.unwrap();
-            orchestrator::cancel(&mut tx, &yard.op(), ids[number], &yard.workflow()).await.unwrap();
+            orchestrator::cancel(&mut tx, &Yard::op(), ids[number], &yard.workflow()).await.unwrap();
             tx.commit().await.unwrap();
         }
         assert_eq!(head(&mut connection).await, ids[number + 1], "after: {way}");
@@ -114,7 +114,7 @@ async fn a_crowd_leaves_no_lane_without_head() {
     let yard = Yard::open().await;
     let db = Db::with_options(yard.database.options(), 16);
     let tasks = (0..8_u64).map(|task| {
-        let (db, workflow, op) = (db.clone(), yard.workflow(), yard.op());
+        let (db, workflow, op) = (db.clone(), yard.workflow(), Yard::op());
         tokio::spawn(async move {
             let mut mine: Vec<RunId> = Vec::new();
             for turn in 0..60_u64 {

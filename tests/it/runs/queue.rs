@@ -49,7 +49,7 @@ async fn each_run_says_why_it_waits() {
 
     let mut tx = yard.db().begin().await.unwrap();
     let freeze = NewFreeze { reason: "The books are being closed.".to_owned(), ..NewFreeze::default() };
-    orchestrator::freeze(&mut tx, &yard.op(), &freeze).await.unwrap();
+    orchestrator::freeze(&mut tx, &Yard::op(), &freeze).await.unwrap();
     tx.commit().await.unwrap();
     let held = &waiting(&yard).await[&alone];
     assert_eq!(held.why.sentence(), "Held by a freeze: The books are being closed.");

@@ -129,7 +129,7 @@ impl Yard {
         &self.database.db
     }
 
-    pub fn op(&self) -> Op {
+    pub fn op() -> Op {
         let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         Op::new(Actor::Operator, Origin::internal("cli"), clock, entropy)
     }
