@@ -40,9 +40,10 @@ fn main() {
     runtime.block_on(async {
         let world = world::World::start().await;
         submit::run(&world).await;
+        // Before a worker of the application is there: it would look at the same queue.
+        runs::run(&world).await;
         start::run(&world).await;
         list::run(&world).await;
-        runs::run(&world).await;
         process::run(&world);
         world.stop().await;
     });
