@@ -45,6 +45,8 @@ reaches! {
     Reviews = Review;
     /// Reads the audit log.
     Audits = Audit;
+    /// Looks after the platform.
+    Admins = Admin;
 }
 
 /// Somebody who may use this route, as far as their credential goes.

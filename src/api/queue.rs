@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::caller::{Caller, Reads};
+use super::caller::{Admins, Caller};
 use super::error::Problem;
 use super::extract::{Body, Id, NoBody};
 use super::page::List;
@@ -146,7 +146,7 @@ impl From<WorkerState> for WorkerView {
 /// What waits, why, and until when. The first 300 runs.
 #[utoipa::path(get, path = "/queue", tag = "queue", security(("token" = ["admin"]), ("session" = [])),
     responses((status = 200, body = QueueView)))]
-pub async fn get_queue(caller: Caller<Reads>) -> Result<Json<QueueView>, Problem> {
+pub async fn get_queue(caller: Caller<Admins>) -> Result<Json<QueueView>, Problem> {
     let _: Permit<ability::ReadAdmin> = caller.permit_platform(Resource::platform())?;
     let mut connection = caller.app.db.acquire().await?;
     let queue = orchestrator::queue(&mut connection).await?;
@@ -163,7 +163,7 @@ pub async fn get_queue(caller: Caller<Reads>) -> Result<Json<QueueView>, Problem
 /// The workers that were heard of within the hour.
 #[utoipa::path(get, path = "/workers", tag = "queue", security(("token" = ["admin"]), ("session" = [])),
     responses((status = 200, body = List<WorkerView>)))]
-pub async fn list_workers(caller: Caller<Reads>) -> Result<Json<List<WorkerView>>, Problem> {
+pub async fn list_workers(caller: Caller<Admins>) -> Result<Json<List<WorkerView>>, Problem> {
     let _: Permit<ability::ReadAdmin> = caller.permit_platform(Resource::platform())?;
     let workers = orchestrator::workers(&mut *caller.app.db.acquire().await?).await?;
     Ok(List::whole(workers.into_iter().map(Into::into).collect()))
@@ -172,7 +172,11 @@ pub async fn list_workers(caller: Caller<Reads>) -> Result<Json<List<WorkerView>
 /// Tells a worker to take no more runs; what it runs goes on.
 #[utoipa::path(post, path = "/workers/{name}/drain", tag = "queue", params(("name" = String, Path)),
     security(("token" = ["admin"]), ("session" = [])), responses((status = 200, body = WorkerView)))]
-pub async fn drain_worker(caller: Caller<Reads>, Id(name): Id<String>, _: NoBody) -> Result<Json<WorkerView>, Problem> {
+pub async fn drain_worker(
+    caller: Caller<Admins>,
+    Id(name): Id<String>,
+    _: NoBody,
+) -> Result<Json<WorkerView>, Problem> {
     tell(&caller, &name, true).await
 }
 
@@ -180,14 +184,14 @@ pub async fn drain_worker(caller: Caller<Reads>, Id(name): Id<String>, _: NoBody
 #[utoipa::path(post, path = "/workers/{name}/resume", tag = "queue", params(("name" = String, Path)),
     security(("token" = ["admin"]), ("session" = [])), responses((status = 200, body = WorkerView)))]
 pub async fn resume_worker(
-    caller: Caller<Reads>,
+    caller: Caller<Admins>,
     Id(name): Id<String>,
     _: NoBody,
 ) -> Result<Json<WorkerView>, Problem> {
     tell(&caller, &name, false).await
 }
 
-async fn tell(caller: &Caller<Reads>, name: &str, drain: bool) -> Result<Json<WorkerView>, Problem> {
+async fn tell(caller: &Caller<Admins>, name: &str, drain: bool) -> Result<Json<WorkerView>, Problem> {
     let permit = caller.permit_platform::<ability::ManageQueue>(Resource::platform())?;
     caller.app.drain_worker(&caller.op, &permit, name, drain).await?;
     let workers = orchestrator::workers(&mut *caller.app.db.acquire().await?).await?;
@@ -215,7 +219,7 @@ pub struct FreezeDraft {
     security(("token" = ["admin"]), ("session" = [])),
     responses((status = 201, description = "The freeze", body = FreezeView)))]
 pub async fn set_freeze(
-    caller: Caller<Reads>,
+    caller: Caller<Admins>,
     Body(draft): Body<FreezeDraft>,
 ) -> Result<(StatusCode, Json<FreezeView>), Problem> {
     let permit = caller.permit_platform::<ability::ManageQueue>(Resource::platform())?;
@@ -241,7 +245,7 @@ pub async fn set_freeze(
 #[utoipa::path(post, path = "/freezes/{id}/lift", tag = "queue", params(("id" = String, Path)),
     security(("token" = ["admin"]), ("session" = [])),
     responses((status = 204, description = "Held runs go on")))]
-pub async fn lift_freeze(caller: Caller<Reads>, Id(id): Id<FreezeId>, _: NoBody) -> Result<StatusCode, Problem> {
+pub async fn lift_freeze(caller: Caller<Admins>, Id(id): Id<FreezeId>, _: NoBody) -> Result<StatusCode, Problem> {
     let permit = caller.permit_platform::<ability::ManageQueue>(Resource::platform())?;
     caller.app.lift_freeze(&caller.op, &permit, id).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -67,7 +67,7 @@ async fn cell(client: &Client, things: &Things, method: &str, path: &str, name: 
     let request = client.request(Method::from_bytes(method.as_bytes()).unwrap(), &address);
     let request = match (method, path) {
         ("POST", "/api/v1/requests" | "/api/v1/verdicts") => request.json(&create("dev", name)),
-        ("POST", "/api/v1/freezes") => request.json(&json!({"reason": "The books are being closed."})),
+        ("POST", "/api/v1/freezes") => request.json(&json!({"reason": "Later", "starts_at": "2099-01-01T00:00:00Z"})),
         ("POST", "/api/v1/requests/{id}/reviews") => request.json(&json!({"verdict": "approved", "reason": "yes"})),
         _ => request,
     };
