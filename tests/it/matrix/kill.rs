@@ -186,7 +186,7 @@ impl Matrix {
 
     /// How many live environments have not had this operation.
     fn fresh(&self, operation: &str) -> usize {
-        let had = |id: &&EnvironmentId| !self.environments[*id].1.iter().any(|one| *one == operation);
+        let had = |id: &&EnvironmentId| !self.environments[*id].1.contains(&operation);
         self.live.iter().filter(had).count()
     }
 
@@ -201,7 +201,7 @@ impl Matrix {
         for operation in OPERATIONS {
             let mine = self.killed.iter().filter(|((one, _), _)| *one == operation);
             let (points, kills) = mine.fold((0, 0), |(points, kills), (_, count)| (points + 1, kills + count));
-            println!("{} {operation}: {points} points, {kills} kills", self.world.subject.name);
+            eprintln!("{} {operation}: {points} points, {kills} kills", self.world.subject.name);
         }
     }
 }
