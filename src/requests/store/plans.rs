@@ -128,8 +128,8 @@ fn progress(row: Row) -> Result<PlanProgress> {
     }
     Ok(match row.state {
         RunState::Queued => PlanProgress::Queued,
-        // A run that succeeded without a plan planned for a request that had moved on.
         RunState::Running => PlanProgress::Planning,
+        // A run that succeeded without a plan planned for a request that had moved on.
         RunState::Succeeded | RunState::Failed | RunState::Faulted | RunState::Canceled => {
             PlanProgress::Failed { error: row.error.unwrap_or_else(|| "Planning was canceled.".to_owned()) }
         }
