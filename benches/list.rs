@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use crate::load::Client;
 use crate::world::World;
 use crate::{CLIENTS, SPAN, pgbench, result};
 
@@ -61,17 +62,11 @@ async fn superuser(world: &World) -> Box<sqlx::PgConnection> {
 async fn rate(world: &World) -> f64 {
     let started = Instant::now();
     let clients = (0..CLIENTS).map(|_| async {
-        let client = reqwest::Client::new();
+        let mut client = Client::connect(&world.address, &world.token).await;
         let mut count = 0_u64;
         while started.elapsed() < SPAN {
-            let answer = client
-                .get(format!("{}/api/v1/environments?limit=50", world.address))
-                .bearer_auth(&world.token)
-                .send()
-                .await
-                .unwrap();
-            assert!(answer.status().is_success(), "{}", answer.status());
-            answer.bytes().await.unwrap();
+            let status = client.get("/api/v1/environments?limit=50").await;
+            assert_eq!(status, 200, "{}", client.answer());
             count += 1;
         }
         count

@@ -3,6 +3,7 @@
 //! Absolute numbers of a shared machine mean little; each figure here stands beside a probe that is
 //! taken before and after it (A/B/A). Run with `cargo bench`. It needs a Postgres 15 or newer with
 //! `pgbench` (the one on the PATH or in Debian's place) and uses a private cluster.
+//! `cargo bench -- submit list` measures only those; the names are those of the files here.
 //! `PADDOCK_BENCH_ROWS` sets the largest table of the list (default 100000, the gate is 1000000).
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +18,7 @@
 )]
 
 mod list;
+mod load;
 mod pgbench;
 mod process;
 mod runs;
@@ -36,15 +38,28 @@ fn main() {
     if std::env::args().any(|argument| argument == "--list" || argument == "--test") {
         return;
     }
+    let names: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let wanted = |name: &str| names.is_empty() || names.iter().any(|one| one == name);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let world = world::World::start().await;
-        submit::run(&world).await;
+        submit::first(&world).await;
+        if wanted("submit") {
+            submit::run(&world).await;
+        }
         // Before a worker of the application is there: it would look at the same queue.
-        runs::run(&world).await;
-        start::run(&world).await;
-        list::run(&world).await;
-        process::run(&world);
+        if wanted("runs") {
+            runs::run(&world).await;
+        }
+        if wanted("start") {
+            start::run(&world).await;
+        }
+        if wanted("list") {
+            list::run(&world).await;
+        }
+        if wanted("process") {
+            process::run(&world);
+        }
         world.stop().await;
     });
 }

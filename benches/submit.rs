@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
+use crate::load::Client;
 use crate::world::World;
 use crate::{CLIENTS, SPAN, pgbench, result};
 
@@ -49,8 +50,12 @@ COMMIT;
 SELECT r.*, p.slug, t.slug FROM request r JOIN project p ON p.id = r.project_id JOIN template t ON t.id = r.template_id WHERE r.id = md5('r' || :n::bigint)::uuid;
 ";
 
+/// The first environment, of which the measurements make theirs.
+pub async fn first(world: &World) {
+    submit(&mut Client::connect(&world.address, &world.token).await, "bench-first").await;
+}
+
 pub async fn run(world: &World) {
-    submit_one(world, "bench-first").await;
     let before = pgbench::rate(&world.url, SCRIPT);
     let ours = rate(world).await;
     let after = pgbench::rate(&world.url, SCRIPT);
@@ -58,36 +63,23 @@ pub async fn run(world: &World) {
     result("submit / pgbench, same statements", ours / probe, 0.5, &format!("{ours:.0}/s of {probe:.0}/s"));
 }
 
-async fn submit_one(world: &World, name: &str) -> reqwest::StatusCode {
-    submit_with(&reqwest::Client::new(), world, name).await
-}
-
-async fn submit_with(client: &reqwest::Client, world: &World, name: &str) -> reqwest::StatusCode {
+async fn submit(client: &mut Client, name: &str) {
     let body = json!({
         "operation": "create", "project": "payments", "environment_type": "dev",
         "template": "postgres-database", "name": name, "inputs": {"size": "small"},
     });
-    let answer = client
-        .post(format!("{}/api/v1/requests", world.address))
-        .bearer_auth(&world.token)
-        .header("idempotency-key", name)
-        .json(&body)
-        .send()
-        .await
-        .unwrap();
-    let status = answer.status();
-    assert!(status.is_success(), "{status} {}", answer.text().await.unwrap());
-    status
+    let status = client.post("/api/v1/requests", name, &body.to_string()).await;
+    assert_eq!(status, 201, "{}", client.answer());
 }
 
 async fn rate(world: &World) -> f64 {
     let next = Arc::new(AtomicUsize::new(0));
     let started = Instant::now();
     let clients = (0..CLIENTS).map(|_| async {
-        let client = reqwest::Client::new();
+        let mut client = Client::connect(&world.address, &world.token).await;
         while started.elapsed() < SPAN {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            submit_with(&client, world, &format!("bench-{number}")).await;
+            submit(&mut client, &format!("bench-{number}")).await;
         }
     });
     futures_util::future::join_all(clients).await;

@@ -20,11 +20,10 @@ fn demand(quota: &QuotaUse) -> i64 {
 pub async fn reserve(tx: &mut Tx, place: ProjectEnvironmentTypeId, environment: EnvironmentId) -> Result<(), Error> {
     for quota in quotas::list(tx, place).await? {
         let amount = demand(&quota);
-        if !quotas::take(tx, quota.id, amount).await? {
+        if !quotas::take(tx, environment, quota.id, amount).await? {
             let now = quotas::list(tx, place).await?.into_iter().find(|other| other.id == quota.id);
             return Err(Error::QuotaFull(now.unwrap_or(quota)));
         }
-        quotas::insert_reservation(tx, environment, quota.id, amount).await?;
     }
     Ok(())
 }

@@ -128,6 +128,10 @@ impl Requests {
         if status == RequestStatus::Approved {
             carry_out::carry_out(tx, op, &self.sealer, stored.id).await?;
         }
+        if let (None, Some(created)) = (&resolved.environment, environment) {
+            // Last: the counter's row is locked until the commit, and every submit here wants it.
+            projects::reserve(tx, resolved.place.id, created).await?;
+        }
         Ok(())
     }
 
@@ -154,7 +158,6 @@ impl Requests {
             lifetime: resolved.lifetime.unwrap_or(resolved.place.default_lifetime),
         };
         environments::create(tx, op, &self.sealer, &new).await?;
-        projects::reserve(tx, resolved.place.id, new.id).await?;
         Ok(new.id)
     }
 }

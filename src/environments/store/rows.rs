@@ -85,10 +85,15 @@ impl From<Row> for Environment {
     }
 }
 
-pub async fn find(connection: &mut PgConnection, id: EnvironmentId) -> Result<Option<Environment>> {
-    let row = sqlx::query_as!(
-        Row,
-        r#"SELECT e.id AS "id: _", e.name, p.id AS "project_id: _", p.slug AS project_slug, p.name AS project_name,
+/// Rows with the names of what they belong to.
+///
+/// One by its key and many by theirs are two statements on purpose: Postgres keeps a plan for each,
+/// and planning seven tables anew costs more than reading them.
+macro_rules! named {
+    ($tail:tt, $ids:expr) => {
+        sqlx::query_as!(
+            Row,
+            r#"SELECT e.id AS "id: _", e.name, p.id AS "project_id: _", p.slug AS project_slug, p.name AS project_name,
                w.id AS "place_id: _", et.slug AS place_slug, w.maximum_lifetime_seconds,
                t.id AS "template_id: _", t.slug AS template_slug, t.name AS template_name, t.icon,
                v.id AS "version_id: _", v.version, v.provider, e.target_id AS "target_id: _",
@@ -102,13 +107,23 @@ pub async fn find(connection: &mut PgConnection, id: EnvironmentId) -> Result<Op
            JOIN environment_type et ON et.id = w.environment_type_id
            JOIN template t ON t.id = e.template_id
            JOIN template_version v ON v.id = e.template_version_id
-           JOIN person o ON o.id = e.owner_id
-           WHERE e.id = $1"#,
-        id.0
-    )
-    .fetch_optional(connection)
-    .await?;
+           JOIN person o ON o.id = e.owner_id "#
+                + $tail,
+            $ids
+        )
+    };
+}
+
+pub async fn find(connection: &mut PgConnection, id: EnvironmentId) -> Result<Option<Environment>> {
+    let row = named!("WHERE e.id = $1", id.0).fetch_optional(connection).await?;
     Ok(row.map(Into::into))
+}
+
+/// Those with these ids, newest first.
+async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Environment>> {
+    let rows = named!("WHERE e.id = ANY ($1) ORDER BY e.created_at DESC, e.id DESC", ids);
+    let rows = rows.fetch_all(connection).await?;
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 /// The row, locked until the transaction ends.
@@ -117,7 +132,8 @@ pub async fn lock(connection: &mut PgConnection, id: EnvironmentId) -> Result<Op
     find(connection, id).await
 }
 
-/// Newest first. The inner query picks the page by an index; the names are joined to its rows only.
+/// Newest first. Which rows is planned for each filter anew, by an index that suits it; their names
+/// come by one plan that stays (planning seven tables costs more than reading them).
 pub async fn list(
     connection: &mut PgConnection,
     filter: &Filter,
@@ -125,37 +141,20 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Environment>> {
     let projects: Option<Vec<Uuid>> = filter.projects.as_ref().map(|ids| ids.iter().map(|id| id.0).collect());
-    let rows = sqlx::query_as!(
-        Row,
-        r#"SELECT e.id AS "id: _", e.name, p.id AS "project_id: _", p.slug AS project_slug, p.name AS project_name,
-               w.id AS "place_id: _", et.slug AS place_slug, w.maximum_lifetime_seconds,
-               t.id AS "template_id: _", t.slug AS template_slug, t.name AS template_name, t.icon,
-               v.id AS "version_id: _", v.version, v.provider, e.target_id AS "target_id: _",
-               o.id AS "owner_id: _", o.login AS owner_login, o.display_name AS owner_name,
-               e.state AS "state: _", e.generation, e.inputs, e.lifetime_seconds, e.expires_at, e.last_error,
-               e.created_at, e.ready_at, e.deleted_at,
-               extract(epoch FROM e.expires_at - now())::bigint AS remaining_seconds
-           FROM (
-               SELECT * FROM environment
-               WHERE ($1::uuid[] IS NULL OR project_id = ANY ($1))
-                 AND ($2::uuid IS NULL OR owner_id = $2)
-                 AND (CASE WHEN $3::text IS NULL THEN state <> 'deleted' ELSE state = $3 END)
-                 AND ($4::uuid IS NULL OR template_id = $4)
-                 AND ($5::text IS NULL OR project_environment_type_id IN (
-                     SELECT x.id FROM project_environment_type x JOIN environment_type y ON y.id = x.environment_type_id
-                     WHERE y.slug = $5))
-                 AND ($6::text IS NULL OR strpos(lower(name), lower($6)) > 0)
-                 AND ($7::timestamptz IS NULL OR expires_at < $7)
-                 AND ($8::timestamptz IS NULL OR (created_at, id) < ($8, $9))
-               ORDER BY created_at DESC, id DESC
-               LIMIT $10) e
-           JOIN project p ON p.id = e.project_id
-           JOIN project_environment_type w ON w.id = e.project_environment_type_id
-           JOIN environment_type et ON et.id = w.environment_type_id
-           JOIN template t ON t.id = e.template_id
-           JOIN template_version v ON v.id = e.template_version_id
-           JOIN person o ON o.id = e.owner_id
-           ORDER BY e.created_at DESC, e.id DESC"#,
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM environment
+         WHERE ($1::uuid[] IS NULL OR project_id = ANY ($1))
+           AND ($2::uuid IS NULL OR owner_id = $2)
+           AND (CASE WHEN $3::text IS NULL THEN state <> 'deleted' ELSE state = $3 END)
+           AND ($4::uuid IS NULL OR template_id = $4)
+           AND ($5::text IS NULL OR project_environment_type_id IN (
+               SELECT x.id FROM project_environment_type x JOIN environment_type y ON y.id = x.environment_type_id
+               WHERE y.slug = $5))
+           AND ($6::text IS NULL OR strpos(lower(name), lower($6)) > 0)
+           AND ($7::timestamptz IS NULL OR expires_at < $7)
+           AND ($8::timestamptz IS NULL OR (created_at, id) < ($8, $9))
+         ORDER BY created_at DESC, id DESC
+         LIMIT $10",
         projects.as_deref(),
         filter.owner.map(|id| id.0),
         filter.state as Option<State>,
@@ -167,9 +166,9 @@ pub async fn list(
         after.map(|cursor| cursor.id),
         limit.clamp(1, MAX_PAGE) + 1,
     )
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
-    Ok(rows.into_iter().map(Into::into).collect())
+    load(connection, &ids).await
 }
 
 struct ExpiringRow {

@@ -59,33 +59,25 @@ pub async fn ensure(
     Ok(())
 }
 
-/// Reserves `amount` when it fits. False: no room.
-pub async fn take(connection: &mut PgConnection, quota: QuotaId, amount: i64) -> Result<bool> {
-    let result = sqlx::query!(
-        "UPDATE quota SET reserved = reserved + $2 WHERE id = $1 AND used + reserved + $2 <= maximum",
-        quota.0,
-        amount
-    )
-    .execute(connection)
-    .await?;
-    Ok(result.rows_affected() == 1)
-}
-
-pub async fn insert_reservation(
+/// Reserves `amount` for the environment when it fits. False: no room.
+pub async fn take(
     connection: &mut PgConnection,
     environment: EnvironmentId,
     quota: QuotaId,
     amount: i64,
-) -> Result<()> {
-    sqlx::query!(
-        "INSERT INTO quota_reservation (environment_id, quota_id, amount, state) VALUES ($1, $2, $3, 'reserved')",
+) -> Result<bool> {
+    let result = sqlx::query!(
+        "WITH taken AS (
+             UPDATE quota SET reserved = reserved + $3 WHERE id = $2 AND used + reserved + $3 <= maximum RETURNING id)
+         INSERT INTO quota_reservation (environment_id, quota_id, amount, state)
+         SELECT $1, id, $3, 'reserved' FROM taken",
         environment.0,
         quota.0,
         amount
     )
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(result.rows_affected() == 1)
 }
 
 pub async fn use_up(connection: &mut PgConnection, environment: EnvironmentId) -> Result<()> {

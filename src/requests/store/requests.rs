@@ -160,11 +160,15 @@ impl TryFrom<Row> for Request {
     }
 }
 
-/// The requests with these ids, newest first, with the names of what they are about.
-async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Request>> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"SELECT r.id AS "id: _", r.operation AS "operation: _", r.status AS "status: _",
+/// Rows with the names of what they belong to.
+///
+/// One by its key and many by theirs are two statements on purpose: Postgres keeps a plan for each,
+/// and planning seven tables anew costs more than reading them.
+macro_rules! named {
+    ($tail:tt, $ids:expr) => {
+        sqlx::query_as!(
+            Row,
+            r#"SELECT r.id AS "id: _", r.operation AS "operation: _", r.status AS "status: _",
                r.requester_id AS "requester_id: _", r.requester_label,
                p.id AS "project_id: _", p.slug AS project_slug, w.id AS "place_id: _", et.slug AS environment_type,
                t.id AS "template_id: _", t.slug AS template_slug, t.name AS template_name,
@@ -178,18 +182,23 @@ async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Request
            JOIN project_environment_type w ON w.id = r.project_environment_type_id
            JOIN environment_type et ON et.id = w.environment_type_id
            JOIN template t ON t.id = r.template_id
-           JOIN template_version v ON v.id = r.template_version_id
-           WHERE r.id = ANY ($1)
-           ORDER BY r.created_at DESC, r.id DESC"#,
-        ids
-    )
-    .fetch_all(connection)
-    .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+           JOIN template_version v ON v.id = r.template_version_id "#
+                + $tail,
+            $ids
+        )
+    };
 }
 
 pub async fn find(connection: &mut PgConnection, id: RequestId) -> Result<Option<Request>> {
-    Ok(load(connection, &[id.0]).await?.pop())
+    let row = named!("WHERE r.id = $1", id.0).fetch_optional(connection).await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// Those with these ids, newest first.
+async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Request>> {
+    let rows = named!("WHERE r.id = ANY ($1) ORDER BY r.created_at DESC, r.id DESC", ids);
+    let rows = rows.fetch_all(connection).await?;
+    rows.into_iter().map(TryInto::try_into).collect()
 }
 
 /// The row, locked until the transaction ends.
