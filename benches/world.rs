@@ -108,7 +108,7 @@ fn app(db: Db, folder: &std::path::Path) -> App {
         identity: identity::Settings { demo: true, ..identity::Settings::default() },
         oidc: None,
         public_url: "http://127.0.0.1:8400/".parse().unwrap(),
-        requests: requests::Settings::default(),
+        request_settings: requests::Settings::default(),
     })
 }
 

@@ -11,6 +11,7 @@ use super::error::Problem;
 use crate::app::App;
 use crate::base::ErrorKind;
 use crate::base::text::{NUL_REFUSED, nul_places};
+use crate::catalog::manifest::yaml_to_json;
 
 /// A JSON body. Unknown fields are refused.
 pub struct Body<T>(pub T);
@@ -19,7 +20,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
+        if !is_a(request.headers(), "application/json") {
             let detail = "The body must be JSON: send “Content-Type: application/json”.";
             return Err(Problem::new(ErrorKind::Invalid, detail).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
@@ -33,6 +34,31 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
             refused(&place, error.inner())
         })?;
         reader.end().map_err(|error| refused("", &error))?;
+        Ok(Self(value))
+    }
+}
+
+/// A JSON body, or the same as YAML. Unknown fields are refused.
+pub struct Document<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Document<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        // RFC 9512.
+        if !is_a(request.headers(), "application/yaml") {
+            return Body::from_request(request, app).await.map(|body| Self(body.0));
+        }
+        let bytes = read(request, app).await?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| Problem::malformed("", "the body is not UTF-8 text"))?;
+        let value = yaml_to_json(text).map_err(|error| {
+            let place = error.at.map_or_else(String::new, |at| format!(" (line {}, column {})", at.line, at.col));
+            Problem::malformed("", format!("the body cannot be read{place}: {}", error.message))
+        })?;
+        let value = serde_path_to_error::deserialize(value).map_err(|error| {
+            let place = pointer(error.path());
+            refused(&place, error.inner())
+        })?;
         Ok(Self(value))
     }
 }
@@ -69,10 +95,10 @@ async fn read(request: Request, app: &App) -> Result<Bytes, Problem> {
     })
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+fn is_a(headers: &HeaderMap, kind: &str) -> bool {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = value.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
+    essence.eq_ignore_ascii_case(kind)
 }
 
 fn refused(place: &str, error: &serde_json::Error) -> Problem {

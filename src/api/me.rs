@@ -163,12 +163,7 @@ fn on_platform(caller: &Caller<Reads>, action: Action) -> Question {
 }
 
 fn in_project(caller: &Caller<Reads>, action: Action, project: &Project) -> Question {
-    let mut question = caller.app.project_question(&caller.op, caller.access(), action, project);
-    if action == Action::ReviewRequest {
-        // A request of somebody else: nobody reviews their own.
-        question.resource.requester = Some("somebody else".to_owned());
-    }
-    question
+    caller.app.project_question(&caller.op, caller.access(), action, project)
 }
 
 fn type_abilities(caller: &Caller<Reads>, project: &Project, place: &Place) -> TypeAbilities {

@@ -11,7 +11,7 @@ use super::caller::{Caller, Reach, Reads, Requests, Reviews};
 use super::decisions::{DecisionView, PersonView};
 use super::drafts::{DraftBody, environment_of};
 use super::error::Problem;
-use super::extract::{Body, Id, NoBody, Query, idempotency_key, if_match};
+use super::extract::{Body, Document, Id, NoBody, Query, idempotency_key, if_match};
 use super::page::{List, Paging};
 use crate::base::id::{EnvironmentId, RequestId};
 use crate::environments::{self, Environment, Operation};
@@ -218,7 +218,7 @@ pub async fn list_requests(
 /// Asks for an operation. A draft that policy denies is recorded, too: its status is `denied`.
 ///
 /// With `Idempotency-Key`, a repetition of the same body gives the same request, another body 422.
-#[utoipa::path(post, path = "/requests", tag = "requests", request_body = DraftBody,
+#[utoipa::path(post, path = "/requests", tag = "requests", request_body(content((DraftBody = "application/json"), (DraftBody = "application/yaml"))),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key makes one request"),
            ("If-Match" = Option<String>, Header, description = "The ETag of the environment: 412 when it has changed")),
     security(("token" = ["request"]), ("session" = [])),
@@ -227,7 +227,7 @@ pub async fn list_requests(
 pub async fn submit_request(
     caller: Caller<Requests>,
     headers: HeaderMap,
-    Body(body): Body<DraftBody>,
+    Document(body): Document<DraftBody>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<RequestView>), Problem> {
     let expected = if_match(&headers)?;
     let key = idempotency_key(&headers)?;

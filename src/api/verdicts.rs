@@ -10,7 +10,7 @@ use super::caller::{Caller, Requests};
 use super::decisions::DecisionView;
 use super::drafts::{DraftBody, environment_of};
 use super::error::Problem;
-use super::extract::{Body, if_match};
+use super::extract::{Document, if_match};
 use super::requests::may_see_environment;
 use crate::base::FieldError;
 use crate::policy::ability;
@@ -49,12 +49,12 @@ pub struct QuotaChangeView {
 }
 
 /// What a submit of this draft would meet. No side effects.
-#[utoipa::path(post, path = "/verdicts", tag = "requests", request_body = DraftBody,
+#[utoipa::path(post, path = "/verdicts", tag = "requests", request_body(content((DraftBody = "application/json"), (DraftBody = "application/yaml"))),
     security(("token" = ["request"]), ("session" = [])), responses((status = 200, body = VerdictView)))]
 pub async fn ask_verdict(
     caller: Caller<Requests>,
     headers: HeaderMap,
-    Body(body): Body<DraftBody>,
+    Document(body): Document<DraftBody>,
 ) -> Result<Json<VerdictView>, Problem> {
     let draft = body.into_draft(&caller.app, if_match(&headers)?).await?;
     may_see_place(&caller, &draft).await?;

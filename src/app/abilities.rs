@@ -54,12 +54,23 @@ impl App {
         let resource = match action {
             Action::ReadProject => Resource::project(&project.slug),
             Action::ReadAudit => Resource::audit_log(Some(&project.slug)),
-            Action::ReadRequest | Action::ReviewRequest | Action::WithdrawRequest => {
+            Action::ReadRequest | Action::WithdrawRequest => {
                 Resource { project: Some(project.slug.clone()), ..Resource::new(ResourceKind::Request, "") }
             }
+            Action::ReviewRequest => Resource {
+                project: Some(project.slug.clone()),
+                // Nobody reviews their own.
+                requester: Some("somebody else".to_owned()),
+                ..Resource::new(ResourceKind::Request, "")
+            },
             _ => Resource { project: Some(project.slug.clone()), ..Resource::new(ResourceKind::Environment, "") },
         };
         Question { action, principal: access.principal(Some(project.id)), resource, context }
+    }
+
+    /// Whether somebody may review the requests of others in a project.
+    pub fn may_review(&self, op: &Op, access: &Access, project: &Project) -> bool {
+        self.policy.decide(&self.project_question(op, access, Action::ReviewRequest, project)).is_allowed()
     }
 
     /// The question whether somebody may do something with an environment.

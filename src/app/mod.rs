@@ -9,6 +9,7 @@ mod reconcilers;
 mod runs;
 mod state;
 mod tasks;
+mod tokens;
 mod worker;
 
 pub use abilities::Visible;

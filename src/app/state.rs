@@ -35,33 +35,16 @@ pub struct Parts {
     /// The address that people type.
     pub public_url: Url,
     /// Approval time.
-    pub requests: requests::Settings,
+    pub request_settings: requests::Settings,
 }
 
 /// The shared state. Cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Inner>);
 
-/// See [`App`].
+/// See [`App`]: its parts, and what is made of them.
 pub struct Inner {
-    /// The database.
-    pub db: Db,
-    /// The encryption keys.
-    pub sealer: Sealer,
-    /// Who may do what.
-    pub policy: PolicyEngine,
-    /// The providers of this process.
-    pub providers: Registry,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// Randomness.
-    pub entropy: Arc<dyn Entropy>,
-    /// Sessions and demo sign-in.
-    pub identity: identity::Settings,
-    /// The OpenID provider, if one is configured.
-    pub oidc: Option<identity::Oidc>,
-    /// The address that people type.
-    pub public_url: Url,
+    parts: Parts,
     /// Wake-up hints.
     pub signals: Signals,
     /// Requests.
@@ -77,6 +60,13 @@ impl std::ops::Deref for App {
     }
 }
 
+impl std::ops::Deref for Inner {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
 impl App {
     /// Puts the parts together and starts the exchange of wake-up hints.
     pub fn new(parts: Parts) -> Self {
@@ -88,22 +78,9 @@ impl App {
             policy: parts.policy.clone(),
             sealer: parts.sealer.clone(),
             signals: signals.clone(),
-            settings: parts.requests,
+            settings: parts.request_settings,
         };
-        Self(Arc::new(Inner {
-            db: parts.db,
-            sealer: parts.sealer,
-            policy: parts.policy,
-            providers: parts.providers,
-            clock: parts.clock,
-            entropy: parts.entropy,
-            identity: parts.identity,
-            oidc: parts.oidc,
-            public_url: parts.public_url,
-            signals,
-            requests,
-            tasks,
-        }))
+        Self(Arc::new(Inner { parts, signals, requests, tasks }))
     }
 
     /// A new piece of work.

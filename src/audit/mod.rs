@@ -4,9 +4,11 @@
 //! application's role does not have these rights in the first place. This room knows ids, not
 //! domains: who appends decides what the record says.
 
+mod actions;
 mod model;
 mod service;
 mod store;
 
+pub use actions::{ACTIONS, kind_of};
 pub use model::{AuditRecord, Entry, Filter, Object, Outcome};
 pub use service::{append, get, list};

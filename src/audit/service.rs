@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::{AuditRecord, Entry, Filter, store};
+use super::{ACTIONS, AuditRecord, Entry, Filter, store};
 use crate::base::Op;
 use crate::base::cursor::{Cursor, Page};
 use crate::base::id::AuditRecordId;
@@ -10,6 +10,7 @@ use crate::db::{Result, Tx};
 
 /// Appends one record inside the transaction of the transition that it tells of.
 pub async fn append(tx: &mut Tx, op: &Op, entry: Entry) -> Result<AuditRecordId> {
+    debug_assert!(ACTIONS.contains(&entry.action), "`{}` is not among audit::ACTIONS: add it there", entry.action);
     let id = AuditRecordId::new(op.clock(), op.entropy());
     store::insert(tx, id, op, &entry).await?;
     tracing::info!(audit.action = entry.action, audit.id = %id, operation.id = %op.id, "audit");

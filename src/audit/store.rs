@@ -118,20 +118,26 @@ pub(super) async fn insert(connection: &mut PgConnection, id: AuditRecordId, op:
     Ok(())
 }
 
-pub(super) async fn find(connection: &mut PgConnection, id: AuditRecordId) -> Result<Option<AuditRecord>> {
-    let row = sqlx::query_as!(
+/// Records newest first: the only place that reads them whole.
+async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<AuditRecord>> {
+    let rows = sqlx::query_as!(
         Row,
         r#"SELECT id AS "id: _", at, operation_id AS "operation_id: _", actor_kind, actor_id AS "actor_id: _",
                actor_label, token_id AS "token_id: _", action, object_kind, object_id, object_label,
                project_id AS "project_id: _", environment_id AS "environment_id: _", request_id AS "request_id: _",
                run_id AS "run_id: _", decision_id AS "decision_id: _", outcome AS "outcome: _", channel, address,
                detail
-           FROM audit_record WHERE id = $1"#,
-        id.0
+           FROM audit_record WHERE id = ANY ($1)
+           ORDER BY at DESC, id DESC"#,
+        ids
     )
-    .fetch_optional(connection)
+    .fetch_all(connection)
     .await?;
-    Ok(row.map(Into::into))
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+pub(super) async fn find(connection: &mut PgConnection, id: AuditRecordId) -> Result<Option<AuditRecord>> {
+    Ok(load(connection, &[id.0]).await?.pop())
 }
 
 pub(super) async fn list(
@@ -143,26 +149,20 @@ pub(super) async fn list(
     let prefix = filter.action.as_deref().and_then(|action| action.strip_suffix('*'));
     let exact = filter.action.as_deref().filter(|action| !action.ends_with('*'));
     let projects: Option<Vec<Uuid>> = filter.projects.as_ref().map(|ids| ids.iter().map(|id| id.0).collect());
-    let rows = sqlx::query_as!(
-        Row,
-        r#"SELECT id AS "id: _", at, operation_id AS "operation_id: _", actor_kind, actor_id AS "actor_id: _",
-               actor_label, token_id AS "token_id: _", action, object_kind, object_id, object_label,
-               project_id AS "project_id: _", environment_id AS "environment_id: _", request_id AS "request_id: _",
-               run_id AS "run_id: _", decision_id AS "decision_id: _", outcome AS "outcome: _", channel, address,
-               detail
-           FROM audit_record
-           WHERE ($1::text IS NULL OR actor_label = $1)
-             AND ($2::text IS NULL OR action = $2)
-             AND ($3::text IS NULL OR starts_with(action, $3))
-             AND ($4::uuid IS NULL OR object_id = $4 OR environment_id = $4 OR request_id = $4 OR run_id = $4)
-             AND ($5::text IS NULL OR outcome = $5)
-             AND ($6::uuid IS NULL OR operation_id = $6)
-             AND ($7::timestamptz IS NULL OR at >= $7)
-             AND ($8::timestamptz IS NULL OR at < $8)
-             AND ($9::uuid[] IS NULL OR project_id = ANY ($9))
-             AND ($10::timestamptz IS NULL OR (at, id) < ($10, $11))
-           ORDER BY at DESC, id DESC
-           LIMIT $12"#,
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM audit_record
+         WHERE ($1::text IS NULL OR actor_label = $1)
+           AND ($2::text IS NULL OR action = $2)
+           AND ($3::text IS NULL OR starts_with(action, $3))
+           AND ($4::uuid IS NULL OR object_id = $4 OR environment_id = $4 OR request_id = $4 OR run_id = $4)
+           AND ($5::text IS NULL OR outcome = $5)
+           AND ($6::uuid IS NULL OR operation_id = $6)
+           AND ($7::timestamptz IS NULL OR at >= $7)
+           AND ($8::timestamptz IS NULL OR at < $8)
+           AND ($9::uuid[] IS NULL OR project_id = ANY ($9))
+           AND ($10::timestamptz IS NULL OR (at, id) < ($10, $11))
+         ORDER BY at DESC, id DESC
+         LIMIT $12",
         filter.actor,
         exact,
         prefix,
@@ -176,7 +176,7 @@ pub(super) async fn list(
         after.map(|cursor| cursor.id),
         limit.clamp(1, MAX_PAGE) + 1,
     )
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
-    Ok(rows.into_iter().map(Into::into).collect())
+    load(connection, &ids).await
 }

@@ -36,7 +36,7 @@ pub(super) fn app(config: &Config, store: &Store, sealer: Sealer, public_url: Ur
         },
         oidc: config.oidc.clone().map(|oidc| identity::Oidc::new(oidc, &public_url)).transpose()?,
         public_url,
-        requests: requests::Settings::default(),
+        request_settings: requests::Settings::default(),
     }))
 }
 

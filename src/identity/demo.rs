@@ -11,12 +11,8 @@ use crate::base::Op;
 use crate::db::Db;
 
 /// Login and name of the demo people.
-pub const DEMO_LOGINS: [(&str, &str); 4] = [
-    ("developer", "Dana Reyes (developer)"),
-    ("lead", "Lee Okafor (team lead)"),
-    ("admin", "Ada Lindqvist (platform admin)"),
-    ("auditor", "Noor Haddad (auditor)"),
-];
+pub const DEMO_LOGINS: [(&str, &str); 4] =
+    [("developer", "Dana Reyes"), ("lead", "Lee Okafor"), ("admin", "Ada Lindqvist"), ("auditor", "Noor Haddad")];
 
 /// The demo people, as they are stored.
 #[derive(Debug, Clone)]

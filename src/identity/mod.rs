@@ -52,5 +52,5 @@ pub use scope::{Scope, TokenScopes};
 pub use session::{authenticate_session, end_session, list_sessions, purge_expired, sign_out};
 pub use setup::{SetupForm, begin_setup, complete_setup, setup_needed};
 pub use token::{
-    SecretToken, TOKEN_PATTERN, authenticate_token, list_tokens, looks_like_token, mint_token, revoke_token,
+    SecretToken, TOKEN_PATTERN, authenticate_token, list_tokens, looks_like_token, mint_token, revoke_token, token_name,
 };

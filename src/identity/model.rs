@@ -230,10 +230,19 @@ pub struct ApiToken {
     pub created_at: Timestamp,
     /// When it stops working.
     pub expires_at: Timestamp,
+    /// Whether that has come, by the database's clock.
+    pub expired: bool,
     /// When it was last used, to the minute.
     pub last_used_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+}
+
+impl ApiToken {
+    /// Whether it can be used.
+    pub fn works(&self) -> bool {
+        !self.expired && self.revoked_at.is_none()
+    }
 }
 
 /// What somebody proved with.

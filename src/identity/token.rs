@@ -25,6 +25,9 @@ const BODY: usize = 43;
 const CHECK: usize = 6;
 const LONGEST_TTL: SignedDuration = SignedDuration::from_hours(366 * 24);
 const LONGEST_NAME: usize = 100;
+/// Tokens of one person that work at the same time, where people make them themselves: all of them
+/// must fit into the list from which they are revoked.
+const MOST_LIVE: usize = 50;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// A token that was just minted.
@@ -49,10 +52,7 @@ pub async fn mint_token(
     ttl: SignedDuration,
 ) -> Result<SecretToken> {
     check_minter(op, person)?;
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
-        return Err(IdentityError::invalid("/name", "give the token a name of 1 to 100 characters"));
-    }
+    let name = token_name(name)?;
     if ttl < SignedDuration::from_secs(1) || ttl > LONGEST_TTL {
         return Err(IdentityError::invalid("/ttl", "a token lives between 1 second and 366 days"));
     }
@@ -67,11 +67,21 @@ pub async fn mint_token(
         ttl,
     };
     let mut tx = db.begin().await?;
+    if op.actor != Actor::Operator {
+        check_others(&store::hold_live_names(&mut tx, person.id).await?, name)?;
+    }
     let expires_at = store::insert(&mut tx, &new).await?.ok_or(IdentityError::Disabled)?;
     let detail = json!({"person": person.id, "login": person.login, "scopes": scopes, "expires_at": expires_at});
     audit::append(&mut tx, op, Entry::new("token.minted", Object::new("token", new.id.0, name)).detail(detail)).await?;
     tx.commit().await?;
     Ok(SecretToken { id: new.id, secret: SecretString::from(text), expires_at })
+}
+
+/// The name of a token as it is kept, or why it cannot be one.
+pub fn token_name(text: &str) -> Result<&str> {
+    let name = text.trim();
+    let fits = (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if fits { Ok(name) } else { Err(IdentityError::invalid("/name", "give the token a name of 1 to 100 characters")) }
 }
 
 /// A stolen token must not be able to outlive itself, nor to grow.
@@ -86,6 +96,21 @@ fn check_minter(op: &Op, person: &Person) -> Result<()> {
             Err(IdentityError::Denied("only the person themselves can make an API token of theirs"))
         }
     }
+}
+
+/// A name tells one token from another, so it is taken once; a form that is sent twice makes one token.
+fn check_others(live: &[String], name: &str) -> Result<()> {
+    if live.iter().any(|other| other == name) {
+        return Err(IdentityError::invalid(
+            "/name",
+            "a token that works has this name; take another one, or revoke it",
+        ));
+    }
+    if live.len() >= MOST_LIVE {
+        let detail = format!("there are {MOST_LIVE} tokens that work, which is the most; revoke one of them");
+        return Err(IdentityError::invalid("/name", detail));
+    }
+    Ok(())
 }
 
 /// Who a bearer token belongs to, with what they hold now. Notes the use, at most once a minute.
@@ -103,7 +128,7 @@ pub async fn authenticate_token(db: &Db, settings: &Settings, token: &str) -> Re
     Ok(Authenticated { access, credential: Credential::Token { id: found.token, scopes: found.scopes } })
 }
 
-/// The newest hundred tokens of a person, without their secrets.
+/// The tokens of a person without their secrets: those that work, then the newest others; at most 100.
 pub async fn list_tokens(connection: &mut PgConnection, person: PersonId) -> Result<Vec<ApiToken>> {
     Ok(store::list(connection, person).await?)
 }

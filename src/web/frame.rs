@@ -6,7 +6,7 @@ use super::ui::Person;
 use super::visitor::{Visit, Visitor};
 use crate::app::Visible;
 use crate::db::Connection;
-use crate::policy::{Action, Context, Question, Resource, ResourceKind, Role};
+use crate::policy::{Action, Resource, Role};
 use crate::projects::{self, Project};
 use crate::requests::{Filter, Mine, RequestStatus};
 
@@ -35,7 +35,7 @@ pub async fn shell(visitor: &Visitor, section: Section, title: &str) -> Result<S
 async fn viewer(visitor: &Visitor) -> Result<Viewer, PageError> {
     let mut connection = visitor.app.db.acquire().await?;
     let projects = visitor.projects(&mut connection).await?;
-    let can_approve = projects.iter().any(|project| may_review(visitor, project));
+    let can_approve = projects.iter().any(|project| visitor.app.may_review(&visitor.op, &visitor.access, project));
     let approvals =
         if can_approve { visitor.app.requests.count(&mut connection, &to_review(visitor)).await? } else { 0 };
     let may = |action| {
@@ -69,19 +69,6 @@ impl Visitor {
     pub async fn visible(&self, connection: &mut Connection, action: Action) -> Result<Visible, PageError> {
         Ok(self.app.visible(connection, &self.op, &self.access, action).await?)
     }
-}
-
-/// Whether policy lets this person review somebody else's request in a project.
-fn may_review(visitor: &Visitor, project: &Project) -> bool {
-    let resource = Resource {
-        project: Some(project.slug.clone()),
-        requester: Some("somebody else".to_owned()),
-        ..Resource::new(ResourceKind::Request, "")
-    };
-    let context = Context { channel: visitor.op.origin.channel.to_owned(), ..Context::default() };
-    let principal = visitor.access.principal(Some(project.id));
-    let question = Question { action: Action::ReviewRequest, principal, resource, context };
-    visitor.app.policy.decide(&question).is_allowed()
 }
 
 /// The requests that wait for this person.

@@ -54,6 +54,8 @@ fn pages() -> Router<App> {
         .route(urls::HOME, get(super::home::page))
         .route(urls::SEARCH, get(search::page))
         .route(urls::PREFERENCES, get(preferences::page))
+        .route(urls::TOKENS, get(preferences::tokens::show).post(preferences::tokens::make))
+        .route(urls::TOKEN_REVOKE, post(preferences::tokens::revoke))
         .route(urls::CATALOG, get(catalog::list_page))
         .route(urls::TEMPLATE, get(catalog::template_page))
         .route(urls::TEMPLATE_REQUEST, get(form::show_create).post(form::post_create))

@@ -22,6 +22,10 @@ pub const SET_UP: &str = "/set-up";
 pub const SEARCH: &str = "/search";
 /// Theme, density, rail, zone, project.
 pub const PREFERENCES: &str = "/preferences";
+/// The viewer's API tokens.
+pub const TOKENS: &str = "/preferences/tokens";
+/// Ends one of them.
+pub const TOKEN_REVOKE: &str = "/preferences/tokens/{token}/revoke";
 /// Templates.
 pub const CATALOG: &str = "/catalog";
 /// One template.
@@ -96,6 +100,10 @@ pub fn sign_in_then(here: &str) -> String {
 pub fn sign_in_oidc_then(here: &str) -> String {
     let next = url::form_urlencoded::byte_serialize(here.as_bytes()).collect::<String>();
     format!("{SIGN_IN_OIDC}?next={next}")
+}
+/// Ends an API token of the viewer's.
+pub fn token_revoke(token: impl Display) -> String {
+    format!("/preferences/tokens/{token}/revoke")
 }
 /// A template's page.
 pub fn template(template: impl Display) -> String {
@@ -189,6 +197,7 @@ mod tests {
     #[test]
     fn links_fit_the_patterns_of_the_router() {
         let pairs = [
+            (token_revoke("x"), TOKEN_REVOKE),
             (template("x"), TEMPLATE),
             (template_request("x"), TEMPLATE_REQUEST),
             (request("x"), REQUEST),

@@ -18,12 +18,18 @@ use serde_json::Value;
 use super::model::{Format, Kind, OutputSpec, Problem};
 pub(super) use inputs::{is_identifier, normalise};
 use node::Node;
+pub use node::YamlError;
 pub(super) use paddock::is_slug;
 use reader::Reader;
 pub(super) use reader::{closest, inner_path, list_words};
 
 /// The largest manifest that is read: the largest real one seen has 20 KB.
 pub const MAX_MANIFEST: u64 = 256 * 1024;
+
+/// One YAML document as JSON, read within the budget of a manifest.
+pub fn yaml_to_json(text: &str) -> Result<Value, YamlError> {
+    Ok(Node::parse(text)?.to_json())
+}
 
 /// What a manifest says.
 #[derive(Debug, Clone, PartialEq)]

@@ -187,7 +187,7 @@ fn place(location: &serde_saphyr::Location) -> Place {
     }
 }
 
-const TOO_LARGE: &str = "The file grows too large when its anchors, aliases and nesting are expanded. Write the \
+const TOO_LARGE: &str = "It grows too large when its anchors, aliases and nesting are expanded. Write the \
                          values out, or make it smaller.";
 
 fn explain(error: &serde_saphyr::Error) -> YamlError {
@@ -202,10 +202,9 @@ fn explain(error: &serde_saphyr::Error) -> YamlError {
         }
         serde_saphyr::Error::Budget { .. } => TOO_LARGE.to_owned(),
         serde_saphyr::Error::MultipleDocuments { .. } => {
-            "The file has more than one document. A manifest is one document: remove the “---” and what follows."
-                .to_owned()
+            "There is more than one document. One is read: remove the “---” and what follows.".to_owned()
         }
-        serde_saphyr::Error::Eof { .. } => "The file is empty. Write the manifest into it.".to_owned(),
+        serde_saphyr::Error::Eof { .. } => "There is nothing in it.".to_owned(),
         other => {
             let text = other.render_with_formatter(&UserMessageFormatter);
             // The place is a column of its own in the list of problems.

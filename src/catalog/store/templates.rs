@@ -1,13 +1,15 @@
 //! Templates, without their content.
 
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::base::id::{CatalogSourceId, TemplateId, TemplateVersionId};
 use crate::catalog::loader::Loaded;
 use crate::catalog::model::{Kind, Template, TemplateSummary};
 use crate::db::Result;
 
-struct TemplateRow {
+/// A template with its published version, if it has one.
+struct Row {
     id: TemplateId,
     source_id: CatalogSourceId,
     source_slug: String,
@@ -20,10 +22,13 @@ struct TemplateRow {
     icon: String,
     tags: Vec<String>,
     created_at: jiff_sqlx::Timestamp,
+    version_id: Option<TemplateVersionId>,
+    version: Option<String>,
+    number: Option<i32>,
 }
 
-impl From<TemplateRow> for Template {
-    fn from(row: TemplateRow) -> Self {
+impl From<Row> for Template {
+    fn from(row: Row) -> Self {
         Self {
             id: row.id,
             source_id: row.source_id,
@@ -41,35 +46,45 @@ impl From<TemplateRow> for Template {
     }
 }
 
-pub(in crate::catalog) async fn find_template(connection: &mut PgConnection, slug: &str) -> Result<Option<Template>> {
-    let row = sqlx::query_as!(
-        TemplateRow,
+impl Row {
+    /// `None` when no version is published.
+    fn into_summary(self) -> Option<TemplateSummary> {
+        let (version_id, version, number) = (self.version_id?, self.version.clone()?, self.number?);
+        Some(TemplateSummary { template: self.into(), version_id, version, number })
+    }
+}
+
+/// The only place that reads templates whole, by name.
+async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Row>> {
+    Ok(sqlx::query_as!(
+        Row,
         r#"SELECT t.id AS "id: _", t.source_id AS "source_id: _", s.slug AS source_slug, t.path, t.slug, t.name,
-               t.summary, t.provider, t.kind AS "kind: _", t.icon, t.tags, t.created_at
-           FROM template t JOIN catalog_source s ON s.id = t.source_id
-           WHERE t.slug = $1"#,
-        slug
+               t.summary, t.provider, t.kind AS "kind: _", t.icon, t.tags, t.created_at,
+               v.id AS "version_id?: _", v.version AS "version?", v.number AS "number?"
+           FROM template t
+           JOIN catalog_source s ON s.id = t.source_id
+           LEFT JOIN template_version v ON v.template_id = t.id AND v.state = 'published'
+           WHERE t.id = ANY ($1)
+           ORDER BY lower(t.name), t.id"#,
+        ids
     )
-    .fetch_optional(connection)
-    .await?;
-    Ok(row.map(Into::into))
+    .fetch_all(connection)
+    .await?)
+}
+
+pub(in crate::catalog) async fn find_template(connection: &mut PgConnection, slug: &str) -> Result<Option<Template>> {
+    let id = sqlx::query_scalar!("SELECT id FROM template WHERE slug = $1", slug).fetch_optional(&mut *connection);
+    match id.await? {
+        Some(id) => get_template(connection, TemplateId(id)).await,
+        None => Ok(None),
+    }
 }
 
 pub(in crate::catalog) async fn get_template(
     connection: &mut PgConnection,
     id: TemplateId,
 ) -> Result<Option<Template>> {
-    let row = sqlx::query_as!(
-        TemplateRow,
-        r#"SELECT t.id AS "id: _", t.source_id AS "source_id: _", s.slug AS source_slug, t.path, t.slug, t.name,
-               t.summary, t.provider, t.kind AS "kind: _", t.icon, t.tags, t.created_at
-           FROM template t JOIN catalog_source s ON s.id = t.source_id
-           WHERE t.id = $1"#,
-        id.0
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(row.map(Into::into))
+    Ok(load(connection, &[id.0]).await?.pop().map(Into::into))
 }
 
 /// Templates with a published version whose name, slug, summary or tags match the `tsquery`.
@@ -78,44 +93,18 @@ pub(in crate::catalog) async fn list(
     query: Option<&str>,
     limit: i64,
 ) -> Result<Vec<TemplateSummary>> {
-    let rows = sqlx::query!(
-        r#"SELECT t.id AS "id: TemplateId", t.source_id AS "source_id: CatalogSourceId", s.slug AS source_slug, t.path,
-               t.slug, t.name, t.summary, t.provider, t.kind AS "kind: Kind", t.icon, t.tags, t.created_at,
-               v.id AS "version_id: TemplateVersionId", v.version, v.number
-           FROM template t
-           JOIN catalog_source s ON s.id = t.source_id
-           JOIN template_version v ON v.template_id = t.id AND v.state = 'published'
-           WHERE $1::text IS NULL
-              OR (t.search || array_to_tsvector(array_remove(t.tags, ''))) @@ to_tsquery('simple', $1)
-           ORDER BY lower(t.name), t.id
-           LIMIT $2"#,
+    let ids = sqlx::query_scalar!(
+        "SELECT t.id FROM template t JOIN template_version v ON v.template_id = t.id AND v.state = 'published'
+         WHERE $1::text IS NULL
+            OR (t.search || array_to_tsvector(array_remove(t.tags, ''))) @@ to_tsquery('simple', $1)
+         ORDER BY lower(t.name), t.id
+         LIMIT $2",
         query,
         limit
     )
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| TemplateSummary {
-            template: Template {
-                id: row.id,
-                source_id: row.source_id,
-                source_slug: row.source_slug,
-                path: row.path,
-                slug: row.slug,
-                name: row.name,
-                summary: row.summary,
-                provider: row.provider,
-                kind: row.kind,
-                icon: row.icon,
-                tags: row.tags,
-                created_at: row.created_at.to_jiff(),
-            },
-            version_id: row.version_id,
-            version: row.version,
-            number: row.number,
-        })
-        .collect())
+    Ok(load(connection, &ids).await?.into_iter().filter_map(Row::into_summary).collect())
 }
 
 /// What a sync compares with: every template, whichever source it is from.

@@ -73,10 +73,23 @@ impl Provision {
         reach("provider.answered");
         let line = format!("{} outputs, {} resources", outputs.len(), resources.len());
         context.log(Stream::Paddock, &line).await?;
-        if let Some(place) = outputs.iter().find_map(|one| nul_places(&one.name, &one.value).into_iter().next()) {
-            return Err(StepError::Failed(format!("The output {place} {NUL_REFUSED}.")));
+        if let Some(what) = not_storable(&outputs, &resources) {
+            return Err(StepError::Failed(format!("The {what} {NUL_REFUSED}.")));
         }
         let outputs = outputs.into_iter().map(|Output { name, sensitive, value }| (name, sensitive, value)).collect();
         self.0.seal_checkpoint(context, &Collected { outputs, resources })
     }
+}
+
+/// What cannot be stored of what the provider gave, because of the character NUL.
+fn not_storable(outputs: &[Output], resources: &[Resource]) -> Option<String> {
+    let shown = |text: &str| text.replace('\0', "␀");
+    let output = outputs.iter().find_map(|one| {
+        let place =
+            if one.name.contains('\0') { Some(shown(&one.name)) } else { nul_places(&one.name, &one.value).pop() };
+        place.map(|place| format!("output {place}"))
+    });
+    let texts = |one: &Resource| [Some(one.address.clone()), Some(one.r#type.clone()), one.provider_id.clone()];
+    let resource = || resources.iter().find(|one| texts(one).into_iter().flatten().any(|text| text.contains('\0')));
+    output.or_else(|| resource().map(|one| format!("resource {}", shown(&one.address))))
 }

@@ -34,6 +34,36 @@ impl From<PersonRow> for Person {
     }
 }
 
+/// A credential that holds, with its active person: how sessions and API tokens are found.
+pub(in crate::identity) struct HolderRow<Id> {
+    pub credential: Id,
+    /// It was last used more than a minute ago.
+    pub stale: bool,
+    pub scopes: Vec<String>,
+    pub id: PersonId,
+    pub login: String,
+    pub display_name: String,
+    pub email: Option<String>,
+    pub demo: bool,
+    pub service: bool,
+    pub created_at: jiff_sqlx::Timestamp,
+}
+
+impl<Id> HolderRow<Id> {
+    pub fn into_person(self) -> Person {
+        Person {
+            id: self.id,
+            login: self.login,
+            display_name: self.display_name,
+            email: self.email,
+            active: true,
+            demo: self.demo,
+            service: self.service,
+            created_at: self.created_at.to_jiff(),
+        }
+    }
+}
+
 /// `None` when the login is taken.
 pub(in crate::identity) async fn insert(
     connection: &mut PgConnection,

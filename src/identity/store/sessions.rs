@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use sqlx::PgConnection;
 
-use super::people::PersonRow;
+use super::people::HolderRow;
 use crate::base::Digest;
 use crate::base::id::{PersonId, SessionId};
 use crate::db::Result;
@@ -52,46 +52,21 @@ pub(in crate::identity) struct Found {
     pub person: Person,
 }
 
-struct FoundRow {
-    session: SessionId,
-    stale: bool,
-    id: PersonId,
-    login: String,
-    display_name: String,
-    email: Option<String>,
-    demo: bool,
-    service: bool,
-    created_at: jiff_sqlx::Timestamp,
-}
-
 /// The live session with this token, if its person is active. `stale` when it was last seen more
 /// than a minute ago.
 pub(in crate::identity) async fn find_live(connection: &mut PgConnection, token: Digest) -> Result<Option<Found>> {
-    let row = sqlx::query_as!(
-        FoundRow,
-        r#"SELECT session.id AS "session: _", session.seen_at < now() - interval '1 minute' AS "stale!",
-               person.id AS "id: _", login, display_name, email, demo, service, person.created_at
+    let row: Option<HolderRow<SessionId>> = sqlx::query_as!(
+        HolderRow,
+        r#"SELECT session.id AS "credential: _", session.seen_at < now() - interval '1 minute' AS "stale!",
+               '{}'::text[] AS "scopes!", person.id AS "id: _", login, display_name, email, demo, service,
+               person.created_at
            FROM session JOIN person ON person.id = session.person_id
            WHERE session.token_hash = $1 AND person.active AND idle_until > now() AND absolute_until > now()"#,
         token.0.as_slice()
     )
     .fetch_optional(connection)
     .await?;
-    Ok(row.map(|row| Found {
-        session: row.session,
-        stale: row.stale,
-        person: PersonRow {
-            id: row.id,
-            login: row.login,
-            display_name: row.display_name,
-            email: row.email,
-            active: true,
-            demo: row.demo,
-            service: row.service,
-            created_at: row.created_at,
-        }
-        .into(),
-    }))
+    Ok(row.map(|row| Found { session: row.credential, stale: row.stale, person: row.into_person() }))
 }
 
 /// Notes that the session is in use and moves its idle end.

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use sqlx::PgConnection;
 
-use super::people::PersonRow;
+use super::people::HolderRow;
 use crate::base::Digest;
 use crate::base::id::{PersonId, TokenId};
 use crate::db::{Error, Result};
@@ -43,6 +43,22 @@ pub(in crate::identity) async fn insert(
     Ok(until.map(jiff_sqlx::Timestamp::to_jiff))
 }
 
+/// The names of the tokens of this person that work. The person's row is held until the transaction
+/// ends, so that two tokens made at once see one another.
+pub(in crate::identity) async fn hold_live_names(
+    connection: &mut PgConnection,
+    person: PersonId,
+) -> Result<Vec<String>> {
+    sqlx::query!("SELECT id FROM person WHERE id = $1 FOR UPDATE", person.0).fetch_optional(&mut *connection).await?;
+    let names = sqlx::query_scalar!(
+        "SELECT name FROM api_token WHERE person_id = $1 AND revoked_at IS NULL AND expires_at > now()",
+        person.0
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(names)
+}
+
 /// Scopes as they are stored. A word that this version does not know grants nothing.
 fn scopes(words: &[String]) -> Result<TokenScopes> {
     let known: Vec<_> = words.iter().filter_map(|word| word.parse().ok()).collect();
@@ -56,27 +72,14 @@ pub(in crate::identity) struct Found {
     pub person: Person,
 }
 
-struct FoundRow {
-    token: TokenId,
-    scopes: Vec<String>,
-    stale: bool,
-    id: PersonId,
-    login: String,
-    display_name: String,
-    email: Option<String>,
-    demo: bool,
-    service: bool,
-    created_at: jiff_sqlx::Timestamp,
-}
-
 /// The valid token with this digest, if its person is active. `stale` when it was last used more
 /// than a minute ago.
 pub(in crate::identity) async fn find_live(connection: &mut PgConnection, token: Digest) -> Result<Option<Found>> {
-    let row = sqlx::query_as!(
-        FoundRow,
-        r#"SELECT api_token.id AS "token: _", scopes,
+    let row: Option<HolderRow<TokenId>> = sqlx::query_as!(
+        HolderRow,
+        r#"SELECT api_token.id AS "credential: _",
                (last_used_at IS NULL OR last_used_at < now() - interval '1 minute') AS "stale!",
-               person.id AS "id: _", login, display_name, email, demo, service, person.created_at
+               scopes, person.id AS "id: _", login, display_name, email, demo, service, person.created_at
            FROM api_token JOIN person ON person.id = api_token.person_id
            WHERE token_hash = $1 AND person.active AND revoked_at IS NULL AND expires_at > now()"#,
         token.0.as_slice()
@@ -84,22 +87,8 @@ pub(in crate::identity) async fn find_live(connection: &mut PgConnection, token:
     .fetch_optional(connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    Ok(Some(Found {
-        token: row.token,
-        scopes: scopes(&row.scopes)?,
-        stale: row.stale,
-        person: PersonRow {
-            id: row.id,
-            login: row.login,
-            display_name: row.display_name,
-            email: row.email,
-            active: true,
-            demo: row.demo,
-            service: row.service,
-            created_at: row.created_at,
-        }
-        .into(),
-    }))
+    let scopes = scopes(&row.scopes)?;
+    Ok(Some(Found { token: row.credential, scopes, stale: row.stale, person: row.into_person() }))
 }
 
 pub(in crate::identity) async fn touch(connection: &mut PgConnection, id: TokenId) -> Result<()> {
@@ -114,15 +103,20 @@ struct TokenRow {
     scopes: Vec<String>,
     created_at: jiff_sqlx::Timestamp,
     expires_at: jiff_sqlx::Timestamp,
+    expired: bool,
     last_used_at: Option<jiff_sqlx::Timestamp>,
     revoked_at: Option<jiff_sqlx::Timestamp>,
 }
 
+/// The tokens of this person, those that work first.
+
 pub(in crate::identity) async fn list(connection: &mut PgConnection, person: PersonId) -> Result<Vec<ApiToken>> {
     let rows = sqlx::query_as!(
         TokenRow,
-        r#"SELECT id AS "id: _", name, last4, scopes, created_at, expires_at, last_used_at, revoked_at
-           FROM api_token WHERE person_id = $1 ORDER BY created_at DESC, id DESC LIMIT 100"#,
+        r#"SELECT id AS "id: _", name, last4, scopes, created_at, expires_at, expires_at <= now() AS "expired!",
+               last_used_at, revoked_at
+           FROM api_token WHERE person_id = $1
+           ORDER BY (revoked_at IS NULL AND expires_at > now()) DESC, created_at DESC, id DESC LIMIT 100"#,
         person.0
     )
     .fetch_all(connection)
@@ -136,6 +130,7 @@ pub(in crate::identity) async fn list(connection: &mut PgConnection, person: Per
                 scopes: scopes(&row.scopes)?,
                 created_at: row.created_at.to_jiff(),
                 expires_at: row.expires_at.to_jiff(),
+                expired: row.expired,
                 last_used_at: row.last_used_at.map(jiff_sqlx::Timestamp::to_jiff),
                 revoked_at: row.revoked_at.map(jiff_sqlx::Timestamp::to_jiff),
             })

@@ -1,11 +1,10 @@
 //! The form of a new catalog source.
 
 use crate::base::FieldError;
-use crate::catalog::form::{Choice, Control, Field};
+use crate::catalog::form::Control;
 use crate::catalog::{NewSource, SourceKind};
 use crate::web::answer::Form;
-use crate::web::error::sentence;
-use crate::web::ui::FormSection;
+use crate::web::ui::{FormSection, choice, own_field, text_control};
 
 /// What was typed, as the catalog takes it; it checks the values.
 pub(super) fn source(form: &Form) -> NewSource {
@@ -23,41 +22,34 @@ pub(super) fn source(form: &Form) -> NewSource {
 /// The fields with what was typed and what is wrong with it.
 pub(super) fn section(form: &Form, found: &[FieldError]) -> FormSection {
     let folder = form.get("kind") == "folder";
-    let kinds = vec![choice("git", "Git repository", !folder), choice("folder", "Folder", folder)];
-    let field = |name: &str, label: &str, help: &str, required, control| Field {
-        pointer: format!("/{name}"),
-        name: name.to_owned(),
-        label: label.to_owned(),
-        help: Some(help.to_owned()),
-        required,
-        read_only: false,
-        secret: false,
-        control,
-        errors: errors(found, name),
+    let kinds = vec![choice("git", "Git repository", None, !folder), choice("folder", "Folder", None, folder)];
+    let field = |name: &str, label: &str, help: &str, required, control| {
+        own_field(found, name, label, Some(help), required, control)
     };
+    let text = |name: &str, placeholder: &str| text_control(form.get(name), placeholder, None);
     let fields = vec![
-        field("slug", "Name", "Lower-case letters, digits and dashes.", true, text(form.get("slug"), "team-templates")),
+        field("slug", "Name", "Lower-case letters, digits and dashes.", true, text("slug", "team-templates")),
         field("kind", "Kind", "Where the templates are.", true, Control::Radios { choices: kinds }),
         field(
             "location",
             "Address",
             "The repository's https address, or an absolute path on this server.",
             true,
-            text(form.get("location"), "https://git.example.com/platform/catalog.git"),
+            text("location", "https://git.example.com/platform/catalog.git"),
         ),
         field(
             "branch",
             "Branch",
             "Of a repository; its default branch when left empty.",
             false,
-            text(form.get("branch"), "main"),
+            text("branch", "main"),
         ),
         field(
             "folder",
             "Folder inside",
             "Only this folder holds templates; all of it when left empty.",
             false,
-            text(form.get("folder"), "Environments"),
+            text("folder", "Environments"),
         ),
     ];
     FormSection {
@@ -67,23 +59,4 @@ pub(super) fn section(form: &Form, found: &[FieldError]) -> FormSection {
         fields,
         reshapes: false,
     }
-}
-
-fn text(value: &str, placeholder: &str) -> Control {
-    Control::Text {
-        value: value.to_owned(),
-        pattern: None,
-        min_length: None,
-        max_length: None,
-        placeholder: Some(placeholder.to_owned()),
-    }
-}
-
-fn choice(value: &str, label: &str, selected: bool) -> Choice {
-    Choice { value: value.to_owned(), label: label.to_owned(), help: None, selected }
-}
-
-fn errors(found: &[FieldError], name: &str) -> Vec<String> {
-    let own = found.iter().filter(|error| error.pointer == format!("/{name}"));
-    own.map(|error| sentence(&error.detail)).collect()
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::scope;
 use super::sentence::Names;
 use super::view::{AuditDay, AuditFilter, AuditPage, AuditRow};
-use crate::audit::{self, AuditRecord, Filter, Outcome};
+use crate::audit::{self, ACTIONS, AuditRecord, Filter, Outcome};
 use crate::base::id::ProjectId;
 use crate::db::Connection;
 use crate::web::answer::{self, Form, Query};
@@ -18,41 +18,20 @@ use crate::web::visitor::Visitor;
 use crate::web::words::{Times, count};
 use crate::web::{frame, urls};
 
-/// What the select offers: all of a kind, and what auditors look for by itself.
-const ACTIONS: [&str; 32] = [
-    "request.*",
-    "request.submitted",
-    "request.planned",
-    "request.reviewed",
-    "request.approved",
-    "request.rejected",
-    "request.withdrawn",
-    "request.lapsed",
-    "request.retried",
-    "environment.*",
-    "environment.ready",
-    "environment.updated",
-    "environment.extended",
-    "environment.deleted",
-    "environment.failed",
-    "environment.faulted",
-    "run.*",
-    "run.started",
-    "run.requeued",
-    "run.write_refused",
-    "run.cancel_requested",
-    "output.revealed",
-    "session.*",
-    "session.refused",
-    "catalog.synced",
-    "catalog_source.added",
-    "template_version.*",
-    "role.*",
-    "token.*",
-    "person.*",
-    "team.*",
-    "setup.*",
-];
+/// What the select offers: every action, and before those of a kind all of them.
+fn actions() -> Vec<String> {
+    let mut offered: Vec<String> = Vec::new();
+    for (index, action) in ACTIONS.iter().enumerate() {
+        let kind = audit::kind_of(action);
+        let is_of_kind = |other: Option<&&str>| other.is_some_and(|other| audit::kind_of(other) == kind);
+        let is_first = index == 0 || !is_of_kind(ACTIONS.get(index - 1));
+        if is_first && is_of_kind(ACTIONS.get(index + 1)) {
+            offered.push(format!("{kind}.*"));
+        }
+        offered.push((*action).to_owned());
+    }
+    offered
+}
 
 /// The page.
 pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError> {
@@ -142,7 +121,7 @@ fn shown(query: &Form) -> AuditFilter {
         actor: query.get("actor").to_owned(),
         object: query.get("object").to_owned(),
         action: query.get("action").to_owned(),
-        actions: ACTIONS.map(str::to_owned).to_vec(),
+        actions: actions(),
         outcome: query.get("outcome").to_owned(),
         project: query.get("project").to_owned(),
         from: query.get("from").to_owned(),
@@ -198,5 +177,21 @@ fn empty(query: &Form, wrong: Option<String>) -> Empty {
             }
         }),
         action: narrowed.then(|| ("Show all records".to_owned(), urls::AUDIT.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_select_offers_each_action_and_each_kind_once() {
+        let offered = actions();
+        let distinct: std::collections::BTreeSet<&String> = offered.iter().collect();
+        assert_eq!(distinct.len(), offered.len(), "{offered:?}");
+        for expected in ["state.*", "state.write_refused", "state.access_refused", "token.*", "output.revealed"] {
+            assert!(offered.iter().any(|one| one == expected), "{expected}");
+        }
+        assert!(!offered.iter().any(|one| one == "output.*"), "one action needs no word for all");
     }
 }

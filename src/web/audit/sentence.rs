@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::audit::{AuditRecord, Outcome};
+use crate::audit::{self, AuditRecord, Outcome};
 use crate::base::id::PersonId;
 use crate::db::Connection;
 use crate::identity;
@@ -32,7 +32,8 @@ pub struct Sentence {
 impl Names {
     /// Those of these records. One query.
     pub async fn of(connection: &mut Connection, records: &[AuditRecord]) -> Result<Self, PageError> {
-        let ids: Vec<PersonId> = records.iter().filter_map(|record| record.actor_id).collect();
+        let actors = records.iter().filter_map(|record| record.actor_id);
+        let ids: Vec<PersonId> = actors.chain(records.iter().filter_map(holder)).collect();
         Ok(Self(identity::names(connection, &ids).await?))
     }
 
@@ -49,10 +50,11 @@ impl Names {
 
     /// The record in words.
     pub fn sentence(&self, record: &AuditRecord) -> Sentence {
-        let (icon, words) = words(record);
+        let (icon, words) = words(self, record);
         let actor = self.actor(record);
         let mut text = aftermath(record).unwrap_or_else(|| format!("{actor} {words}"));
         if record.outcome == Outcome::Failed
+            && audit::kind_of(&record.action) != "state"
             && !matches!(record.action.as_str(), "environment.failed" | "request.failed" | "request.planned")
         {
             text.push_str(", without success");
@@ -97,7 +99,7 @@ fn note(record: &AuditRecord) -> Option<String> {
 }
 
 /// Icon and predicate.
-fn words(record: &AuditRecord) -> (&'static str, String) {
+fn words(names: &Names, record: &AuditRecord) -> (&'static str, String) {
     let object = &record.object_label;
     let (kind, verb) = record.action.split_once('.').unwrap_or((&record.action, ""));
     match kind {
@@ -115,12 +117,40 @@ fn words(record: &AuditRecord) -> (&'static str, String) {
         },
         "catalog_source" | "catalog" => ("folder-git-2", format!("{} the catalog source {object}", past(verb))),
         "template_version" => ("package", format!("{} the template version {object}", past(verb))),
-        "role" => ("key-round", format!("{} the role {}", past(verb), detail(record, "role"))),
-        "token" => ("key-round", format!("{} the token {object}", past(verb))),
-        "person" | "team" => ("user-round", format!("{} {object}", past(verb))),
-        "state" => ("lock", format!("was refused to touch the state of {object}")),
+        "role" => ("key-round", role(names, record, verb)),
+        "token" if verb == "minted" => ("key-round", format!("made the API token {object}")),
+        "token" => ("key-round", format!("{} the API token {object}", past(verb))),
+        "person" => ("user-round", format!("{} {object}", past(verb))),
+        "team" => ("users-round", team(record, verb)),
+        "password" => ("key-round", format!("{} the password of {object}", past(verb))),
+        "freeze" if verb == "set" => ("circle-pause", format!("held runs of {object}")),
+        "freeze" => ("circle-pause", format!("lifted the freeze of {object}")),
+        "worker" if verb == "drained" => ("server", format!("told the worker {object} to take no more runs")),
+        "worker" => ("server", format!("told the worker {object} to take runs again")),
+        "state" if verb == "write_refused" => ("lock", format!("refused to write the state of {object}")),
+        "state" => ("lock", format!("refused a program of {object} its state")),
         "setup" => ("house", format!("{} the set-up", past(verb))),
         _ => ("scroll-text", format!("{} {object}", record.action.replace(['.', '_'], " "))),
+    }
+}
+
+/// Who was given a role, or lost it: the record has the id for a name.
+fn holder(record: &AuditRecord) -> Option<PersonId> {
+    record.object.as_ref().filter(|_| audit::kind_of(&record.action) == "role")?.parse().ok()
+}
+
+fn role(names: &Names, record: &AuditRecord, verb: &str) -> String {
+    let name = holder(record).and_then(|id| names.0.get(&id)).unwrap_or(&record.object_label);
+    let role = detail(record, "role");
+    if verb == "granted" { format!("gave {name} the role {role}") } else { format!("took the role {role} from {name}") }
+}
+
+fn team(record: &AuditRecord, verb: &str) -> String {
+    let (team, login) = (&record.object_label, detail(record, "login"));
+    match verb {
+        "joined" => format!("added {login} to the team {team}"),
+        "left" => format!("took {login} out of the team {team}"),
+        other => format!("{} the team {team}", past(other)),
     }
 }
 

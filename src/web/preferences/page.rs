@@ -22,6 +22,7 @@ pub(super) async fn filled(visitor: &Visitor, typed: &str, error: Option<&str>) 
     crate::web::urls::PREFERENCES.clone_into(&mut shell.here);
     Ok(PreferencesPage {
         shell,
+        tabs: super::tokens::tabs(crate::web::urls::PREFERENCES),
         zone: typed.to_owned(),
         error: error.map(str::to_owned),
         zones: zone::names(),

@@ -4,13 +4,14 @@
 use askama::Template;
 
 use crate::web::shell::Shell;
-use crate::web::ui::When;
+use crate::web::ui::{Empty, FormError, FormSection, Pill, Tab, When};
 
 /// `GET /preferences`: how Paddock looks for the viewer, and in which zone it tells times.
 #[derive(Debug, Template)]
 #[template(path = "preferences/page.html")]
 pub struct PreferencesPage {
     pub shell: Shell,
+    pub tabs: Vec<Tab>,
     /// What stands in the field: the chosen zone, or what was typed.
     pub zone: String,
     /// What is wrong with it.
@@ -19,4 +20,42 @@ pub struct PreferencesPage {
     pub zones: Vec<String>,
     /// Now, in the viewer's zone.
     pub now: When,
+}
+
+/// A token that was just made: the only time that it is shown.
+#[derive(Debug)]
+pub struct FreshToken {
+    pub name: String,
+    pub secret: String,
+    pub until: When,
+}
+
+/// A token without its secret.
+#[derive(Debug)]
+pub struct TokenRow {
+    pub id: String,
+    pub name: String,
+    pub last4: String,
+    pub scopes: Vec<String>,
+    /// "Revoked", "Expired"; none: it works.
+    pub pill: Option<Pill>,
+    pub created: When,
+    pub used: Option<When>,
+    pub expires: When,
+    /// Where it is revoked; none: it does not work any more.
+    pub revoke_action: Option<String>,
+}
+
+/// `GET /preferences/tokens`, and the answer to a post there.
+#[derive(Debug, Template)]
+#[template(path = "preferences/tokens.html")]
+pub struct TokensPage {
+    pub shell: Shell,
+    pub tabs: Vec<Tab>,
+    pub fresh: Option<FreshToken>,
+    pub rows: Vec<TokenRow>,
+    pub empty: Option<Empty>,
+    /// A new token; none: policy lets the viewer make none.
+    pub form: Option<FormSection>,
+    pub errors: Vec<FormError>,
 }

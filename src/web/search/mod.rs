@@ -57,6 +57,7 @@ fn pages(viewer: &Viewer, q: &str) -> Vec<Hit> {
         ("box", "Environments", "", viewer.environments()),
         ("send", "Requests", "", viewer.requests()),
         ("sliders-horizontal", "Preferences", "Theme, rows, time zone", urls::PREFERENCES.to_owned()),
+        ("key-round", "API tokens", "For programs that act for you", urls::TOKENS.to_owned()),
     ];
     if viewer.can_approve {
         pages.push(("circle-check", "Approvals", "", viewer.inbox()));

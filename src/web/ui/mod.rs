@@ -6,6 +6,7 @@
 mod decision;
 mod field;
 mod list;
+mod own;
 mod person;
 mod pill;
 mod plan;
@@ -19,6 +20,7 @@ pub use list::{
     Action, Chip, Crumb, Empty, Facet, FacetChoice, Fact, Failure, FilterBar, FilterSelect, LinkRow, NextEvent, Pager,
     Tab,
 };
+pub use own::{choice, own_field, text_control};
 pub use person::Person;
 pub use pill::{Look, Pill};
 pub use plan::{Plan, PlanRow, PlanSign};

@@ -94,7 +94,7 @@ pub struct Verdict {
     pub saved: Option<When>,
 }
 
-/// A filled-in form as a link and as a command, both without secrets.
+/// A filled-in form as a link, as a command and as a file, all without secrets.
 #[derive(Debug, Clone)]
 pub struct Share {
     /// Its path here.
@@ -103,6 +103,10 @@ pub struct Share {
     pub link: String,
     /// For a shell; needs `$PADDOCK_TOKEN`.
     pub command: String,
+    /// YAML that the API takes.
+    pub document: String,
+    /// For a shell: sends that file.
+    pub send: String,
 }
 
 impl Verdict {

@@ -37,7 +37,7 @@ async fn a_program_gets_a_database_and_gives_it_back() {
     let body = create("prod", "orders-db");
     let verdict = developer.post("/api/v1/verdicts", &body).await.expect(StatusCode::OK);
     assert_eq!((text(&verdict, "/decision/outcome"), &verdict["can_submit"]), ("needs_approval", &json!(true)));
-    assert_eq!(verdict["decision"]["requirements"][0]["approvers"][0]["name"], "Lee Okafor (team lead)");
+    assert_eq!(verdict["decision"]["requirements"][0]["approvers"][0]["name"], "Lee Okafor");
     assert_eq!(
         verdict["quotas"],
         json!([{"dimension": "environments", "before": 0, "after": 1, "limit": 5, "fits": true}])

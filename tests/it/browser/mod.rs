@@ -6,6 +6,7 @@ mod api_flow;
 mod browser;
 mod flow;
 mod inspect;
+mod interrupted;
 mod keyboard;
 mod pages;
 mod palette;

@@ -1,5 +1,7 @@
 //! Pages beside the main way: nothing inaccessible, nothing refused by the content security policy.
 
+use thirtyfour::By;
+
 use super::browser::Browser;
 use super::stage::Stage;
 
@@ -22,6 +24,21 @@ async fn every_other_page_is_accessible() {
         b.see("").await;
         b.inspect(name).await;
     }
+    b.open("/preferences/tokens").await;
+    b.see("You have no API token").await;
+    b.fill("#f-name", "deploy pipeline").await;
+    b.choose("scopes", "request").await;
+    b.press("Make the token").await;
+    b.see("shown this once").await;
+    b.inspect("token-made").await;
+    b.open("/preferences/tokens").await;
+    b.inspect("tokens").await;
+    // Asked once more, and all of it without scripts.
+    b.press("Revoke deploy pipeline").await;
+    b.shown(By::Css(".confirm")).await;
+    b.inspect("token-revoke").await;
+    b.click(".confirm [type=submit]").await;
+    b.see("The token is revoked").await;
     b.open("/no-such-page").await;
     b.listen(&["status of 404"]).await;
     b.inspect("not-found").await;

@@ -12,8 +12,12 @@ use super::fixture::{DEMO, Fixture};
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 async fn mint(fixture: &Fixture, person: &Person, scopes: &str) -> String {
+    mint_named(fixture, person, "ci", scopes).await
+}
+
+async fn mint_named(fixture: &Fixture, person: &Person, name: &str, scopes: &str) -> String {
     let op = fixture.as_person(person);
-    let token = mint_token(&fixture.db, &op, person, "ci", &scopes.parse().unwrap(), HOUR).await.unwrap();
+    let token = mint_token(&fixture.db, &op, person, name, &scopes.parse().unwrap(), HOUR).await.unwrap();
     token.secret.expose_secret().to_owned()
 }
 
@@ -133,7 +137,7 @@ async fn lifetime_and_name_have_limits() {
         assert_eq!(result.is_ok(), ok, "{name} {ttl}");
     }
     identity::set_active(&fixture.db, &fixture.operator(), dana.id, false).await.unwrap();
-    let disabled = mint_token(&fixture.db, &op, &dana, "ci", &TokenScopes::all(), HOUR).await;
+    let disabled = mint_token(&fixture.db, &op, &dana, "other", &TokenScopes::all(), HOUR).await;
     assert!(matches!(disabled, Err(IdentityError::Disabled)));
 }
 
@@ -141,7 +145,8 @@ async fn lifetime_and_name_have_limits() {
 async fn a_token_is_revoked_by_its_owner_and_with_the_owner() {
     let fixture = Fixture::new().await;
     let (dana, lee) = (fixture.person("dana").await, fixture.person("lee").await);
-    let (one, two) = (mint(&fixture, &dana, "read").await, mint(&fixture, &dana, "read").await);
+    let one = mint(&fixture, &dana, "read").await;
+    let two = mint_named(&fixture, &dana, "two", "read").await;
     let who = authenticate_token(&fixture.db, &DEMO, &one).await.unwrap();
     let Credential::Token { id, .. } = who.credential else { panic!("a token") };
     let foreign = identity::revoke_token(&fixture.db, &fixture.as_person(&lee), &lee, id).await;
@@ -163,4 +168,48 @@ async fn a_demo_persons_token_counts_only_in_a_demo() {
     assert!(holds(&fixture, &token).await);
     let off = authenticate_token(&fixture.db, &fixture.settings, &token).await;
     assert!(matches!(off, Err(IdentityError::TokenInvalid)));
+}
+
+#[tokio::test]
+async fn a_name_is_taken_once_while_its_token_works() {
+    let fixture = Fixture::new().await;
+    let (dana, lee) = (fixture.person("dana").await, fixture.person("lee").await);
+    let op = fixture.as_person(&dana);
+    let scopes = TokenScopes::all();
+    // Two at once: one of them waits for the other and is refused.
+    let make = || mint_token(&fixture.db, &op, &dana, "ci", &scopes, HOUR);
+    let (one, two) = tokio::join!(make(), make());
+    assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+    let refused = |result: identity::Result<_>| match result {
+        Err(IdentityError::Invalid(errors)) => errors[0].pointer.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(make().await), "/name");
+    mint(&fixture, &lee, "read").await;
+    // At the server's terminal nobody is bound by it: a script names its tokens as it likes.
+    mint_token(&fixture.db, &fixture.operator(), &dana, "ci", &scopes, HOUR).await.unwrap();
+    for frees in ["UPDATE api_token SET revoked_at = now()", "UPDATE api_token SET expires_at = now()"] {
+        fixture.sql(frees).await;
+        make().await.unwrap();
+        assert_eq!(refused(make().await), "/name");
+    }
+}
+
+#[tokio::test]
+async fn as_many_tokens_work_at_once_as_the_list_shows() {
+    let fixture = Fixture::new().await;
+    let dana = fixture.person("dana").await;
+    let op = fixture.as_person(&dana);
+    let fill = "INSERT INTO api_token (id, person_id, name, token_hash, last4, scopes, expires_at, revoked_at, created_at)
+        SELECT gen_random_uuid(), person.id, 'name ' || n, sha256(n::text::bytea), 'last', '{read}', now() + interval '1 h',
+            CASE WHEN n > 49 THEN now() END, now() + make_interval(secs => n)
+        FROM person, generate_series(1, 200) AS n WHERE login = 'dana'";
+    fixture.sql(fill).await;
+    let scopes = TokenScopes::all();
+    mint_token(&fixture.db, &op, &dana, "the 50th", &scopes, HOUR).await.unwrap();
+    let full = mint_token(&fixture.db, &op, &dana, "the 51st", &scopes, HOUR).await;
+    assert!(matches!(&full, Err(IdentityError::Invalid(errors)) if errors[0].detail.contains("50")), "{full:?}");
+    let mut connection = fixture.db.acquire().await.unwrap();
+    let listed = identity::list_tokens(&mut connection, dana.id).await.unwrap();
+    assert_eq!((listed.len(), listed.iter().take_while(|token| token.works()).count()), (100, 50));
 }

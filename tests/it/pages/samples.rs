@@ -140,6 +140,8 @@ fn verdict(outcome: Outcome) -> Verdict {
             href: s("/catalog/postgres/request?name=orders-db"),
             link: s("https://paddock.example/x"),
             command: s("curl …"),
+            document: s("operation: create"),
+            send: s("curl …"),
         }),
         saved: None,
     }

@@ -2,6 +2,8 @@
 //! that is not “no such template”, a conflict without names of the database, a secret not shown.
 
 use axum::http::StatusCode;
+use paddock::base::Actor;
+use paddock::catalog::{self, NewSource, SourceKind};
 use paddock::environments::State;
 use serde_json::{Value, json};
 
@@ -56,6 +58,62 @@ async fn a_text_with_nul_is_refused_wherever_it_arrives() {
     let lead = site.client("lead").await;
     is_refused(&lead.post(&reviews, &json!({"verdict": "rejected", "reason": "\0"})).await, "reason of a review");
     assert_eq!(site.number("SELECT count(*) FROM review").await, 0);
+}
+
+const SCRIPTED: &str = "
+name: Scripted
+slug: scripted
+version: 1.0.0
+provider: command
+config: { deploy: up.sh, delete: down.sh, repeat: idempotent }
+inputs: { type: object, additionalProperties: false, properties: { file: { type: string } } }
+outputs: [{ name: greeting, description: What it says }]
+";
+
+#[tokio::test]
+async fn what_a_provider_gives_with_nul_fails_its_run_in_words() {
+    let site = Site::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let template = folder.path().join("scripted");
+    std::fs::create_dir(&template).unwrap();
+    std::fs::write(template.join("paddock.yaml"), SCRIPTED).unwrap();
+    // What is printed may hold anything, too.
+    let up = "#!/bin/sh\nprintf 'a\\000b\\n'\nprintf %s \"$PADDOCK_INPUT_FILE\" > \"$PADDOCK_OUTPUTS\"\n";
+    std::fs::write(template.join("up.sh"), up).unwrap();
+    std::fs::write(template.join("down.sh"), "#!/bin/sh\n").unwrap();
+    let op = site.test.op(Actor::Operator);
+    let source = NewSource {
+        slug: "scripts".to_owned(),
+        kind: SourceKind::Folder,
+        location: folder.path().display().to_string(),
+        branch: None,
+        folder: String::new(),
+    };
+    let id = catalog::add_source(&site.test.app.db, &op, source).await.unwrap();
+    catalog::sync(&site.test.app.db, &op, id).await.unwrap();
+    site.test.work();
+    let client = site.client("developer").await;
+    let file = |outputs: Value, resources: Value| json!({"outputs": outputs, "resources": resources}).to_string();
+    let value = |value: Value| json!({"greeting": {"type": "string", "value": value}});
+    for (index, (file, told)) in [
+        (file(value(json!("a\0b")), json!([])), "The output greeting has the character U+0000 (NUL)"),
+        (file(value(json!({"deep": ["x", "\0"]})), json!([])), "The output greeting/deep/1 has"),
+        (
+            file(value(json!("fine")), json!([{"address": "one", "type": "t", "id": "i\0d"}])),
+            "The resource one has the character U+0000 (NUL)",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut body = create("dev", &format!("scripted-{index}"));
+        (body["template"], body["inputs"]) = (json!("scripted"), json!({"file": file}));
+        let made = client.post("/api/v1/requests", &body).await.expect(StatusCode::CREATED);
+        let id = text(&made, "/environment/id").parse().unwrap();
+        let failed = site.test.until_state(id, State::Failed).await;
+        let error = failed.last_error.clone().unwrap_or_default();
+        assert!(error.contains(told), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -82,7 +82,7 @@ impl TestApp {
             identity: identity::Settings { demo, ..identity::Settings::default() },
             oidc: None,
             public_url: "http://127.0.0.1:8400/".parse().unwrap(),
-            requests: requests::Settings::default(),
+            request_settings: requests::Settings::default(),
         })
     }
 

@@ -203,6 +203,80 @@ async fn a_link_and_a_command_give_the_form_away_without_its_secrets() {
     assert_eq!(status, StatusCode::CREATED, "{}", answer.text().await.unwrap());
 }
 
+#[tokio::test]
+async fn a_file_is_taken_by_the_api_as_it_was_copied() {
+    let (test, _folder) = start().await;
+    let mut browser = test.browser_of("developer").await;
+    let checked = browser.post(FORM, &with(typed("key-5"), "_check")).await;
+    let yaml = unescaped(checked.text.split("aria-label=\"YAML\">").nth(1).unwrap());
+    assert!(!yaml.contains("hunter2"), "{yaml}");
+    let copied = checked.text.split("data-copy=\"").skip(1).map(unescaped).any(|text| text == yaml);
+    assert!(copied, "the button copies something else");
+    let send = unescaped(checked.text.split("aria-label=\"Command that sends the file\">").nth(1).unwrap());
+    assert!(
+        send.contains("'.inputs[\"admin\"][\"password\"] = strenv(INPUT_ADMIN_PASSWORD) | .inputs[\"token\"] = strenv(INPUT_TOKEN)' vault-1.yaml |")
+            && send.contains("'Content-Type: application/yaml'")
+            && send.ends_with("--data-binary @-"),
+        "{send}"
+    );
+    let site = Site::serve(test).await;
+    let developer = site.client("developer").await;
+    let send = |body: String, kind: &'static str| {
+        let request = developer.request(Method::POST, "/api/v1/requests").header("content-type", kind);
+        crate::support::http::send(request.body(body))
+    };
+    // As it is, it lacks what is secret, and is refused for that alone.
+    let refused = send(yaml.clone(), "application/yaml").await;
+    refused.expect(StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(refused.pointers(), ["/inputs/token"]);
+    let whole = yaml.replace("inputs:\n", "inputs:\n  token: s3 cret\n");
+    let made = send(whole.clone(), "application/yaml; charset=utf-8").await.expect(StatusCode::CREATED);
+    assert_eq!(
+        made["inputs"],
+        json!({"size": "small", "label": "", "public": false, "words": ["first", "it's"], "admin": {"user": "root"}})
+    );
+    assert_eq!(
+        (&made["reason"], &made["name"], &made["lifetime_seconds"]),
+        (&json!(NASTY), &json!("vault-1"), &json!(172_800))
+    );
+
+    // Kept in Git and sent for what is there by now: no generation binds it to the day it was copied.
+    let postgres = "/catalog/postgres-database/request";
+    let mut browser = site.test.browser_of("developer").await;
+    let fields = [
+        ("project", "payments"),
+        ("environment_type", "dev"),
+        ("name", "orders-db"),
+        ("inputs/size", "small"),
+        ("_check", "1"),
+    ];
+    let checked = browser.post(postgres, &fields).await;
+    let yaml = unescaped(checked.text.split("aria-label=\"YAML\">").nth(1).unwrap());
+    let command = unescaped(checked.text.split("aria-label=\"Command that sends the file\">").nth(1).unwrap());
+    assert!(command.starts_with("curl ") && command.ends_with("--data-binary @orders-db.yaml"), "{command}");
+    let made = send(yaml, "application/yaml").await.expect(StatusCode::CREATED);
+    let environment = made["environment"]["id"].as_str().unwrap();
+    let update = browser
+        .post(&format!("/environments/{environment}/update"), &[("inputs/size", "medium"), ("_check", "1")])
+        .await;
+    let yaml = unescaped(update.text.split("aria-label=\"YAML\">").nth(1).unwrap());
+    assert!(yaml.contains(&format!("environment: {environment}")) && !yaml.contains("generation"), "{yaml}");
+    assert!(unescaped(update.text.split("aria-label=\"Command\">").nth(1).unwrap()).contains("\"generation\""));
+
+    // What cannot be read is told with its place, and YAML is for requests alone.
+    for (body, kind, status, told) in [
+        ("operation: create\noperation: delete\n", "application/yaml", 400, "(line 2, column 1)"),
+        ("operation: create\ncolour: red\n", "application/yaml", 400, "unknown field `colour`"),
+        ("a: &a [x]\nb: [*a, *a]\n---\nc: 1\n", "application/yaml", 400, "more than one document"),
+        ("name: \"a\\0b\"\n", "application/yaml", 400, "NUL"),
+        ("operation: create\n", "text/plain", 415, "application/json"),
+    ] {
+        let answer = send(body.to_owned(), kind).await;
+        assert_eq!(answer.status.as_u16(), status, "{body} {}", answer.text);
+        assert!(answer.text.contains(told), "{body}: {}", answer.text);
+    }
+}
+
 /// An attribute's or an element's text up to its end, as a browser reads it.
 fn unescaped(html: &str) -> String {
     let text = html.split(['"', '<']).next().unwrap();

@@ -13,3 +13,4 @@ mod guard;
 mod long_log;
 mod queue;
 mod runs;
+mod tokens;

@@ -12,6 +12,7 @@ mod share;
 mod subject;
 mod typed;
 mod verdict;
+mod yaml;
 
 use axum::extract::Path;
 use axum::http::StatusCode;

@@ -1,12 +1,15 @@
-//! What a filled-in form can be given away as: a link that fills it in again, a command that sends it.
+//! What a filled-in form can be given away as: a link that fills it in again, a command that sends it,
+//! a file to be kept in Git and sent from there.
 //!
-//! Neither holds a secret: a link leaves secret inputs out, a command names a variable in their place.
+//! None holds a secret: link and file leave secret inputs out, a command names a variable in their place.
 
 use serde_json::{Map, Value};
 
 use super::fields;
 use super::subject::Subject;
 use super::typed::Typed;
+use super::yaml;
+use crate::base::text::Name;
 use crate::catalog::form::{self, Choice, Control, Field};
 use crate::web::ui::Share;
 use crate::web::visitor::Visitor;
@@ -19,7 +22,14 @@ pub(super) fn of(visitor: &Visitor, subject: &Subject, typed: &Typed) -> Share {
     let public = &visitor.app.public_url;
     let link = public.join(&path).map_or_else(|_| path.clone(), |url| url.to_string());
     let api = public.join("/api/v1/requests").map_or_else(|_| String::new(), |url| url.to_string());
-    Share { href: path, link, command: command(&api, subject, typed) }
+    let (mut body, secrets) = body(subject, typed);
+    let command = command(&api, &body, &secrets);
+    if let Some(members) = body.as_object_mut() {
+        // A file is sent again when the environment has changed.
+        members.remove("generation");
+    }
+    let (document, send) = kept(&api, subject, &body, &secrets);
+    Share { href: path, link, command, document, send }
 }
 
 /// The pairs that a link needs: an empty one only where something else would stand without it.
@@ -93,21 +103,50 @@ fn chosen(choices: &[Choice]) -> impl Iterator<Item = &str> {
 }
 
 /// A call of the API that asks for the same, for a POSIX shell.
-fn command(api: &str, subject: &Subject, typed: &Typed) -> String {
-    let (body, variables) = body(subject, typed);
-    let mut text = quoted(&body);
-    for (index, variable) in variables.iter().enumerate() {
-        text = text.replace(&mark(index), &format!("'\"${variable}\"'"));
+fn command(api: &str, body: &Value, secrets: &[String]) -> String {
+    let mut body = body.clone();
+    for (index, pointer) in secrets.iter().enumerate() {
+        insert(&mut body, pointer, &mark_text(index));
     }
+    let mut text = quoted(&serde_json::to_string_pretty(&body).unwrap_or_default());
+    for (index, pointer) in secrets.iter().enumerate() {
+        text = text.replace(&mark(index), &format!("'\"${}\"'", variable(pointer)));
+    }
+    format!("{}  --header 'Content-Type: application/json' \\\n  --data-raw {text}", curl(api))
+}
+
+/// The file, and the command that sends it.
+fn kept(api: &str, subject: &Subject, body: &Value, secrets: &[String]) -> (String, String) {
+    let document = yaml::document(&subject.title(), body, secrets);
+    let name = body.get("name").and_then(Value::as_str).and_then(|name| name.parse::<Name>().ok());
+    let file = name.map_or_else(|| "request.yaml".to_owned(), |name| format!("{name}.yaml"));
+    let send = format!("{}  --header 'Content-Type: application/yaml' \\\n  --data-binary", curl(api));
+    let command = if secrets.is_empty() {
+        format!("{send} @{file}")
+    } else {
+        // yq writes the value of a variable so that YAML reads it back, whatever it holds.
+        let put: Vec<String> =
+            secrets.iter().map(|pointer| format!("{} = strenv({})", path(pointer), variable(pointer))).collect();
+        format!("yq {} {file} |\n{send} @-", quoted(&put.join(" | ")))
+    };
+    (document, command)
+}
+
+fn curl(api: &str) -> String {
     format!(
-        "curl --fail-with-body --silent --show-error {} \\\n  --header \"Authorization: Bearer $PADDOCK_TOKEN\" \\\n  \
-         --header 'Content-Type: application/json' \\\n  --data-raw {text}",
+        "curl --fail-with-body --silent --show-error {} \\\n  --header \"Authorization: Bearer $PADDOCK_TOKEN\" \\\n",
         quoted(api)
     )
 }
 
-/// The body as JSON text, with a mark for each secret, and the variables that hold them.
-fn body(subject: &Subject, typed: &Typed) -> (String, Vec<String>) {
+/// The path of an input in the language of yq.
+fn path(pointer: &str) -> String {
+    let steps = pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"));
+    steps.fold(".inputs".to_owned(), |path, step| format!("{path}[{}]", Value::String(step)))
+}
+
+/// The body without secrets, and the pointers of those that belong into it: typed or needed.
+fn body(subject: &Subject, typed: &Typed) -> (Value, Vec<String>) {
     let schema = subject.version().map(|version| &version.inputs_schema);
     let (open, secret) = match schema {
         Some(schema) => form::split_secrets(schema, &typed.inputs),
@@ -115,21 +154,16 @@ fn body(subject: &Subject, typed: &Typed) -> (String, Vec<String>) {
     };
     let typed = Typed { inputs: open, ..typed.clone() };
     let mut body = serde_json::to_value(typed.draft(subject).0).unwrap_or_default();
-    let mut variables = Vec::new();
-    if let Some(schema) = schema {
-        let secret = Value::Object(secret);
-        for pointer in form::secrets(schema) {
-            if (is_required(schema, &pointer) || secret.pointer(&pointer).is_some())
-                && insert(&mut body, &pointer, &mark_text(variables.len()))
-            {
-                variables.push(variable(&pointer));
-            }
-        }
-    }
     if let Some(members) = body.as_object_mut() {
         members.retain(|name, value| !(value.is_null() || name == "reason" && *value == ""));
     }
-    (serde_json::to_string_pretty(&body).unwrap_or_default(), variables)
+    let secret = Value::Object(secret);
+    let belongs = |schema: &Value, pointer: &str| {
+        let has_place = insert(&mut body.clone(), pointer, "");
+        has_place && (is_required(schema, pointer) || secret.pointer(pointer).is_some())
+    };
+    let secrets = schema.map(|schema| form::secrets(schema).into_iter().filter(|one| belongs(schema, one)).collect());
+    (body, secrets.unwrap_or_default())
 }
 
 fn is_required(schema: &Value, pointer: &str) -> bool {
