@@ -109,7 +109,6 @@ struct TokenRow {
 }
 
 /// The tokens of this person, those that work first.
-
 pub(in crate::identity) async fn list(connection: &mut PgConnection, person: PersonId) -> Result<Vec<ApiToken>> {
     let rows = sqlx::query_as!(
         TokenRow,

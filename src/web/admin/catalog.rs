@@ -19,7 +19,7 @@ use crate::web::shell::Section;
 use crate::web::ui::{Empty, Fact, FormError, Pill};
 use crate::web::visitor::Visitor;
 use crate::web::words::count;
-use crate::web::{frame, urls};
+use crate::web::{frame, queue, urls};
 
 /// How long a page waits for a sync; it goes on without the page.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -99,6 +99,7 @@ async fn page(visitor: &Visitor, form: &Form, found: &[FieldError]) -> Result<Ad
     let section = may_manage.then(|| form::section(form, found));
     Ok(AdminCatalogPage {
         shell: frame::shell(visitor, Section::Admin, "Catalog sources").await?,
+        tabs: queue::tabs(urls::ADMIN_CATALOG),
         lede: "Where templates come from, and what is wrong with them. Each is read every 30 minutes.".to_owned(),
         empty: sources.is_empty().then(empty),
         sources,

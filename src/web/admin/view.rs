@@ -5,7 +5,7 @@ use askama::Template;
 
 use crate::web::{
     shell::Shell,
-    ui::{Empty, Fact, FormError, FormSection, Pill, When},
+    ui::{Empty, Fact, FormError, FormSection, Pill, Tab, When},
 };
 
 /// What is wrong with a file of a source, and where.
@@ -52,6 +52,7 @@ pub struct SourceCard {
 #[template(path = "admin/catalog.html")]
 pub struct AdminCatalogPage {
     pub shell: Shell,
+    pub tabs: Vec<Tab>,
     pub lede: String,
     pub sources: Vec<SourceCard>,
     /// A new source; none: the viewer may only look. Posts to the same address.

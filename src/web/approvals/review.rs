@@ -204,7 +204,7 @@ fn facts(visitor: &Visitor, request: &Request) -> Vec<Fact> {
     if let (RequestStatus::AwaitingApproval, Some(at)) = (request.status, request.lapses_at) {
         facts.push(Fact::time("Lapses", visitor.times().at(at)));
     }
-    facts.push(Fact::link("Request", request.id.to_string(), urls::request(request.id)));
+    facts.push(Fact { mono: true, ..Fact::link("Request", request.id.to_string(), urls::request(request.id)) });
     facts
 }
 

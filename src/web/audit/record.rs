@@ -64,10 +64,16 @@ fn facts(record: &AuditRecord, actor: &str) -> Vec<Fact> {
     let mut facts = vec![
         Fact::link("Who", who, by("actor", record.actor.clone())),
         Fact::link("Did what", &record.action, by("action", record.action.clone())),
-        Fact::new("To what", format!("{} {}", record.object_kind.replace('_', " "), record.object_label)),
+        to_what(record),
     ];
-    if let Some(object) = &record.object {
-        facts.push(Fact { mono: true, ..Fact::link("Its id", object, urls::audit_of(object)) });
+    let ids = [
+        record.environment_id.map(|id| id.to_string()),
+        record.request_id.map(|id| id.to_string()),
+        record.run_id.map(|id| id.to_string()),
+    ];
+    // Said once: below it stands with what it is.
+    if let Some(object) = record.object.as_ref().filter(|object| !ids.contains(&Some((*object).clone()))) {
+        facts.push(Fact::id("Its id", object));
     }
     if let Some(id) = record.environment_id {
         facts.push(Fact { mono: true, ..Fact::link("Environment", id.to_string(), urls::environment(id)) });
@@ -87,6 +93,15 @@ fn facts(record: &AuditRecord, actor: &str) -> Vec<Fact> {
     facts.push(Fact { mono: true, ..Fact::link("Operation", &operation, by("operation", operation.clone())) });
     facts.push(Fact::id("Record", record.id.to_string()));
     facts
+}
+
+/// What it was about, with the way to all records about it.
+fn to_what(record: &AuditRecord) -> Fact {
+    let words = format!("{} {}", record.object_kind.replace('_', " "), record.object_label);
+    match &record.object {
+        Some(object) => Fact::link("To what", words, urls::audit_of(object)),
+        None => Fact::new("To what", words),
+    }
 }
 
 /// The name with the login behind it, unless the name says it already.

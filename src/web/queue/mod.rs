@@ -27,8 +27,8 @@ fn manage(visitor: &Visitor) -> Result<Permit<ability::ManageQueue>, PageError> 
     Ok(app.policy.permit(&app.platform_question(op, access, Action::ManageQueue, Resource::platform()))?)
 }
 
-/// The pages beside this one.
-fn tabs(current: &str) -> Vec<Tab> {
+/// The pages of administration.
+pub(in crate::web) fn tabs(current: &str) -> Vec<Tab> {
     let pages =
         [("Queue", urls::ADMIN_QUEUE), ("Workers", urls::ADMIN_WORKERS), ("Catalog sources", urls::ADMIN_CATALOG)];
     pages

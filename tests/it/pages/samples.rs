@@ -1147,6 +1147,7 @@ fn others(pages: &mut Vec<Sample>) {
         "admin_catalog",
         admin::view::AdminCatalogPage {
             shell: shell("Catalog sources", Section::Admin),
+            tabs: tabs(),
             lede: s("Where templates come from, and what is wrong with them."),
             sources: vec![admin::view::SourceCard {
                 id: s("source-1"),

@@ -125,12 +125,13 @@ async fn pages_refuse_nul_beside_the_field_or_in_a_sentence() {
         ("project", "payments"),
         ("environment_type", "dev"),
         ("name", "orders"),
-        ("i.size", "small\0"),
+        ("inputs/size", "small"),
+        ("inputs/purpose", "pay\0ments"),
         ("reason", "be\0cause"),
     ];
     let answer = browser.post(form, &fields).await;
     assert!(answer.status == StatusCode::UNPROCESSABLE_ENTITY, "{} {}", answer.status, answer.text);
-    answer.shows(&["U+0000"]);
+    answer.shows(&["U+0000", "id=\"f-inputs-purpose-error\"", "id=\"f-reason-error\""]);
     let mut auditor = site.test.browser_of("auditor").await;
     for address in [
         "/audit?actor=%00",
@@ -148,6 +149,15 @@ async fn pages_refuse_nul_beside_the_field_or_in_a_sentence() {
     let answer = nobody.post("/sign-in", &[("user", "a\0"), ("password", "b\0")]).await;
     assert!(!answer.status.is_server_error(), "{}", answer.text);
     assert_eq!(site.number("SELECT count(*) FROM request").await, 0);
+
+    let waits = [("environment_type", "prod"), ("name", "orders"), ("project", "payments"), ("inputs/size", "small")];
+    let asked = browser.post(form, &waits).await;
+    let review = asked.location().replace("/requests/", "/approvals/");
+    let mut lead = site.test.browser_of("lead").await;
+    let answer = lead.post(&review, &[("verdict", "reject"), ("reason", "no\0")]).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.text);
+    answer.shows(&["U+0000", "href=\"#f-reason\""]);
+    assert_eq!(site.number("SELECT count(*) FROM review").await, 0);
 }
 
 #[tokio::test]

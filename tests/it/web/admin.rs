@@ -15,6 +15,7 @@ async fn problems_of_a_bad_template_are_shown_with_file_and_line() {
     fs::write(bad.join("paddock.yaml"), "name: Broken\nprovider: postgres\ncolour: red\n").unwrap();
     let mut admin = test.browser_of("admin").await;
     admin.get("/admin/catalog").await.shows(&["sample", "Synced", "Sync now", "Add a source", "Postgres database"]);
+    admin.get("/admin/catalog").await.shows(&["href=\"/admin/queue\"", "href=\"/admin/workers\""]);
 
     let path = folder.path().to_str().unwrap();
     let wrong = [("slug", "Not A Slug"), ("kind", "folder"), ("location", "relative/path"), ("folder", "../up")];

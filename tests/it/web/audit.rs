@@ -45,6 +45,9 @@ async fn an_auditor_finds_what_happened_and_why() {
         "op_",
         "environment_type",
     ]);
+    record.shows(&["Dana Reyes (developer)", "To what", "request Create orders-db"]);
+    record.hides(&["Its id", "(developer) (developer)"]);
+    auditor.get("/audit?action=role.granted").await.shows(&["gave Noor Haddad the role auditor"]);
     let operation = record.text.split("operation=").nth(1).unwrap().split('"').next().unwrap().to_owned();
     auditor.get(&format!("/audit?operation={operation}")).await.shows(&["requested orders-db", "reserved a place for"]);
 }

@@ -16,7 +16,10 @@ const LARGEST: usize = 200 * 1024;
 /// Keeps what was typed.
 pub(super) async fn keep(visitor: &Visitor, subject: &Subject, typed: &Typed, form: &Form) -> Result<(), PageError> {
     let fields = share::pairs(subject, typed);
-    if fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > LARGEST {
+    let too_large = fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > LARGEST;
+    // A draft never stands in the way: what is wrong with the character is told beside its field.
+    let not_storable = fields.iter().any(|(_, value)| value.contains('\0')) || form.get("_link").contains('\0');
+    if too_large || not_storable {
         return Ok(());
     }
     let (address, title) = (subject.address(), subject.title());

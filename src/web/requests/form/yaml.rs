@@ -8,7 +8,7 @@ pub(super) fn document(title: &str, body: &Value, secrets: &[String]) -> String 
     let mut out = format!("# {}\n", title.replace(char::is_control, " "));
     for pointer in secrets {
         let name = pointer.trim_start_matches('/').replace(char::is_control, " ");
-        out.push_str(&format!("# The input {name} is secret: it is added when the file is sent.\n"));
+        out.extend(["# The input ", &name, " is secret: it is added when the file is sent.\n"]);
     }
     members(&mut out, body, 0);
     out
@@ -35,11 +35,11 @@ fn child(out: &mut String, value: &Value, depth: usize) {
                 out.push_str(&"  ".repeat(depth + 1));
                 // What is inside a list is rarely deep: JSON is YAML, too.
                 let text = item.as_str().map_or_else(|| item.to_string(), scalar);
-                out.push_str(&format!("- {text}\n"));
+                out.extend(["- ", &text, "\n"]);
             }
         }
-        Value::String(text) => out.push_str(&format!(" {}\n", scalar(text))),
-        other => out.push_str(&format!(" {other}\n")),
+        Value::String(text) => out.extend([" ", &scalar(text), "\n"]),
+        other => out.extend([" ", &other.to_string(), "\n"]),
     }
 }
 
