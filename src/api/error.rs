@@ -6,6 +6,7 @@
 use std::any::Any;
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{OriginalUri, Request};
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -20,6 +21,8 @@ use crate::identity::{IdentityError, Scope};
 use crate::policy::Denied;
 use crate::{catalog, requests};
 
+/// How long an answer may take to begin; a stream goes on for longer.
+const TIME_OUT: Duration = Duration::from_secs(30);
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 const OUR_FAULT: &str = "Something failed inside Paddock. Nothing more is known here: quote the operation id when you \
                          ask for help.";
@@ -210,6 +213,16 @@ impl IntoResponse for Problem {
         let mut response = self.0.status.into_response();
         response.extensions_mut().insert(Arc::new(self));
         response
+    }
+}
+
+/// Answers within [`TIME_OUT`], whatever hangs, for example a connection that swallows everything.
+pub async fn in_time(request: Request, next: Next) -> Response {
+    let late =
+        "Paddock's database did not answer in time. Try again later, with the same idempotency key if there was one.";
+    match tokio::time::timeout(TIME_OUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(ErrorKind::Unavailable, late).into_response(),
     }
 }
 

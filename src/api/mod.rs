@@ -49,6 +49,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(error::wrong_method)
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .layer(from_fn(error::in_time))
         .layer(from_fn(error::render))
         .layer(from_fn_with_state(app.clone(), http::security_headers))
         .layer(from_fn_with_state(app.clone(), http::begin))

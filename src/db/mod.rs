@@ -11,7 +11,7 @@ mod tx;
 
 pub use error::{Constraint, Error};
 pub use migrate::{MigrationState, migrate, migration_state};
-pub use tx::{ANSWER, Db, Tx, in_time};
+pub use tx::{ANSWER, Db, Held, Tx, in_time};
 
 /// The result of a call to the store.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

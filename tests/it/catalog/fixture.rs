@@ -6,9 +6,7 @@ use std::sync::Arc;
 use paddock::base::id::CatalogSourceId;
 use paddock::base::{Actor, ManualClock, Op, Origin, SeededEntropy};
 use paddock::catalog::{self, NewSource, Problem, SourceKind, SyncCounts};
-use paddock::db::Db;
-
-use sqlx::{Postgres, pool::PoolConnection};
+use paddock::db::{Db, Held};
 
 use crate::support::TestDatabase;
 
@@ -77,7 +75,7 @@ impl Source {
         &self.database.db
     }
 
-    pub async fn connection(&self) -> PoolConnection<Postgres> {
+    pub async fn connection(&self) -> Held {
         self.db().acquire().await.unwrap()
     }
 
