@@ -3,13 +3,14 @@
 //! Faults are drawn from the book and the seed alone, so the same template with the same seed goes
 //! wrong in the same way, and a fault that hit once does not hit again after a crash.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
 use super::config::{CHAOS, Config, Fault, FaultKind, Verb};
-use super::ledger::{Call, Effect, Holdings, Ledger, Line, Object};
+use super::ledger::{Call, Done, Effect, Holdings, Ledger, Line, Object};
 use crate::base::failpoint::reach;
 use crate::base::{Clock as _, Digest, SystemClock};
 use crate::providers::{Job, ProviderError};
@@ -94,6 +95,26 @@ impl Cloud<'_> {
             let mine = holdings.objects.iter().filter(|((owner, _), _)| *owner == cloud.job.environment);
             let seen = mine.filter(|(_, object)| object.hidden == 0);
             (None, Ok(seen.map(|((_, name), object)| (name.clone(), object.clone())).collect()))
+        })
+        .await
+    }
+
+    /// What the book says of this environment, from its beginning, in words.
+    pub async fn account(&self) -> Result<String, ProviderError> {
+        self.on_the_book(|cloud, holdings| {
+            let owner = cloud.job.environment;
+            let Done { made, changed, removed } = holdings.done.get(&owner).copied().unwrap_or_default();
+            let calls: u32 = holdings.calls.iter().filter(|((one, ..), _)| *one == owner).map(|(_, count)| count).sum();
+            let mut wrong: BTreeMap<FaultKind, u32> = BTreeMap::new();
+            for ((.., kind), count) in holdings.faults.iter().filter(|((one, ..), _)| *one == owner) {
+                *wrong.entry(*kind).or_default() += count;
+            }
+            let wrong: Vec<String> =
+                wrong.into_iter().map(|(kind, count)| format!("{} {count}×", kind.name())).collect();
+            let wrong = if wrong.is_empty() { "nothing".to_owned() } else { wrong.join(", ") };
+            let text =
+                format!("{made} made, {changed} changed, {removed} removed in {calls} calls; went wrong: {wrong}");
+            (None, Ok(text))
         })
         .await
     }

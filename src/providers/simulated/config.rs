@@ -14,7 +14,7 @@ const LONGEST_MS: u64 = 60_000;
 /// The most objects of one environment.
 const MOST_OBJECTS: usize = 50;
 /// Inputs that steer the simulation. All others are what the objects are like.
-const CONTROLS: [&str; 6] = ["scenario", "seed", "latency_ms", "faults", "chaos_percent", "objects"];
+const CONTROLS: [&str; 7] = ["scenario", "seed", "latency_ms", "timeout_ms", "faults", "chaos_percent", "objects"];
 
 /// A call of the cloud's interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,6 +54,23 @@ pub enum FaultKind {
     DropResponse,
     /// The call never arrives, and no answer comes.
     DropRequest,
+}
+
+impl FaultKind {
+    /// The word in manifests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Throttle => "throttle",
+            Self::Refuse => "refuse",
+            Self::Partial => "partial",
+            Self::EffectThen500 => "effect_then_500",
+            Self::OkNoEffect => "200_no_effect",
+            Self::Invisible => "invisible",
+            Self::WrongId => "wrong_id",
+            Self::DropResponse => "drop_response",
+            Self::DropRequest => "drop_request",
+        }
+    }
 }
 
 /// What [`Config::chaos_percent`] draws from: everything that a second look heals.
@@ -125,6 +142,7 @@ struct Inputs {
     scenario: Option<String>,
     seed: Option<u64>,
     latency_ms: Option<u64>,
+    timeout_ms: Option<u64>,
     faults: Option<Vec<Fault>>,
     chaos_percent: Option<u8>,
     objects: Option<usize>,
@@ -179,7 +197,7 @@ pub fn read(job: &Job) -> Result<Config, ProviderError> {
         objects,
         spec: canonical_json(&Value::Object(plain)),
         latency: Duration::from_millis(inputs.latency_ms.unwrap_or(manifest.latency_ms).min(LONGEST_MS)),
-        timeout: Duration::from_millis(manifest.timeout_ms.min(LONGEST_MS)),
+        timeout: Duration::from_millis(inputs.timeout_ms.unwrap_or(manifest.timeout_ms).min(LONGEST_MS)),
         faults,
         chaos_percent: inputs.chaos_percent.unwrap_or(manifest.chaos_percent).min(90),
         seed: inputs.seed.unwrap_or(manifest.seed),
@@ -190,6 +208,13 @@ pub fn read(job: &Job) -> Result<Config, ProviderError> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_fault_has_one_word() {
+        for kind in CHAOS.into_iter().chain([FaultKind::Refuse]) {
+            assert_eq!(json!(kind), kind.name());
+        }
+    }
 
     #[test]
     fn faults_are_read_from_the_manifest() {

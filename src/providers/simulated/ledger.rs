@@ -117,8 +117,21 @@ pub struct Holdings {
     pub calls: BTreeMap<(EnvironmentId, Verb, String), u32>,
     /// How often each fault hit it.
     pub faults: BTreeMap<(EnvironmentId, Verb, String, FaultKind), u32>,
+    /// What was done for each owner.
+    pub done: BTreeMap<EnvironmentId, Done>,
     /// The number of the last call.
     pub last: u64,
+}
+
+/// How often the cloud changed something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Objects that were made.
+    pub made: u32,
+    /// Objects that were changed.
+    pub changed: u32,
+    /// Objects that were removed.
+    pub removed: u32,
 }
 
 impl Holdings {
@@ -132,19 +145,25 @@ impl Holdings {
         if !call.stale {
             self.newest.insert(call.environment, (call.run, call.attempt));
         }
+        let done = self.done.entry(call.environment).or_default();
         let key = (call.environment, call.object);
         match call.effect {
             Some(Effect::Made { id, spec, whole, hidden }) => {
+                done.made += 1;
                 self.tokens.insert(call.token.clone(), id.clone());
                 self.objects.insert(key, Object { id, token: call.token, spec, whole, hidden });
             }
             Some(Effect::Changed { spec }) => {
+                done.changed += 1;
                 if let Some(object) = self.objects.get_mut(&key) {
                     object.spec = spec;
                     object.whole = true;
                 }
             }
-            Some(Effect::Removed) => drop(self.objects.remove(&key)),
+            Some(Effect::Removed) => {
+                done.removed += 1;
+                self.objects.remove(&key);
+            }
             Some(Effect::Overlooked) => {
                 if let Some(object) = self.objects.get_mut(&key) {
                     object.hidden = object.hidden.saturating_sub(1);

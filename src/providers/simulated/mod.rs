@@ -10,8 +10,8 @@
 //!
 //! Config: `objects` (names, made in this order), `seed`, `latency_ms`, `timeout_ms`, `faults` (see
 //! [`config::Fault`]), `chaos_percent`, `scenarios` (named lists of faults). The inputs `scenario`,
-//! `seed`, `latency_ms`, `faults`, `chaos_percent` and `objects` (a count) win; all other inputs are what
-//! the objects are like. A target is optional: its setting `folder` says where its book lies.
+//! `seed`, `latency_ms`, `timeout_ms`, `faults`, `chaos_percent` and `objects` (a count) win; all other
+//! inputs are what the objects are like. A target is optional: its setting `folder` says where its book lies.
 //!
 //! Repeat safety. The intent to make an object is saved before the first call for it; the token
 //! follows from the environment, the object's name and how many of that name were made before. An
@@ -109,19 +109,8 @@ impl Provider for SimulatedProvider {
         let (config, book) = (config::read(job)?, self.book(job));
         let cloud = Cloud { ledger: &book, config: &config, job };
         let mut work = Work { cloud: &cloud, host, record: Record::load(host).await? };
-        let mut fresh = false;
-        for name in &config.objects {
-            fresh |= work.record.intend(name);
-        }
-        if fresh {
-            work.record.save(host).await?;
-        }
-        for name in &config.objects {
-            work.make(name).await?;
-        }
-        let mut surplus = leftovers(&cloud, &work.record, &config.objects).await?;
-        surplus.reverse();
-        work.remove_all(&surplus).await
+        let result = work.make_all().await;
+        work.tell(result).await
     }
 
     async fn collect(&self, job: &Job, _host: &dyn Host) -> Result<(Vec<Output>, Vec<Resource>), ProviderError> {
@@ -146,7 +135,8 @@ impl Provider for SimulatedProvider {
         let mut work = Work { cloud: &cloud, host, record: Record::load(host).await? };
         let mut all = leftovers(&cloud, &work.record, &[]).await?;
         all.sort_by_key(|name| std::cmp::Reverse(config.objects.iter().position(|wished| wished == name)));
-        work.remove_all(&all).await
+        let result = work.remove_all(&all).await;
+        work.tell(result).await
     }
 
     async fn read_back(&self, job: &Job, host: &dyn Host) -> Result<Vec<Resource>, ProviderError> {
@@ -181,6 +171,36 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// Makes everything that is wished, and removes what is not.
+    async fn make_all(&mut self) -> Result<(), ProviderError> {
+        let wished = &self.cloud.config.objects;
+        let mut fresh = false;
+        for name in wished {
+            fresh |= self.record.intend(name);
+        }
+        if fresh {
+            self.record.save(self.host).await?;
+        }
+        for name in wished {
+            self.make(name).await?;
+        }
+        let mut surplus = leftovers(self.cloud, &self.record, wished).await?;
+        surplus.reverse();
+        self.remove_all(&surplus).await
+    }
+
+    /// Shows what the cloud's own book says, unless the run is not ours any more.
+    async fn tell(&self, result: Result<(), ProviderError>) -> Result<(), ProviderError> {
+        if matches!(result, Err(ProviderError::Canceled | ProviderError::LeaseLost)) {
+            return result;
+        }
+        let told = match self.cloud.account().await {
+            Ok(account) => self.say(&format!("The cloud's book: {account}")).await,
+            Err(error) => Err(error),
+        };
+        result.and(told)
+    }
+
     /// Makes the object as it is wished, whatever is there and whatever the cloud answers.
     async fn make(&mut self, name: &str) -> Result<(), ProviderError> {
         let mut seen = self.cloud.read(name).await?;
