@@ -11,6 +11,7 @@
 /// Every failpoint. `tests/it/matrix` proves that each is reached, and that no other name is used.
 pub const POINTS: &[&str] = &[
     // orchestrator: claim, steps, end
+    "claim.look",
     "claim.taken",
     "claim.committed",
     "step.intent",
@@ -35,6 +36,10 @@ pub const POINTS: &[&str] = &[
     "state.sealed",
     "state.written",
     "state.saved",
+    "lock.take",
+    "lock.taken",
+    "lock.release",
+    "lock.released",
     "environment.moved",
     "environment.audited",
     "request.told",

@@ -128,11 +128,13 @@ impl Host for StepHost<'_> {
             }
             rows::free(&mut tx, self.environment).await.map_err(ProviderError::internal)?;
         }
+        reach("lock.take");
         let taken = rows::take(&mut tx, self.environment, lock, run.id, run.attempt).await;
         if !taken.map_err(ProviderError::internal)? {
             return Err(ProviderError::retryable("the state's lock was taken at the same moment"));
         }
         tx.commit().await.map_err(ProviderError::internal)?;
+        reach("lock.taken");
         Ok(None)
     }
 
@@ -143,7 +145,9 @@ impl Host for StepHost<'_> {
             Some(_) => rows::free(&mut tx, self.environment).await.map_err(ProviderError::internal)?,
             None => {}
         }
+        reach("lock.release");
         tx.commit().await.map_err(ProviderError::internal)?;
+        reach("lock.released");
         Ok(None)
     }
 

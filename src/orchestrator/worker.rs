@@ -12,7 +12,7 @@ use super::lease::Stop;
 use super::store::{claim, lanes, steps, workers};
 use super::{Event, Interrupt, Run, Signals, Workflow, reaper};
 use crate::audit;
-use crate::base::failpoint::reach_for;
+use crate::base::failpoint::{reach, reach_for};
 use crate::base::{Clock, Entropy};
 use crate::db::{ANSWER, Db, Result, in_time};
 
@@ -129,6 +129,7 @@ impl Worker {
     /// One look at the queue. The first step of a first attempt is begun in the same transaction:
     /// its intent is durable before anything is called.
     async fn claim(&self, kinds: &[String], free: usize) -> Result<Claimed> {
+        reach("claim.look");
         let limit = i64::try_from(free).unwrap_or(1);
         let mut tx = self.db.begin().await?;
         let limited: Vec<String> = self.settings.provider_limits.keys().cloned().collect();

@@ -21,6 +21,7 @@ mod browser;
 mod catalog;
 mod cli;
 mod embedded;
+mod faults;
 mod identity;
 mod matrix;
 mod pages;

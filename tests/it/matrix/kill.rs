@@ -1,16 +1,19 @@
-//! Every provider × create, update, delete × every failpoint that this way reaches × seeds.
+//! Every provider × create, update, delete, plan only × every failpoint that this way reaches × seeds.
 //!
-//! First one environment lives its life undisturbed and tells which failpoints each operation reaches,
-//! and how often. Then each of them kills: several in one run, one after the other, so that recovery is
+//! First each operation is done once undisturbed, which tells which failpoints it reaches, and how often. Then each of them kills: several in one run, one after the other, so that recovery is
 //! killed too. The seed says at which of its turns a point kills, and which points share a run. What
 //! an earlier death made unreachable gets a run of its own.
+//!
+//! A plan is that of a request that waits for its approval. Whatever was killed, there is one plan, and
+//! nothing else anywhere; some are then approved, and what was approved is made, once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use paddock::base::failpoint::POINTS;
 use paddock::base::id::EnvironmentId;
+use paddock::providers::Registry;
 
-use super::oracle::{assert_none, complaints};
+use super::oracle::{assert_none, complaints, complaints_of_plans};
 use super::subject::{COMMAND, Environments, POSTGRES, SIMULATED, Subject, TERRAFORM};
 use super::world::World;
 
@@ -19,7 +22,9 @@ const DEATHS: usize = 3;
 /// Enough for them and for those of a worker that died while it took another's run back.
 const ATTEMPTS: usize = 12;
 const WORKERS: usize = 2;
-const OPERATIONS: [&str; 3] = ["create", "update", "delete"];
+const OPERATIONS: [&str; 4] = ["create", "update", "delete", "plan"];
+/// So many plans are approved at the end.
+const APPROVED: usize = 3;
 /// Points that are reached as often as time has it.
 const BY_TIME: [&str; 4] = ["log.written", "state.sealed", "state.written", "state.saved"];
 /// Points on the way back of a run whose worker died.
@@ -41,51 +46,67 @@ struct Matrix {
     /// What was done to each environment.
     environments: Environments,
     live: Vec<EnvironmentId>,
+    /// Those whose request waits for an approval.
+    planned: Vec<EnvironmentId>,
     killed: BTreeMap<(&'static str, String), usize>,
     count: usize,
 }
 
-#[tokio::test]
-async fn postgres() {
-    Matrix::run(&POSTGRES).await;
+/// One line for each provider.
+macro_rules! subjects {
+    ($($test:ident: $subject:ident,)*) => {
+        $(
+            #[tokio::test]
+            async fn $test() {
+                Matrix::run(&$subject).await;
+            }
+        )*
+
+        static SUBJECTS: &[&Subject] = &[$(&$subject),*];
+    };
 }
 
-#[tokio::test]
-async fn command() {
-    Matrix::run(&COMMAND).await;
+subjects! {
+    postgres: POSTGRES,
+    command: COMMAND,
+    terraform: TERRAFORM,
+    simulated: SIMULATED,
 }
 
-#[tokio::test]
-async fn terraform() {
-    Matrix::run(&TERRAFORM).await;
-}
-
-#[tokio::test]
-async fn simulated() {
-    Matrix::run(&SIMULATED).await;
+#[test]
+fn every_provider_is_in_the_matrix() {
+    let folder = tempfile::tempdir().unwrap();
+    let standard = Registry::standard(&crate::providers::machine::settings(folder.path()));
+    let standard: BTreeSet<&str> = standard.all().map(|provider| provider.name()).collect();
+    assert_eq!(standard, SUBJECTS.iter().map(|subject| subject.name).collect());
 }
 
 impl Matrix {
     async fn run(subject: &'static Subject) {
         let world = World::new(subject).await;
-        let mut matrix =
-            Self { world, environments: Environments::new(), live: Vec::new(), killed: BTreeMap::new(), count: 0 };
-        let ways = matrix.undisturbed().await;
+        let mut matrix = Self {
+            world,
+            environments: Environments::new(),
+            live: Vec::new(),
+            planned: Vec::new(),
+            killed: BTreeMap::new(),
+            count: 0,
+        };
         for operation in OPERATIONS {
-            let way = &ways[operation];
-            let cases = pack(way, seeds(), subject.twice);
+            let way = matrix.undisturbed(operation).await;
+            let cases = pack(&way, seeds(), subject.twice);
             let left = matrix.round(operation, cases).await;
             // Alone, each of them is reached.
             let left = matrix.round(operation, left.into_iter().map(with_company).collect()).await;
             assert!(left.is_empty(), "{} {operation}: never reached: {left:?}", subject.name);
         }
+        matrix.approve().await;
         matrix.report();
+        let foreign = SUBJECTS.iter().map(|one| one.name).filter(|name| *name != subject.name);
+        let foreign: Vec<String> = foreign.map(|name| format!("{name}.")).collect();
         let known = |name: &str| {
-            let providers = ["postgres.", "command.", "terraform.", "simulated."];
-            let foreign = providers.iter().any(|one| name.starts_with(one) && *one != format!("{}.", subject.name));
-            let programs = name.starts_with("process.") && !["command", "terraform"].contains(&subject.name);
-            let stateless = name.starts_with("state.") && subject.name == "postgres";
-            !(foreign || programs || stateless)
+            let mut others = foreign.iter().map(String::as_str).chain(subject.without.iter().copied());
+            !others.any(|prefix| name.starts_with(prefix))
         };
         let reached = matrix.world.ever_reached();
         let missed: Vec<&&str> =
@@ -93,46 +114,50 @@ impl Matrix {
         assert!(missed.is_empty(), "{}: nobody comes by at {missed:?}", subject.name);
     }
 
-    /// One life without any death: which points each operation reaches, and how often.
-    async fn undisturbed(&mut self) -> BTreeMap<&'static str, Vec<(String, usize)>> {
-        let mut ways = BTreeMap::new();
-        for operation in OPERATIONS {
-            let labels = self.ask(operation, 1).await;
-            let fleet = self.world.workers(1, &[]);
-            self.world.rest().await;
-            fleet.end();
-            self.check(operation).await;
-            ways.insert(operation, self.world.reached(&labels[0]));
-        }
-        assert!(ways.values().all(|way| way.len() > 15), "{ways:?}");
-        ways
+    /// Once without any death: which points the operation reaches, and how often.
+    async fn undisturbed(&mut self, operation: &'static str) -> Vec<(String, usize)> {
+        let labels = self.ask(operation, 1).await;
+        let fleet = self.world.workers(1, &[]);
+        self.world.rest().await;
+        fleet.end();
+        self.check(operation).await;
+        let way = self.world.reached(&labels[0]);
+        assert!(way.len() > 12, "{operation}: {way:?}");
+        way
     }
 
     /// Asks for the operation on as many environments, and returns the runs' labels.
     async fn ask(&mut self, operation: &'static str, count: usize) -> Vec<String> {
         let mut labels = Vec::new();
         for index in 0..count {
-            let id = if operation == "create" {
-                self.count += 1;
-                let name = format!("lab-{}", self.count);
-                let id = self.world.create(&name).await;
-                self.live.push(id);
-                self.environments.insert(id, (name, Vec::new()));
-                id
-            } else {
-                self.live[index]
+            let id = match operation {
+                "create" | "plan" => {
+                    self.count += 1;
+                    let name = format!("lab-{}", self.count);
+                    let place = if operation == "plan" { "prod" } else { "dev" };
+                    let id = self.world.create_in(place, &name, (self.world.subject.create)(&self.world)).await;
+                    self.environments.insert(id, (name, Vec::new()));
+                    id
+                }
+                _ => self.live[index],
             };
             match operation {
+                "create" => self.live.push(id),
                 "update" => self.world.update(id).await,
                 "delete" => self.world.delete(id).await,
                 _ => {}
             }
             let (name, history) = self.environments.get_mut(&id).unwrap();
+            if operation == "plan" {
+                self.planned.push(id);
+                labels.push(format!("Plan: create {name}"));
+                continue;
+            }
             history.push(operation);
             let title = operation[..1].to_uppercase() + &operation[1..];
             labels.push(format!("{title} {name}"));
         }
-        if operation != "create" {
+        if ["update", "delete"].contains(&operation) {
             self.live.drain(..count);
         }
         if operation == "update" {
@@ -151,7 +176,7 @@ impl Matrix {
             return Vec::new();
         }
         let lacking = cases.len().saturating_sub(self.fresh(operation));
-        if operation != "create" && lacking > 0 {
+        if ["update", "delete"].contains(&operation) && lacking > 0 {
             self.ask("create", lacking).await;
             let fleet = self.world.workers(WORKERS, &[]);
             self.world.rest().await;
@@ -168,7 +193,7 @@ impl Matrix {
         self.world.execute(&format!("UPDATE run SET max_attempts = {ATTEMPTS} WHERE state = 'queued'")).await;
         let texts: Vec<String> = arms.iter().map(|(_, text)| text.clone()).collect();
         let fleet = self.world.workers(WORKERS, &texts);
-        self.world.rest().await;
+        self.world.rest_soon().await;
         fleet.end();
         self.check(operation).await;
         let fired = self.world.fired();
@@ -191,9 +216,25 @@ impl Matrix {
     }
 
     async fn check(&self, operation: &str) {
-        let wrong = complaints(&self.world, &self.environments).await;
+        let wrong = match operation {
+            "plan" => complaints_of_plans(&self.world, &self.environments).await,
+            _ => complaints(&self.world, &self.environments).await,
+        };
         let wrong: Vec<String> = wrong.into_iter().map(|line| format!("{operation}: {line}")).collect();
         assert_none(&wrong, &self.world);
+    }
+
+    /// Some of the plans are approved: exactly they are carried out.
+    async fn approve(&mut self) {
+        for id in self.planned.drain(..).take(APPROVED) {
+            self.world.approve(id).await;
+            self.environments.get_mut(&id).unwrap().1.push("create");
+        }
+        let fleet = self.world.workers(WORKERS, &[]);
+        self.world.rest().await;
+        fleet.end();
+        self.check("plan").await;
+        assert_eq!(self.world.number("SELECT count(*) FROM review").await, i64::try_from(APPROVED).unwrap());
     }
 
     /// How much was killed where, for people.
@@ -233,9 +274,10 @@ fn pack(way: &[(String, usize)], seeds: usize, twice: bool) -> Cases {
         if seed == 0 {
             for step in 1..=steps {
                 runs.push(vec![format!("step.call@{step}:fail")]);
-                if twice {
-                    runs.push(vec![format!("step.call@{step}:twice")]);
-                }
+                // Done twice: by the same attempt, or by the next one, because nobody knows of the first time.
+                let again =
+                    if twice { format!("step.call@{step}:twice") } else { format!("step.answered@{step}:kill") };
+                runs.push(vec![again]);
             }
         }
     }

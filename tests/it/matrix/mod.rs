@@ -2,10 +2,7 @@
 //! and does nothing twice.
 
 mod kill;
-mod network;
-mod oracle;
-mod peers;
+pub mod oracle;
 mod points;
-mod subject;
-mod world;
-mod zombie;
+pub mod subject;
+pub mod world;

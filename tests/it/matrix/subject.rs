@@ -2,15 +2,16 @@
 //! target must hold at the end. A new provider joins by one entry here and one line in `kill.rs`.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use paddock::base::id::EnvironmentId;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 
 use super::world::World;
-use crate::providers::machine::lines;
-use crate::providers::simulated::account;
+use crate::support::ledger::account;
 use crate::support::server::Server;
+use crate::support::wait::lines;
 
 /// What was asked for with success, in order: `create`, `update`, `delete`.
 pub type History = Vec<&'static str>;
@@ -25,12 +26,35 @@ pub struct Subject {
     /// Whether a step may be done twice by one attempt. Terraform's plan is for one apply: its steps are
     /// repeated by the next attempt only, which every death after an answer leads to.
     pub twice: bool,
+    /// How the failpoints begin that nobody comes by who works with this provider, beside those of others.
+    pub without: &'static [&'static str],
     /// What is wrong at the target.
     pub audit: fn(&World, &Environments) -> Vec<String>,
 }
 
 /// The environments with their names and histories.
 pub type Environments = BTreeMap<EnvironmentId, (String, History)>;
+
+/// Compares what was found of each environment with what its history tells.
+fn compare<T: PartialEq + Debug>(
+    environments: &Environments,
+    expected: impl Fn(&History) -> T,
+    found: impl Fn(&EnvironmentId) -> T,
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (id, (name, history)) in environments {
+        let (expected, found) = (expected(history), found(id));
+        if found != expected {
+            wrong.push(format!("{name} after {history:?}: {found:?}, not {expected:?}"));
+        }
+    }
+    wrong
+}
+
+/// The lines that the programs of an environment left.
+fn left_behind(world: &World, id: &EnvironmentId) -> Vec<String> {
+    lines(&world.made.join(id.to_string()))
+}
 
 pub static POSTGRES: Subject = Subject {
     name: "postgres",
@@ -39,6 +63,7 @@ pub static POSTGRES: Subject = Subject {
     create: |_| json!({"size": "small"}),
     update: || json!({"size": "medium"}),
     twice: true,
+    without: &["process.", "state.", "lock."],
     audit: |_, environments| {
         let environments = environments.clone();
         std::thread::spawn(move || {
@@ -115,17 +140,14 @@ pub static COMMAND: Subject = Subject {
     create: |_| json!({"size": "small"}),
     update: || json!({"size": "large"}),
     twice: true,
+    without: &["lock."],
     audit: |world, environments| {
-        let mut wrong = Vec::new();
-        for (id, (name, history)) in environments {
-            let made = lines(&world.made.join(id.to_string()));
-            let words: Vec<&str> = made.iter().map(|line| line.split(' ').next().unwrap()).collect();
-            let expected: Vec<&str> = history.iter().map(|op| if *op == "delete" { "down" } else { "up" }).collect();
-            if words != expected {
-                wrong.push(format!("{name} after {history:?}: the scripts did {words:?}"));
-            }
-        }
-        wrong
+        let word = |line: &String| line.split(' ').next().unwrap().to_owned();
+        compare(
+            environments,
+            |history| history.iter().map(|op| if *op == "delete" { "down" } else { "up" }.to_owned()).collect(),
+            |id| left_behind(world, id).iter().map(word).collect::<Vec<String>>(),
+        )
     },
 };
 
@@ -159,10 +181,9 @@ output "size" { value = terraform_data.effect.input }
     create: |_| json!({"size": "small"}),
     update: || json!({"size": "large"}),
     twice: false,
+    without: &[],
     audit: |world, environments| {
-        let mut wrong = Vec::new();
-        for (id, (name, history)) in environments {
-            let made = lines(&world.made.join(id.to_string()));
+        let expected = |history: &History| {
             let mut expected: Vec<String> = Vec::new();
             let mut size = "small";
             for operation in history {
@@ -176,11 +197,9 @@ output "size" { value = terraform_data.effect.input }
                     _ => expected.push(format!("down {size}")),
                 }
             }
-            if made != expected {
-                wrong.push(format!("{name} after {history:?}: the provisioners did {made:?}"));
-            }
-        }
-        wrong
+            expected
+        };
+        compare(environments, expected, |id| left_behind(world, id))
     },
 };
 
@@ -191,16 +210,14 @@ pub static SIMULATED: Subject = Subject {
         "paddock.yaml",
         "name: Lab\nprovider: simulated\nconfig: {objects: [network, disk, server], timeout_ms: 50}\n\
          inputs: {type: object, properties: {size: {type: string}, faults: {type: array}, seed: {type: integer}, \
-         chaos_percent: {type: integer}}}\n",
+         chaos_percent: {type: integer}, timeout_ms: {type: integer}}}\n",
     )],
     create: |_| json!({"size": "small"}),
     update: || json!({"size": "large"}),
     twice: true,
+    without: &["process.", "lock."],
     audit: |world, environments| {
-        let mut wrong = Vec::new();
-        let book = world.data.join("work/simulated/default.ledger");
-        for (id, (name, history)) in environments {
-            let account = account(&book, &id.to_string());
+        let expected = |history: &History| {
             let mut expected = BTreeMap::new();
             for object in ["network", "disk", "server"] {
                 for operation in history {
@@ -212,10 +229,9 @@ pub static SIMULATED: Subject = Subject {
                     *expected.entry((object.to_owned(), effect.to_owned())).or_insert(0) += 1;
                 }
             }
-            if account.effects != expected {
-                wrong.push(format!("{name} after {history:?}: the cloud's book says {:?}", account.effects));
-            }
-        }
-        wrong
+            expected
+        };
+        let book = world.data.join("work/simulated/default.ledger");
+        compare(environments, expected, |id| account(&book, &id.to_string()).effects)
     },
 };

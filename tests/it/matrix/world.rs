@@ -11,15 +11,16 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use paddock::base::Actor;
-use paddock::base::id::EnvironmentId;
+use paddock::base::id::{EnvironmentId, RequestId};
 use paddock::catalog::{self, NewSource, SourceKind};
 use paddock::identity::Access;
-use paddock::requests::{Caller, Draft, Intent};
+use paddock::requests::{Caller, Draft, Intent, ReviewVerdict};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::subject::Subject;
 use crate::support::app::{TestApp, inputs};
+use crate::support::ledger::{Account, account};
 use crate::support::program::{Program, command};
 
 /// How long all runs of one round may take, on a busy machine.
@@ -33,12 +34,17 @@ pub struct World {
     /// What the subject's targets leave behind, for its oracle.
     pub made: PathBuf,
     developer: Access,
+    lead: Access,
     _catalog: tempfile::TempDir,
 }
 
 impl World {
     pub async fn new(subject: &'static Subject) -> Self {
-        let test = TestApp::start().await;
+        Self::of(TestApp::start().await, subject).await
+    }
+
+    /// The same with an application that is there.
+    pub async fn of(test: TestApp, subject: &'static Subject) -> Self {
         let folder = test.folder.path().to_owned();
         let made = folder.join("made");
         std::fs::create_dir(&made).unwrap();
@@ -61,13 +67,14 @@ impl World {
             let id = catalog::add_source(&test.app.db, &op, source).await.unwrap();
             assert_eq!(catalog::sync(&test.app.db, &op, id).await.unwrap().added, 1);
         }
-        let developer = test.person("developer").await;
+        let (developer, lead) = (test.person("developer").await, test.person("lead").await);
         let world = Self {
             subject,
             data: folder.join("data"),
             log: folder.join("failpoints.log"),
             made,
             developer,
+            lead,
             test,
             _catalog: catalog,
         };
@@ -83,6 +90,12 @@ impl World {
 
     pub async fn number(&self, query: &str) -> i64 {
         let query = AssertSqlSafe(format!("SELECT ({query})::bigint"));
+        sqlx::query_scalar(query).fetch_one(self.test.app.db.pool()).await.unwrap()
+    }
+
+    /// A moment by the database's clock, in seconds.
+    pub async fn seconds(&self, moment: &str) -> f64 {
+        let query = AssertSqlSafe(format!("SELECT extract(epoch FROM {moment})::float8"));
         sqlx::query_scalar(query).fetch_one(self.test.app.db.pool()).await.unwrap()
     }
 
@@ -104,9 +117,14 @@ impl World {
     }
 
     pub async fn create_with(&self, name: &str, values: Value) -> EnvironmentId {
+        self.create_in("dev", name, values).await
+    }
+
+    /// In `prod` it waits for the approval of its plan.
+    pub async fn create_in(&self, environment_type: &str, name: &str, values: Value) -> EnvironmentId {
         self.submit(Intent::Create {
             project: "payments".to_owned(),
-            environment_type: "dev".to_owned(),
+            environment_type: environment_type.to_owned(),
             template: self.subject.template.to_owned(),
             version: None,
             name: name.to_owned(),
@@ -123,6 +141,16 @@ impl World {
 
     pub async fn delete(&self, environment: EnvironmentId) {
         self.submit(Intent::Delete { environment }).await;
+    }
+
+    /// The lead approves what waits for this environment.
+    pub async fn approve(&self, environment: EnvironmentId) {
+        let query = "SELECT id FROM request WHERE environment_id = $1 AND status = 'awaiting_approval'";
+        let id: uuid::Uuid =
+            sqlx::query_scalar(query).bind(environment.0).fetch_one(self.test.app.db.pool()).await.unwrap();
+        let op = self.test.op_as(&self.lead);
+        let (requests, lead) = (&self.test.app.requests, Caller::Person(&self.lead));
+        requests.review(&op, lead, RequestId(id), ReviewVerdict::Approved, "").await.unwrap();
     }
 
     /// Worker processes of one run each, with these failpoints armed.
@@ -158,7 +186,12 @@ impl World {
 
     /// A server process on a free port.
     pub fn server(&self) -> Program {
-        let mut command = self.program("serve", "", self.test.database.url());
+        self.server_by(self.test.database.url())
+    }
+
+    /// The same by another way to the database.
+    pub fn server_by(&self, url: String) -> Program {
+        let mut command = self.program("serve", "", url);
         command.args(["--listen", "127.0.0.1:0"]);
         Program::start(command)
     }
@@ -176,8 +209,22 @@ impl World {
 
     /// Waits until no run is left to execute.
     pub async fn rest(&self) {
+        self.rest_in(false).await;
+    }
+
+    /// The same, but no run waits before it is tried again: how long it would is not what is tested.
+    pub async fn rest_soon(&self) {
+        self.rest_in(true).await;
+    }
+
+    async fn rest_in(&self, soon: bool) {
         let deadline = Instant::now() + PATIENCE;
         loop {
+            if soon {
+                let soon = "UPDATE run SET run_at = now() WHERE id IN (
+                                SELECT id FROM run WHERE state = 'queued' AND run_at > now() FOR UPDATE SKIP LOCKED)";
+                sqlx::query(soon).execute(self.test.app.db.pool()).await.unwrap();
+            }
             let left = self.number("SELECT count(*) FROM run WHERE state IN ('queued', 'running')").await;
             if left == 0 {
                 return;
@@ -189,6 +236,24 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Waits until `query` counts at least `wanted`.
+    pub async fn until_number(&self, query: &str, wanted: i64) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let now = self.number(query).await;
+            if now >= wanted {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{query}: {now}, not {wanted}\n{}", self.said());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// What the simulated cloud did for an environment.
+    pub fn book(&self, environment: EnvironmentId) -> Account {
+        account(&self.data.join("work/simulated/default.ledger"), &environment.to_string())
     }
 
     /// The last words of the workers.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use paddock::providers::Settings;
 
 use crate::support::program;
+pub use crate::support::wait::lines;
 
 pub fn settings(folder: &Path) -> Settings {
     let path = std::env::var_os("PATH").unwrap();
@@ -25,11 +26,6 @@ pub async fn until(what: &str, condition: impl Fn() -> bool) {
         }
     };
     tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap_or_else(|_| panic!("never: {what}"));
-}
-
-/// Lines of a file; none when it is not there.
-pub fn lines(path: &Path) -> Vec<String> {
-    std::fs::read_to_string(path).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
 /// Whether a process runs, by its id as text.

@@ -6,6 +6,6 @@ mod journey;
 mod killed;
 mod lanes;
 mod queue;
-mod yard;
+pub mod yard;
 
 pub use journey::create;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use paddock::app::{App, DemoServer, Parts, seed_demo, start_worker};
 use paddock::base::id::EnvironmentId;
-use paddock::base::{Actor, Op, Origin, OsEntropy, Sealer, SystemClock};
+use paddock::base::{Actor, Clock, Op, Origin, OsEntropy, Sealer, SystemClock};
 use paddock::catalog::{self, NewSource, SourceKind};
 use paddock::environments::{self, Environment};
 use paddock::identity::{self, Access};
@@ -57,19 +57,41 @@ impl TestApp {
         Self::bare(false, PolicyEngine::embedded().unwrap()).await
     }
 
+    /// With demo people and projects, and the sample catalog, on this database.
+    pub async fn start_on(database: TestDatabase) -> Self {
+        let this = Self::on(database, true, PolicyEngine::embedded().unwrap());
+        this.seed().await;
+        this
+    }
+
     async fn bare(demo: bool, policy: PolicyEngine) -> Self {
-        let database = TestDatabase::new().await;
+        Self::on(TestDatabase::new().await, demo, policy)
+    }
+
+    fn on(database: TestDatabase, demo: bool, policy: PolicyEngine) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let app = Self::app(&database, &folder, demo, policy);
+        let app = Self::app(&database, &folder, demo, policy, Arc::new(SystemClock));
         Self { app, database, folder }
     }
 
     /// Another process on the same database, with policies of its own.
     pub fn with_policies(&self, policy: PolicyEngine) -> App {
-        Self::app(&self.database, &self.folder, self.app.identity.demo, policy)
+        Self::app(&self.database, &self.folder, self.app.identity.demo, policy, Arc::new(SystemClock))
     }
 
-    fn app(database: &TestDatabase, folder: &tempfile::TempDir, demo: bool, policy: PolicyEngine) -> App {
+    /// Another process on the same database, on a machine whose clock is this one.
+    pub fn with_clock(&self, clock: Arc<dyn Clock>) -> App {
+        let policy = PolicyEngine::embedded().unwrap();
+        Self::app(&self.database, &self.folder, self.app.identity.demo, policy, clock)
+    }
+
+    fn app(
+        database: &TestDatabase,
+        folder: &tempfile::TempDir,
+        demo: bool,
+        policy: PolicyEngine,
+        clock: Arc<dyn Clock>,
+    ) -> App {
         let path = std::env::var_os("PATH").unwrap();
         let machine = providers::Settings::new(folder.path().join("work"), super::program::path(), path);
         App::new(Parts {
@@ -77,7 +99,7 @@ impl TestApp {
             sealer: Sealer::from_hex(["42".repeat(32).as_str()]).unwrap(),
             policy,
             providers: Registry::standard(&machine),
-            clock: Arc::new(SystemClock),
+            clock,
             entropy: Arc::new(OsEntropy),
             identity: identity::Settings { demo, ..identity::Settings::default() },
             oidc: None,

@@ -16,6 +16,8 @@ pub struct TestDatabase {
     /// Its pool, as the application uses it.
     pub db: Db,
     name: String,
+    /// Where it is, if not on the test binary's server: then it ends with that place.
+    elsewhere: Option<url::Url>,
 }
 
 impl TestDatabase {
@@ -25,7 +27,7 @@ impl TestDatabase {
         let template = TEMPLATE.get_or_init(make_template).await;
         let name = format!("{template}_{}", NEXT.fetch_add(1, Ordering::SeqCst));
         server.execute(format!("CREATE DATABASE {name} TEMPLATE {template}")).await.unwrap();
-        Self { db: Db::with_options(server.options(&name), 10), name }
+        Self { db: Db::with_options(server.options(&name), 10), name, elsewhere: None }
     }
 
     /// Without any table.
@@ -33,17 +35,25 @@ impl TestDatabase {
         let server = server().await;
         let name = format!("{}_empty_{}", prefix(), NEXT.fetch_add(1, Ordering::SeqCst));
         server.execute(format!("CREATE DATABASE {name}")).await.unwrap();
-        Self { db: Db::with_options(server.options(&name), 10), name }
+        Self { db: Db::with_options(server.options(&name), 10), name, elsewhere: None }
+    }
+
+    /// The database at this URL, which has no table yet, with every migration applied.
+    pub async fn at(url: &str) -> Self {
+        let url = url::Url::parse(url).unwrap();
+        let db = Db::with_options(url.as_str().parse().unwrap(), 10);
+        migrate(&db).await.unwrap();
+        Self { db, name: url.path().trim_start_matches('/').to_owned(), elsewhere: Some(url) }
     }
 
     /// How to connect to it as a role that may do everything.
     pub fn options(&self) -> PgConnectOptions {
-        Server::get().options(&self.name)
+        self.url().parse().unwrap()
     }
 
     /// The same as a URL, for the real program's `DATABASE_URL`.
     pub fn url(&self) -> String {
-        Server::get().url(&self.name)
+        self.elsewhere.as_ref().map_or_else(|| Server::get().url(&self.name), ToString::to_string)
     }
 }
 
@@ -69,6 +79,9 @@ impl Drop for TestDatabase {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("the database of this test is kept: {}", self.name);
+            return;
+        }
+        if self.elsewhere.is_some() {
             return;
         }
         let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);

@@ -1,8 +1,10 @@
 //! What tests share: one Postgres for the whole binary, one database per test, the real program.
 
 pub mod app;
+pub mod cluster;
 pub mod database;
 pub mod http;
+pub mod ledger;
 pub mod pages;
 pub mod program;
 pub mod proxy;

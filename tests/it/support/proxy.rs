@@ -1,6 +1,8 @@
-//! A small proxy on a loopback port, between a program and Postgres: it can cut, freeze and slow down.
+//! A small proxy on a loopback port, between a program and Postgres: it can cut, at once or at the
+//! n-th piece of what is said, freeze and slow down.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
@@ -21,10 +23,52 @@ pub enum Network {
     Slow(Duration),
 }
 
+/// Which way something goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Towards {
+    /// To Postgres.
+    Server,
+    /// Back to the program.
+    Client,
+}
+
 /// The proxy; it ends with the value.
 pub struct Proxy {
     port: u16,
-    network: watch::Sender<Network>,
+    network: Arc<watch::Sender<Network>>,
+    fuse: Fuse,
+}
+
+/// How many pieces still pass in one direction before everything is cut.
+type Fuse = Arc<Mutex<Option<(Towards, usize)>>>;
+
+/// What each connection's two halves share.
+#[derive(Clone)]
+struct Line {
+    network: watch::Receiver<Network>,
+    change: std::sync::Weak<watch::Sender<Network>>,
+    fuse: Fuse,
+}
+
+impl Line {
+    /// Whether this piece passes; the one at which the fuse burns cuts the network.
+    fn passes(&self, towards: Towards) -> bool {
+        let mut fuse = self.fuse.lock().unwrap();
+        match fuse.as_mut() {
+            Some((way, 0)) if *way == towards => {
+                *fuse = None;
+                if let Some(change) = self.change.upgrade() {
+                    change.send_replace(Network::Cut);
+                }
+                false
+            }
+            Some((way, left)) if *way == towards => {
+                *left -= 1;
+                true
+            }
+            _ => true,
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -44,12 +88,14 @@ impl Proxy {
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
         let (network, seen) = watch::channel(Network::Good);
+        let (network, fuse) = (Arc::new(network), Fuse::default());
+        let line = Line { network: seen, change: Arc::downgrade(&network), fuse: Arc::clone(&fuse) };
         // A thread of its own: a test may block its runtime.
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { accept(TcpListener::from_std(listener).unwrap(), upstream, seen).await });
+            runtime.block_on(async { accept(TcpListener::from_std(listener).unwrap(), upstream, line).await });
         });
-        Self { port, network }
+        Self { port, network, fuse }
     }
 
     /// The same address by way of the proxy.
@@ -65,37 +111,46 @@ impl Proxy {
     pub fn set(&self, network: Network) {
         self.network.send(network).unwrap();
     }
+
+    /// Lets so many pieces pass in this direction and cuts the network at the next one.
+    pub fn cut_after(&self, towards: Towards, pieces: usize) {
+        *self.fuse.lock().unwrap() = Some((towards, pieces));
+    }
+
+    /// Everything passes again; whether the fuse had burnt.
+    pub fn mend(&self) -> bool {
+        let burnt = self.fuse.lock().unwrap().take().is_none();
+        self.set(Network::Good);
+        burnt
+    }
 }
 
-async fn accept(listener: TcpListener, upstream: Upstream, mut network: watch::Receiver<Network>) {
+async fn accept(listener: TcpListener, upstream: Upstream, line: Line) {
+    let mut network = line.network.clone();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             changed = network.changed() => if changed.is_err() { return } else { continue },
         };
         let (Ok((client, _)), false) = (accepted, *network.borrow() == Network::Cut) else { continue };
-        let (upstream, network) = (upstream.clone(), network.clone());
+        let (upstream, line) = (upstream.clone(), line.clone());
         tokio::spawn(async move {
             match upstream {
-                Upstream::Socket(path) => join(client, UnixStream::connect(path).await, network).await,
-                Upstream::Tcp(host, port) => join(client, TcpStream::connect((host, port)).await, network).await,
+                Upstream::Socket(path) => join(client, UnixStream::connect(path).await, line).await,
+                Upstream::Tcp(host, port) => join(client, TcpStream::connect((host, port)).await, line).await,
             }
         });
     }
 }
 
-async fn join<S: AsyncRead + AsyncWrite>(
-    client: TcpStream,
-    server: std::io::Result<S>,
-    network: watch::Receiver<Network>,
-) {
+async fn join<S: AsyncRead + AsyncWrite>(client: TcpStream, server: std::io::Result<S>, line: Line) {
     let Ok(server) = server else { return };
     let (from_client, to_client) = tokio::io::split(client);
     let (from_server, to_server) = tokio::io::split(server);
     // When one way ends, both do.
     tokio::select! {
-        () = pump(from_client, to_server, network.clone()) => {}
-        () = pump(from_server, to_client, network) => {}
+        () = pump(from_client, to_server, line.clone(), Towards::Server) => {}
+        () = pump(from_server, to_client, line, Towards::Client) => {}
     }
 }
 
@@ -104,11 +159,8 @@ async fn swallowed(mut network: watch::Receiver<Network>) {
     while network.changed().await.is_ok() {}
 }
 
-async fn pump(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
-    mut network: watch::Receiver<Network>,
-) {
+async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, line: Line, towards: Towards) {
+    let mut network = line.network.clone();
     let mut bytes = vec![0; 16 * 1024];
     loop {
         let now = *network.borrow_and_update();
@@ -121,6 +173,9 @@ async fn pump(
             },
         };
         let Ok(count @ 1..) = read else { return };
+        if !line.passes(towards) {
+            return;
+        }
         if let Network::Slow(pause) = now {
             tokio::time::sleep(pause).await;
         }

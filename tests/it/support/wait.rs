@@ -1,5 +1,6 @@
 //! Waiting for a condition, never for a time.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long anything may take on a busy machine.
@@ -16,4 +17,18 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         std::thread::yield_now();
         std::thread::park_timeout(Duration::from_millis(10));
     }
+}
+
+/// The same for what has to be asked for.
+pub async fn until_true(what: &str, mut look: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !look().await {
+        assert!(Instant::now() < deadline, "waited {} s in vain: {what}", PATIENCE.as_secs());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Lines of a file; none when it is not there.
+pub fn lines(path: &Path) -> Vec<String> {
+    std::fs::read_to_string(path).unwrap_or_default().lines().map(str::to_owned).collect()
 }
