@@ -3,16 +3,17 @@
 //!
 //! Type, default, description, sensitivity and the validations that JSON Schema can say are taken
 //! over ([`types`], [`conditions`]); what it cannot say stands in the help of the field, and
-//! Terraform checks it at the plan. Files are only parsed, never evaluated. Override files and
-//! `*.tf.json` are not read: who uses those writes `inputs` into the manifest.
+//! Terraform checks it at the plan. Files are only parsed, never evaluated. `*.tf.json` files say the
+//! same in JSON ([`json`]); override files change variables that others declare.
 
 mod conditions;
+mod json;
 mod literal;
 mod types;
 
 use hcl_edit::Span as _;
 use hcl_edit::expr::Expression;
-use hcl_edit::structure::{Block, Body};
+use hcl_edit::structure::Body;
 use serde_json::{Map, Value, json};
 
 use super::manifest::{is_identifier, normalise};
@@ -22,23 +23,40 @@ use crate::providers::TemplateFile;
 
 /// The schema, and what is wrong. `folder` is where the template lies in its source.
 pub(super) fn inputs(folder: &str, files: &[TemplateFile]) -> (Value, Vec<Problem>) {
-    let mut reading = Reading { properties: Map::new(), required: Vec::new(), problems: Vec::new() };
-    // Terraform knows the ending in small letters only.
-    let is_root = |path: &str| {
-        path.strip_suffix(".tf")
-            .is_some_and(|stem| !stem.contains('/') && stem != "override" && !stem.ends_with("_override"))
-    };
-    for file in files.iter().filter(|file| is_root(&file.path)) {
+    let mut reading = Reading { variables: Vec::new(), problems: Vec::new() };
+    let mut ours: Vec<(&TemplateFile, Kind)> =
+        files.iter().filter_map(|file| Some((file, Kind::of(&file.path)?))).collect();
+    // As Terraform merges them: the override files last, in the order of their names.
+    ours.sort_by(|(a, a_kind), (b, b_kind)| (a_kind.overrides, &a.path).cmp(&(b_kind.overrides, &b.path)));
+    for (file, kind) in ours {
         let path = if folder == "." { file.path.clone() } else { format!("{folder}/{}", file.path) };
         let Ok(text) = std::str::from_utf8(&file.content) else { continue };
         // Whatever else is wrong in a file is Terraform's to tell.
         if text.contains("variable") {
-            reading.file(&Source { path, text });
+            reading.file(&Source { path, text }, kind);
         }
     }
-    let Reading { properties, required, problems } = reading;
-    let schema = json!({"type": "object", "properties": properties, "required": required});
+    let (schema, problems) = reading.end();
     (normalise(schema), problems)
+}
+
+/// How a file of the root module is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kind {
+    json: bool,
+    overrides: bool,
+}
+
+impl Kind {
+    /// `None`: not a file of the root module. Terraform knows the endings in small letters only.
+    fn of(path: &str) -> Option<Self> {
+        let (stem, json) = match path.strip_suffix(".tf.json") {
+            Some(stem) => (stem, true),
+            None => (path.strip_suffix(".tf")?, false),
+        };
+        let overrides = stem == "override" || stem.ends_with("_override");
+        (!stem.contains('/')).then_some(Self { json, overrides })
+    }
 }
 
 struct Source<'a> {
@@ -61,14 +79,37 @@ impl Source<'_> {
     }
 }
 
+/// A variable on its way: an override file may still change it.
+struct Variable {
+    name: String,
+    body: Body,
+    /// What is wrong with it.
+    wrong: Option<Problem>,
+}
+
 struct Reading {
-    properties: Map<String, Value>,
-    required: Vec<String>,
+    variables: Vec<Variable>,
     problems: Vec<Problem>,
 }
 
 impl Reading {
-    fn file(&mut self, source: &Source<'_>) {
+    fn file(&mut self, source: &Source<'_>, kind: Kind) {
+        if kind.json {
+            match json::variables(source.text) {
+                Ok(variables) => {
+                    for (at, name, body) in variables {
+                        // The body was not written by a person: its places mean nothing.
+                        self.variable(source, at, &name, &body, kind.overrides, false);
+                    }
+                }
+                Err((line, column, message)) => self.problems.push(Problem {
+                    line: u32::try_from(line).ok(),
+                    col: u32::try_from(column).ok(),
+                    ..Problem::error(&source.path, message)
+                }),
+            }
+            return;
+        }
         let body: Body = match hcl_edit::parser::parse_body(source.text) {
             Ok(body) => body,
             Err(error) => {
@@ -82,40 +123,72 @@ impl Reading {
             }
         };
         for block in body.get_blocks("variable") {
-            self.variable(source, block);
+            let at = block.span().map(|span| span.start);
+            let [label] = block.labels.as_slice() else {
+                let message = "A variable has one name: write “variable \"name\" { … }”.".to_owned();
+                self.problems.push(source.problem(at, "variable", message));
+                continue;
+            };
+            self.variable(source, at, label.as_str(), &block.body, kind.overrides, true);
         }
     }
 
-    fn variable(&mut self, source: &Source<'_>, block: &Block) {
-        let at = block.span().map(|span| span.start);
-        let [label] = block.labels.as_slice() else {
-            let message = "A variable has one name: write “variable \"name\" { … }”.".to_owned();
-            self.problems.push(source.problem(at, "variable", message));
+    fn variable(
+        &mut self,
+        source: &Source<'_>,
+        at: Option<usize>,
+        name: &str,
+        body: &Body,
+        overrides: bool,
+        has_places: bool,
+    ) {
+        let key = format!("variable.{name}");
+        let known = self.variables.iter_mut().find(|variable| variable.name == name);
+        let (mut variable, message) = match (known, overrides) {
+            _ if !is_identifier(name) => {
+                let words = "use letters, digits, “_” and “-”, at most 63";
+                (None, format!("“{name}” cannot name an input: {words}."))
+            }
+            (Some(_), false) => (None, format!("There are two variables “{name}”. Remove one.")),
+            (None, true) => (None, format!("This overrides the variable “{name}”, which no other file declares.")),
+            (Some(known), true) => {
+                // Attribute by attribute; blocks of an override file do not count here.
+                for attribute in body.attributes() {
+                    known.body.remove_attribute(attribute.key.as_str());
+                    known.body.push(attribute.clone());
+                }
+                (Some(known), String::new())
+            }
+            (None, false) => {
+                self.variables.push(Variable { name: name.to_owned(), body: body.clone(), wrong: None });
+                (self.variables.last_mut(), String::new())
+            }
+        };
+        let Some(variable) = &mut variable else {
+            self.problems.push(source.problem(at, &key, message));
             return;
         };
-        let name = label.as_str();
-        let key = format!("variable.{name}");
-        if !is_identifier(name) {
-            let message = format!("“{name}” cannot name an input: use letters, digits, “_” and “-”, at most 63.");
-            self.problems.push(source.problem(at, &key, message));
-            return;
-        }
-        if self.properties.contains_key(name) {
-            let message = format!("There are two variables “{name}”. Remove one.");
-            self.problems.push(source.problem(at, &key, message));
-            return;
-        }
-        match property(name, &block.body) {
-            Ok((schema, required)) => {
-                if required {
-                    self.required.push(name.to_owned());
+        variable.wrong = property(name, &variable.body).err().map(|(place, message)| {
+            let place = if has_places && !overrides { place.or(at) } else { at };
+            source.problem(place, &key, message)
+        });
+    }
+
+    fn end(self) -> (Value, Vec<Problem>) {
+        let (mut properties, mut required, mut problems) = (Map::new(), Vec::new(), self.problems);
+        for Variable { name, body, wrong } in self.variables {
+            match (wrong, property(&name, &body)) {
+                (Some(problem), _) => problems.push(problem),
+                (None, Ok((schema, needed))) => {
+                    if needed {
+                        required.push(name.clone());
+                    }
+                    properties.insert(name, schema);
                 }
-                self.properties.insert(name.to_owned(), schema);
-            }
-            Err((place, message)) => {
-                self.problems.push(source.problem(place.or(at), &key, message));
+                (None, Err(_)) => {}
             }
         }
+        (json!({"type": "object", "properties": properties, "required": required}), problems)
     }
 }
 
@@ -236,6 +309,49 @@ mod tests {
         assert_eq!(schema["required"], json!(["service_name"]));
         assert_eq!(schema["additionalProperties"], json!(false));
         assert!(schema::compile(&schema).is_ok());
+    }
+
+    #[test]
+    fn json_says_the_same_and_overrides_come_last() {
+        let file = |path: &str, text: &str| TemplateFile {
+            path: path.into(),
+            executable: false,
+            content: text.as_bytes().to_vec(),
+        };
+        let files = [
+            file("a_override.tf", "variable \"size\" {\n  default = \"large\"\n}\n"),
+            file("b_override.tf.json", r#"{"variable": {"count": {"default": 5, "description": "How many."}}}"#),
+            file("main.tf", "variable \"size\" {\n  type = string\n  description = \"How large.\"\n}\n"),
+            file(
+                "variables.tf.json",
+                r#"{"variable": {
+                    "count": {"type": "number", "default": 2,
+                        "validation": {"condition": "${var.count >= 1}", "error_message": "One or more."}},
+                    "labels": [{"type": "map(string)", "default": {"a": "${x}"}}],
+                    "token": {"type": "string", "sensitive": true}}}"#,
+            ),
+            file("modules/x.tf.json", r#"{"variable": {"inner": {}}}"#),
+        ];
+        let (schema, problems) = inputs("stack", &files);
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(
+            schema["properties"],
+            json!({
+                "size": {"type": "string", "title": "Size", "description": "How large.", "default": "large"},
+                "count": {"type": "number", "title": "Count", "minimum": 1, "description": "How many.", "default": 5},
+                "labels": {"type": "object", "title": "Labels", "additionalProperties": {"type": "string"},
+                    "default": {"a": "${x}"}},
+                "token": {"type": "string", "title": "Token", "writeOnly": true},
+            })
+        );
+        assert_eq!(schema["required"], json!(["token"]), "an override gave size a default");
+        let told = |path: &str, text: &str| inputs("stack", &[file(path, text)]).1[0].to_string();
+        let broken = told("x.tf.json", "{\n  \"variable\": {\n");
+        assert!(broken.starts_with("stack/x.tf.json:3"), "{broken}");
+        let wrong = told("x.tf.json", "{\"variable\": {\n  \"n\": {\"type\": \"numbr\"}}}");
+        assert!(wrong.starts_with("stack/x.tf.json:2:3: error: variable.n: “numbr” is not a type"), "{wrong}");
+        let alone = told("override.tf", "variable \"x\" {}\n");
+        assert!(alone.contains("which no other file declares"), "{alone}");
     }
 
     #[test]
