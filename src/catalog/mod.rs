@@ -31,4 +31,5 @@ pub use service::{
     add_source, current_version, get_template, get_version, get_version_number, list, list_sources, list_versions,
     problems, template_files,
 };
+pub use source::use_git_credentials;
 pub use sync::{lint, sync, sync_due};

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::compose::operator;
+use super::compose::{git_credentials, operator};
 use super::store::{Hold, Store};
 use super::terminal::out;
 use crate::catalog::{self, NewSource, SourceKind};
-use crate::config::StoreArgs;
+use crate::config::{GitArgs, StoreArgs};
 
 #[derive(Debug, Args)]
 pub(super) struct CatalogArgs {
@@ -44,6 +44,8 @@ struct AddArgs {
     #[arg(long, default_value = "")]
     folder: String,
     #[command(flatten)]
+    git: GitArgs,
+    #[command(flatten)]
     store: StoreArgs,
 }
 
@@ -52,6 +54,8 @@ struct SyncArgs {
     /// The source's short name; all without it
     slug: Option<String>,
     #[command(flatten)]
+    git: GitArgs,
+    #[command(flatten)]
     store: StoreArgs,
 }
 
@@ -59,12 +63,14 @@ pub(super) async fn run(args: CatalogArgs) -> anyhow::Result<ExitCode> {
     match args.verb {
         CatalogVerb::Lint { folder } => lint(folder).await,
         CatalogVerb::Add(args) => {
+            git_credentials(args.git.clone().check()?.as_ref())?;
             let store = Store::open(&args.store.clone().check()?, Hold::Borrow).await?;
             let done = add(&store, args).await;
             store.close().await?;
             done
         }
         CatalogVerb::Sync(args) => {
+            git_credentials(args.git.check()?.as_ref())?;
             let store = Store::open(&args.store.check()?, Hold::Borrow).await?;
             let done = sync(&store, args.slug.as_deref()).await;
             store.close().await?;

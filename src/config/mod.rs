@@ -17,7 +17,7 @@ mod worker;
 
 use clap::Args;
 
-pub use content::ContentConfig;
+pub use content::{ContentConfig, GitArgs};
 pub use database::{DatabaseConfig, DatabaseSource, StoreArgs, StoreConfig};
 pub use error::{ConfigError, Result};
 pub use http::{HttpConfig, SessionConfig};

@@ -3,8 +3,8 @@
 //! The rules of security.md 2.4. A remote branch is fetched one commit deep into a fresh folder
 //! that is removed with the value; a repository on this machine is read in place. Files come
 //! straight out of the object store: nothing is checked out, so there are no hooks, no filters, no
-//! links and no submodules to fall for. No configuration of the machine is read and no credential
-//! is sent. Time and size are bounded, also the size that a small pack may unfold to.
+//! links and no submodules to fall for. No configuration of the machine is read; a credential is sent
+//! only to the server that it is configured for ([`super::credentials`]). Time and size are bounded, also the size that a small pack may unfold to.
 //!
 //! Over https the address is resolved once, checked, and pinned; redirects are not followed. The
 //! private ranges are allowed, since that is where self-hosted Git servers live; link-local (cloud
@@ -23,6 +23,7 @@ use gix::protocol::transport::client::blocking_io::http;
 use gix::remote::fetch::Shallow;
 use tempfile::TempDir;
 
+use super::credentials::{self, Credential};
 use super::{Entry, EntryKind, Location, MAX_DEPTH, MAX_ENTRIES, MAX_PATH, SKIPPED, SourceError, Tree};
 use super::{check_url, is_branch, is_plain_name, too_many};
 
@@ -255,6 +256,7 @@ fn clone(
             chain(error)
         ))
     };
+    let credential = credentials::find(address);
     let full = branch.map(|branch| format!("refs/heads/{branch}"));
     let kind = gix::create::Kind::Bare;
     let mut prepared = gix::clone::PrepareFetch::new(
@@ -269,9 +271,10 @@ fn clone(
     .with_ref_name(full.as_deref())
     .map_err(|error| failed(&error))?
     .configure_connection(move |connection| {
+        // Nothing of the machine's; ours goes as a header, to this address only: redirects are not followed.
         connection.set_credentials(|_| Ok(None));
         if let Some((host, addresses)) = pinned.clone() {
-            connection.set_transport_options(Box::new(transport(host, addresses, time)));
+            connection.set_transport_options(Box::new(transport(host, addresses, time, credential.as_ref())));
         }
         Ok(())
     });
@@ -279,7 +282,12 @@ fn clone(
 }
 
 /// HTTP as we want it: pinned addresses, no proxy of the environment, no redirects.
-fn transport(host: String, addresses: Vec<SocketAddr>, time: Duration) -> http::Options {
+fn transport(
+    host: String,
+    addresses: Vec<SocketAddr>,
+    time: Duration,
+    credential: Option<&Credential>,
+) -> http::Options {
     let backend = http::reqwest::Options {
         configure_client: Some(Box::new(move |builder| {
             Ok(builder.resolve_to_addrs(&host, &addresses).no_proxy().timeout(time))
@@ -287,6 +295,7 @@ fn transport(host: String, addresses: Vec<SocketAddr>, time: Duration) -> http::
         configure_request: None,
     };
     http::Options {
+        extra_headers: credential.map(Credential::header).into_iter().collect(),
         follow_redirects: http::options::FollowRedirects::None,
         backend: Some(Arc::new(Mutex::new(backend))),
         ..http::Options::default()

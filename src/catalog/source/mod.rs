@@ -4,6 +4,8 @@
 //! never follows a symbolic link and never leaves its root; what it cannot give safely stands in
 //! the list as such, so that the loader can say so. Reading blocks: callers use a blocking thread.
 
+#[cfg_attr(not(feature = "git"), allow(dead_code, reason = "nobody asks for a credential without Git"))]
+mod credentials;
 mod embedded;
 mod folder;
 #[cfg(feature = "git")]
@@ -11,6 +13,7 @@ mod git;
 
 use super::model::SourceKind;
 
+pub use credentials::use_git_credentials;
 pub use folder::FolderTree;
 
 /// Most files and folders that a source may list: the largest public catalogs have some 2,000.
@@ -55,6 +58,7 @@ pub enum SourceError {
     #[error("{0}")]
     Unreadable(String),
     /// Something did not answer: trying again may help.
+    #[cfg_attr(not(feature = "git"), allow(dead_code, reason = "only Git asks somebody else"))]
     #[error("{0}")]
     Unavailable(String),
 }
@@ -81,6 +85,7 @@ pub struct Location {
     /// Folder path or repository URL.
     pub location: String,
     /// The branch, for Git.
+    #[cfg_attr(not(feature = "git"), allow(dead_code, reason = "only Git has branches"))]
     pub branch: Option<String>,
     /// The folder inside that holds the templates.
     pub folder: String,

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use gix::objs::tree::EntryKind;
 use paddock::catalog::{self, NewSource, SourceKind, VersionState};
 use tokio::io::AsyncWriteExt as _;
 
 use super::fixture::{Folder, Source, counts};
+use crate::support::program::command;
 
 const MANIFEST: &str = "name: Database\nversion: 1.0.0\nprovider: terraform\n";
 
@@ -179,11 +180,20 @@ async fn what_is_missing_is_named() {
 
 /// Git's own HTTP server program, behind the web server that we have.
 async fn serve(root: &Path) -> String {
+    serve_to(root, "").await
+}
+
+/// The same, for whoever sends this `Authorization`.
+async fn serve_to(root: &Path, wanted: &'static str) -> String {
     let root = Arc::new(root.to_owned());
     let answer = move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
         let root = Arc::clone(&root);
         async move {
             let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+            if text("authorization") != wanted {
+                let ask = ("www-authenticate", "Basic realm=\"git\"");
+                return (StatusCode::UNAUTHORIZED, [ask]).into_response();
+            }
             let mut child = tokio::process::Command::new("git")
                 .arg("http-backend")
                 .env("GIT_PROJECT_ROOT", &*root)
@@ -268,4 +278,60 @@ async fn redirects_are_not_followed() {
     let id = add(&source, "git", &format!("{outer}/x.git"), "main", "").await;
     assert!(catalog::sync(source.db(), &source.op, id).await.is_err());
     assert_eq!(hits.load(Ordering::SeqCst), 0);
+}
+
+/// The verb with these credentials: what it said, and whether it went well.
+fn add_with(database: &str, credentials: &Path, slug: &str, address: &str) -> (String, bool) {
+    let mut command = command(&["catalog", "add", slug, address, "--branch", "main"]);
+    command.env("DATABASE_URL", database).env("PADDOCK_GIT_CREDENTIALS_FILE", credentials);
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (String::from_utf8(said).unwrap(), output.status.success())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_server_gets_its_credential_and_no_other_server_does() {
+    if std::process::Command::new("git").arg("--version").output().is_err() {
+        eprintln!("there is no git on this machine to serve a repository with: not tried");
+        return;
+    }
+    let folder = Folder::new();
+    let repository = repository(&folder);
+    commit(&repository, "main", &[("a/paddock.yaml", EntryKind::Blob, MANIFEST.as_bytes())]);
+    // reader:t0ken-of-the-test
+    let private = serve_to(folder.path(), "Basic cmVhZGVyOnQwa2VuLW9mLXRoZS10ZXN0").await;
+    let seen = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&seen);
+    let other = listen(axum::Router::new().fallback(move |headers: HeaderMap| {
+        counter.fetch_add(usize::from(headers.contains_key("authorization")), Ordering::SeqCst);
+        async { (StatusCode::UNAUTHORIZED, [("www-authenticate", "Basic realm=\"git\"")]) }
+    }))
+    .await;
+    let source = Source::new(SourceKind::Embedded, "").await;
+    let credentials = folder.at("credentials");
+    let write = |token: &str| std::fs::write(&credentials, format!("# test\n{private} reader {token}\n")).unwrap();
+    let add = |slug: &str, address: &str| {
+        let url = source.database.url();
+        tokio::task::block_in_place(|| add_with(&url, &credentials, slug, &format!("{address}/catalog.git")))
+    };
+
+    write("t0ken-of-the-test");
+    let (said, well) = add("private", &private);
+    assert!(well && said.contains("private: 1 added"), "{said}");
+    let (elsewhere, well) = add("elsewhere", &other);
+    assert!(!well || elsewhere.contains("cannot be fetched"), "{elsewhere}");
+    assert_eq!(seen.load(Ordering::SeqCst), 0, "a credential is for its own server only");
+    write("wrong-t0ken");
+    let (refused, _) = add("refused", &private);
+    assert!(refused.contains("cannot be fetched"), "{refused}");
+
+    // Not in the answers, and not in the tables.
+    let mut tables = String::new();
+    for query in ["SELECT s::text FROM catalog_source s", "SELECT a::text FROM audit_record a"] {
+        let rows: Vec<String> = sqlx::query_scalar(query).fetch_all(&mut *source.connection().await).await.unwrap();
+        tables.push_str(&rows.join("\n"));
+    }
+    for text in [said, elsewhere, refused, tables] {
+        assert!(!text.contains("t0ken") && !text.contains("cmVhZGVy"), "{text}");
+    }
 }
