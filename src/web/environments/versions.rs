@@ -1,6 +1,9 @@
 //! The versions of an environment's state, by name: what each has more, changed or less.
 
+use std::collections::BTreeMap;
+
 use super::view::VersionRow;
+use crate::base::id::RequestId;
 use crate::db::Connection;
 use crate::environments::{self, Environment, StateVersion};
 use crate::orchestrator::Run;
@@ -27,10 +30,19 @@ pub(super) async fn rows(
     let sealer = &visitor.app.sealer;
     let versions = environments::list_versions(connection, sealer, &permit, None, SHOWN).await?;
     let times = visitor.times();
-    Ok(versions.iter().map(|version| row(version, runs, &times)).collect())
+    let mut people = BTreeMap::new();
+    for version in &versions {
+        let request = version.by.and_then(|(id, _)| runs.iter().find(|run| run.id == id)?.request);
+        if let Some(id) = request.filter(|id| !people.contains_key(id))
+            && let Some(request) = visitor.app.requests.find(connection, id).await?
+        {
+            people.insert(id, request.requester_label);
+        }
+    }
+    Ok(versions.iter().map(|version| row(version, runs, &people, &times)).collect())
 }
 
-fn row(version: &StateVersion, runs: &[Run], times: &Times) -> VersionRow {
+fn row(version: &StateVersion, runs: &[Run], people: &BTreeMap<RequestId, String>, times: &Times) -> VersionRow {
     let origin = match version.origin {
         StateOrigin::Written | StateOrigin::Migrated => "",
         StateOrigin::Rescued => ", rescued",
@@ -40,7 +52,9 @@ fn row(version: &StateVersion, runs: &[Run], times: &Times) -> VersionRow {
         let label = runs.iter().find(|run| run.id == id).map_or("A run", |run| run.label.as_str());
         (format!("{label}, attempt {attempt}"), urls::run(id))
     });
+    let request = version.by.and_then(|(id, _)| runs.iter().find(|run| run.id == id)?.request);
     VersionRow {
+        who: request.and_then(|id| people.get(&id)).cloned(),
         version: version.version,
         note: format!("serial {}{origin}", version.serial),
         changes: changes(&version.changes),

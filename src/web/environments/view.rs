@@ -96,6 +96,8 @@ pub struct VersionRow {
     pub changes: String,
     /// "Update, attempt 2" and the run's address.
     pub by: Option<(String, String)>,
+    /// Whose request it was.
+    pub who: Option<String>,
     pub written: When,
 }
 

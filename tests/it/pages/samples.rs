@@ -918,6 +918,7 @@ fn environment_pages(pages: &mut Vec<Sample>) {
             note: s("serial 4, rescued"),
             changes: s("changed terraform_data.size (input, output)"),
             by: Some((s("Update, attempt 2"), s("/runs/x"))),
+            who: Some("Dana Developer".to_owned()),
             written: when("10:01"),
         }],
         runs: vec![
