@@ -73,7 +73,7 @@ async fn targets(
     let address = json!({"host": server.host, "port": server.port});
     let name = ("demo-postgres", "This machine's Postgres", "postgres");
     let postgres = projects::ensure_target(tx, op, &app.sealer, name, address, Some(&server.postgres_url)).await?;
-    let folder = json!({"folder": server.repositories});
+    let folder = json!({"folder": server.repositories, "writable_folders": [server.repositories]});
     let name = ("demo-repositories", "Repositories on this machine", "command");
     let repositories = projects::ensure_target(tx, op, &app.sealer, name, folder, None).await?;
     Ok(vec![("postgres", postgres), ("command", repositories)])

@@ -18,6 +18,7 @@ use crate::{identity, orchestrator, providers, requests};
 
 /// The application of `up`, `serve` and `worker`.
 pub(super) fn app(config: &Config, store: &Store, sealer: Sealer, public_url: Url) -> anyhow::Result<App> {
+    git_credentials(config.content.git_credentials.as_ref())?;
     let policy = match &config.content.policies {
         Some(folder) => PolicyEngine::from_folder(folder),
         None => PolicyEngine::embedded(),
@@ -40,6 +41,12 @@ pub(super) fn app(config: &Config, store: &Store, sealer: Sealer, public_url: Ur
     }))
 }
 
+/// Uses the credentials of private Git servers in this process.
+pub(super) fn git_credentials(lines: Option<&SecretString>) -> anyhow::Result<()> {
+    let Some(lines) = lines else { return Ok(()) };
+    catalog::use_git_credentials(lines).map_err(|why| anyhow::anyhow!("the credentials of Git servers: {why}"))
+}
+
 /// What the providers that run programs need to know about this machine.
 fn machine(config: &Config) -> anyhow::Result<providers::Settings> {
     // The running program itself, also after its file was replaced by a new version.
@@ -50,14 +57,21 @@ fn machine(config: &Config) -> anyhow::Result<providers::Settings> {
     providers::close_to_others();
     let sandbox = providers::make_folder(&work_root)
         .map_err(|error| error.to_string())
-        .and_then(|()| providers::Sandbox::probe(&config.store.data_dir, &work_root));
-    if let Err(why) = &sandbox {
-        tracing::warn!(%why, "programs of templates are not walled off from Paddock's data here");
+        .and_then(|()| providers::Sandbox::probe(&config.store.data_dir, &work_root, &config.worker.program_folders));
+    match &sandbox {
+        Ok(sandbox) if sandbox.is_closed() => {}
+        Ok(_) => tracing::warn!("programs of templates can write to this machine here, though not to Paddock's data"),
+        Err(why) => tracing::warn!(%why, "programs of templates are not walled off from Paddock's data here"),
     }
     Ok(providers::Settings {
         terraform: config.worker.terraform.clone(),
         terraform_config: config.worker.terraform_config.clone(),
         sandbox: sandbox.ok(),
+        limits: providers::Limits {
+            memory: config.worker.program_memory,
+            processes: config.worker.program_processes,
+            ..providers::Limits::default()
+        },
         ..providers::Settings::new(work_root, guard, config.worker.path.clone())
     })
 }

@@ -89,8 +89,11 @@ impl Report {
     fn check_walls(data_dir: &std::path::Path) {
         let work = data_dir.join("work");
         let made = crate::providers::make_folder(&work).map_err(|error| error.to_string());
-        match made.and_then(|()| crate::providers::Sandbox::probe(data_dir, &work)) {
-            Ok(_) => Self::good("programs of templates are walled off from Paddock's data"),
+        match made.and_then(|()| crate::providers::Sandbox::probe(data_dir, &work, &[])) {
+            Ok(sandbox) if sandbox.is_closed() => {
+                Self::good("programs of templates are walled off from Paddock's data, and cannot write elsewhere");
+            }
+            Ok(_) => Self::note("programs of templates are walled off from Paddock's data, but can write elsewhere"),
             Err(why) => Self::note(format!("programs of templates are not walled off from Paddock's data: {why}")),
         }
     }

@@ -27,6 +27,15 @@ pub(super) struct WorkerArgs {
     /// Most runs of a provider at the same time on the whole platform: `terraform=2,command=8`
     #[arg(long, env = "PADDOCK_PROVIDER_LIMITS", value_name = "PROVIDER=N", value_delimiter = ',')]
     provider_limits: Vec<String>,
+    /// Most memory of a template's program with all that it starts, in MiB
+    #[arg(long, env = "PADDOCK_PROGRAM_MEMORY", value_name = "MIB", default_value_t = 4096)]
+    program_memory: u64,
+    /// Most processes of a template's program at a time
+    #[arg(long, env = "PADDOCK_PROGRAM_PROCESSES", value_name = "N", default_value_t = 1024)]
+    program_processes: u64,
+    /// Folders of this machine that every template's program may write to, beside its own
+    #[arg(long, env = "PADDOCK_PROGRAM_FOLDERS", value_name = "FOLDERS", value_delimiter = ',')]
+    program_folders: Vec<PathBuf>,
     /// The Terraform or OpenTofu program [default: `tofu`, else `terraform`, on the PATH]
     #[arg(long, env = "PADDOCK_TERRAFORM", value_name = "FILE")]
     terraform: Option<PathBuf>,
@@ -48,6 +57,12 @@ pub struct WorkerConfig {
     pub labels: Vec<String>,
     /// Most runs of a provider at the same time on the whole platform.
     pub provider_limits: BTreeMap<String, u32>,
+    /// Most memory of a program with all that it starts, in bytes.
+    pub program_memory: u64,
+    /// Most processes of a program at a time.
+    pub program_processes: u64,
+    /// Folders that every program may write to.
+    pub program_folders: Vec<PathBuf>,
     /// The `PATH` that the programs of templates see.
     pub path: OsString,
     /// The Terraform or OpenTofu program, if one is named.
@@ -67,6 +82,15 @@ impl WorkerArgs {
         if !(1..=600).contains(&self.lease.as_secs()) {
             return Err(ConfigError::invalid("--lease", "must be from 1s to 10m"));
         }
+        if !(64..=1024 * 1024).contains(&self.program_memory) {
+            return Err(ConfigError::invalid("--program-memory", "must be from 64 to 1048576 MiB"));
+        }
+        if !(8..=1_000_000).contains(&self.program_processes) {
+            return Err(ConfigError::invalid("--program-processes", "must be from 8 to 1000000"));
+        }
+        if self.program_folders.iter().any(|folder| !folder.is_absolute()) {
+            return Err(ConfigError::invalid("--program-folders", "must be whole paths, with commas between"));
+        }
         let read = |path: PathBuf| {
             let flag = "--terraform-config-file (PADDOCK_TERRAFORM_CONFIG_FILE)";
             std::fs::read_to_string(&path).map_err(|source| ConfigError::Unreadable { flag, path, source })
@@ -77,6 +101,9 @@ impl WorkerArgs {
             drain: self.drain,
             labels: labels(self.worker_labels)?,
             provider_limits: self.provider_limits.iter().map(|text| limit(text)).collect::<Result<_>>()?,
+            program_memory: self.program_memory * 1024 * 1024,
+            program_processes: self.program_processes,
+            program_folders: self.program_folders,
             path: std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
             terraform: self.terraform,
             terraform_config: self.terraform_config_file.map(read).transpose()?,

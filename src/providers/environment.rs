@@ -1,9 +1,11 @@
 //! The environment variables of programs: nothing of the worker's own gets in.
 //!
 //! A target may bring variables: the object `environment` of its settings, and its secret when that
-//! is a JSON object of texts, for example `{"AWS_ACCESS_KEY_ID": "…"}`.
+//! is a JSON object of texts, for example `{"AWS_ACCESS_KEY_ID": "…"}`. It may also open folders of this
+//! machine to programs that are walled in (`writable_folders`).
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
@@ -45,6 +47,18 @@ impl Environment {
     pub fn into_vec(self) -> Vec<(OsString, OsString)> {
         self.0
     }
+}
+
+/// The folders that the target opens to programs for writing: `writable_folders` of its settings.
+pub fn doors(job: &Job) -> Result<Vec<PathBuf>, ProviderError> {
+    let Some(target) = &job.target else { return Ok(Vec::new()) };
+    let Some(folders) = target.settings.get("writable_folders") else { return Ok(Vec::new()) };
+    let read = |folder: &Value| folder.as_str().map(PathBuf::from).filter(|path| path.is_absolute());
+    let folders = folders.as_array().and_then(|all| all.iter().map(read).collect::<Option<Vec<_>>>());
+    folders.ok_or_else(|| {
+        let slug = &target.slug;
+        ProviderError::failed(format!("the target {slug} sets writable_folders, which must be a list of whole paths"))
+    })
 }
 
 /// Upper-case names, without those that steer the program itself or the loader.

@@ -11,7 +11,8 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::guard::{self, Stop};
+use super::guard::{self, Limits, Stop};
+use super::sandbox::Walled;
 use super::{ProviderError, Sandbox, Stream};
 use crate::base::failpoint::reach;
 
@@ -33,6 +34,10 @@ pub struct Settings {
     pub terraform_config: Option<String>,
     /// Walls around the programs of templates, where this machine can have them.
     pub sandbox: Option<Sandbox>,
+    /// What a program and all that it starts may take.
+    pub limits: Limits,
+    /// How long what was made may take until it can be seen, and what was destroyed until it cannot.
+    pub read_back: Duration,
     /// How long a program may take to stop when asked to.
     pub grace: Duration,
     /// How long a program may run.
@@ -49,6 +54,8 @@ impl Settings {
             terraform: None,
             terraform_config: None,
             sandbox: None,
+            limits: Limits::default(),
+            read_back: Duration::from_secs(60),
             grace: Duration::from_secs(10),
             limit: Duration::from_hours(1),
         }
@@ -80,10 +87,14 @@ pub struct Program {
     pub environment: Vec<(OsString, OsString)>,
     /// The file whose lock is held while it runs.
     pub lock: PathBuf,
+    /// Whose it is; stands beside its end in that file.
+    pub mark: String,
     /// How it is asked to stop.
     pub stop: Stop,
-    /// Walled in when there is a sandbox: all that it keeps of Paddock's data is this folder.
-    pub walled: Option<PathBuf>,
+    /// Its workspace: all that it keeps of Paddock's data, where there is a sandbox.
+    pub kept: PathBuf,
+    /// Further folders that it may write to there: those that its target opens.
+    pub doors: Vec<PathBuf>,
 }
 
 /// Hears what a program prints.
@@ -134,20 +145,38 @@ pub async fn run(
         (None, Some(code)) if code == i32::from(guard::BUSY) => {
             Err(ProviderError::retryable("an earlier attempt's program has not stopped yet"))
         }
+        (None, Some(code)) if code == i32::from(guard::TOO_LARGE) => Err(ProviderError::failed(format!(
+            "the program took more than {} MiB of memory and was killed; its worker allows no more (--program-memory)",
+            settings.limits.memory / 1024 / 1024
+        ))),
+        (None, Some(code)) if code == i32::from(guard::TOO_MANY) => Err(ProviderError::failed(format!(
+            "the program started more than {} processes and was killed; its worker allows no more \
+             (--program-processes)",
+            settings.limits.processes
+        ))),
         (None, Some(code)) => Ok(code),
         (None, None) => Err(ProviderError::retryable("the program was killed from outside")),
     }
 }
 
 fn spawn(settings: &Settings, program: &Program) -> Result<Child, ProviderError> {
-    let (path, args) = match (&settings.sandbox, &program.walled) {
-        (Some(sandbox), Some(kept)) => sandbox.wrap(kept, &program.folder, &program.path, program.args.clone()),
-        _ => (program.path.clone(), program.args.clone()),
+    let (path, args) = match &settings.sandbox {
+        Some(sandbox) => {
+            let processes = settings.limits.processes;
+            let walled = Walled { kept: &program.kept, doors: &program.doors, folder: &program.folder, processes };
+            let wrapped = sandbox.wrap(walled, &program.path, program.args.clone());
+            wrapped.map_err(|why| ProviderError::failed(format!("the program cannot be walled in: {why}")))?
+        }
+        None => (program.path.clone(), program.args.clone()),
     };
     Command::new(&settings.guard)
         .arg(guard::VERB)
         .arg("--lock")
         .arg(&program.lock)
+        .args(["--mark", &program.mark])
+        .args(["--memory", &settings.limits.memory.to_string()])
+        .args(["--processes", &settings.limits.processes.to_string()])
+        .args(["--cpu", &settings.limits.cpu.to_string()])
         .args(["--stop", program.stop.as_str(), "--grace", &settings.grace.as_secs().to_string(), "--"])
         .arg(path)
         .args(args)

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::record::{LARGEST, Record};
 use crate::base::Digest;
-use crate::providers::environment::{Environment, text, variable_name};
+use crate::providers::environment::{Environment, doors, text, variable_name};
 use crate::providers::guard::Stop;
 use crate::providers::process::{self, Program, Settings, Watcher, plain};
 use crate::providers::workspace::{Workspace, read, remove, write_files, write_private};
@@ -66,8 +66,10 @@ impl<'a> Scripts<'a> {
             folder: self.workspace.path("files"),
             environment: environment.into_vec(),
             lock: self.workspace.release(),
+            mark: format!("{}.{}", self.job.run, self.job.attempt),
             stop: Stop::Terminate,
-            walled: None,
+            kept: self.workspace.path(""),
+            doors: doors(self.job)?,
         };
         let mut watcher = Listener { host: self.host, errors: Vec::new() };
         let outcome = process::run(self.settings, &program, &self.job.cancel, &mut watcher).await;

@@ -10,9 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use paddock::base::Actor;
 use paddock::base::id::{EnvironmentId, RequestId};
-use paddock::catalog::{self, NewSource, SourceKind};
 use paddock::identity::Access;
 use paddock::requests::{Caller, Draft, Intent, ReviewVerdict};
 use serde_json::Value;
@@ -20,6 +18,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::subject::Subject;
 use crate::support::app::{TestApp, inputs};
+use crate::support::catalog::add_template;
 use crate::support::ledger::{Account, account};
 use crate::support::program::{Program, command};
 
@@ -35,7 +34,6 @@ pub struct World {
     pub made: PathBuf,
     developer: Access,
     lead: Access,
-    _catalog: tempfile::TempDir,
 }
 
 impl World {
@@ -48,24 +46,14 @@ impl World {
         let folder = test.folder.path().to_owned();
         let made = folder.join("made");
         std::fs::create_dir(&made).unwrap();
-        let catalog = tempfile::tempdir().unwrap();
         if !subject.files.is_empty() {
-            let template = catalog.path().join(subject.template);
-            std::fs::create_dir(&template).unwrap();
-            for (name, text) in subject.files {
-                let text = text.replace("$MADE", made.to_str().unwrap());
-                std::fs::write(template.join(name), text).unwrap();
-            }
-            let op = test.op(Actor::Operator);
-            let source = NewSource {
-                slug: "lab".to_owned(),
-                kind: SourceKind::Folder,
-                location: catalog.path().display().to_string(),
-                branch: None,
-                folder: String::new(),
-            };
-            let id = catalog::add_source(&test.app.db, &op, source).await.unwrap();
-            assert_eq!(catalog::sync(&test.app.db, &op, id).await.unwrap().added, 1);
+            let texts: Vec<(&str, String)> = subject
+                .files
+                .iter()
+                .map(|(name, text)| (*name, text.replace("$MADE", made.to_str().unwrap())))
+                .collect();
+            let files: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
+            add_template(&test, subject.template, &files).await;
         }
         let (developer, lead) = (test.person("developer").await, test.person("lead").await);
         let world = Self {
@@ -76,7 +64,6 @@ impl World {
             developer,
             lead,
             test,
-            _catalog: catalog,
         };
         world.execute("UPDATE quota SET maximum = 100000").await;
         world
@@ -158,6 +145,7 @@ impl World {
         let order = Order {
             url: self.test.database.url(),
             data: self.data.clone(),
+            made: self.made.clone(),
             log: self.log.clone(),
             said: self.test.folder.path().join("workers.log"),
             arms: arms.join(";"),
@@ -202,6 +190,7 @@ impl World {
             .env("DATABASE_URL", url)
             .env("PADDOCK_KEY", "42".repeat(32))
             .env("PADDOCK_DATA_DIR", &self.data)
+            .env("PADDOCK_PROGRAM_FOLDERS", &self.made)
             .env("PADDOCK_FAILPOINT", arms)
             .env("PADDOCK_FAILPOINT_LOG", &self.log);
         command
@@ -297,6 +286,7 @@ impl World {
 struct Order {
     url: String,
     data: PathBuf,
+    made: PathBuf,
     log: PathBuf,
     said: PathBuf,
     arms: String,
@@ -310,6 +300,7 @@ impl Order {
             .env("DATABASE_URL", &self.url)
             .env("PADDOCK_KEY", "42".repeat(32))
             .env("PADDOCK_DATA_DIR", &self.data)
+            .env("PADDOCK_PROGRAM_FOLDERS", &self.made)
             .env("PADDOCK_FAILPOINT", &self.arms)
             .env("PADDOCK_FAILPOINT_LOG", &self.log)
             .stdout(Stdio::null())

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use paddock::base::id::EnvironmentId;
-use paddock::catalog::{self, NewSource, SourceKind};
 use paddock::environments::State;
 use paddock::orchestrator;
 use paddock::requests::Caller;
@@ -15,6 +14,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use super::journey::create;
 use crate::support::app::TestApp;
+use crate::support::catalog::add_template;
 use crate::support::program::{Program, command};
 use crate::support::server::Server;
 
@@ -45,6 +45,10 @@ fn worker(test: &TestApp) -> Program {
     let mut command = command(&["worker"]);
     command.env("DATABASE_URL", test.database.url()).env("PADDOCK_KEY", "42".repeat(32));
     command.env("PADDOCK_DATA_DIR", test.folder.path().join("data"));
+    // What the template writes to, beside its own workspace.
+    let open = test.folder.path().join("open");
+    std::fs::create_dir_all(&open).unwrap();
+    command.env("PADDOCK_PROGRAM_FOLDERS", open);
     let mut program = Program::start(command);
     program.wait_for("ready");
     program
@@ -75,32 +79,17 @@ async fn attempts(test: &TestApp, environment: EnvironmentId) -> i32 {
 #[tokio::test]
 async fn in_the_middle_of_a_terraform_apply() {
     let test = TestApp::start().await;
-    let catalog = tempfile::tempdir().unwrap();
-    let folder = catalog.path().join("two-steps");
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::write(folder.join("paddock.yaml"), MANIFEST).unwrap();
-    std::fs::write(folder.join("main.tf"), TEMPLATE).unwrap();
-    let op = test.op(paddock::base::Actor::Operator);
-    let source = NewSource {
-        slug: "mine".to_owned(),
-        kind: SourceKind::Folder,
-        location: catalog.path().display().to_string(),
-        branch: None,
-        folder: String::new(),
-    };
-    let id = catalog::add_source(&test.app.db, &op, source).await.unwrap();
-    assert_eq!(catalog::sync(&test.app.db, &op, id).await.unwrap().added, 1);
-
-    let work = tempfile::tempdir().unwrap();
+    add_template(&test, "two-steps", &[("paddock.yaml", MANIFEST), ("main.tf", TEMPLATE)]).await;
     let first = worker(&test);
-    let environment = submit(&test, "two-steps", "stack", json!({"folder": work.path()})).await;
-    until_file(&work.path().join("waiting")).await;
+    let work = test.folder.path().join("open");
+    let environment = submit(&test, "two-steps", "stack", json!({"folder": work})).await;
+    until_file(&work.join("waiting")).await;
     first.signal(Signal::KILL);
     let _second = worker(&test);
-    std::fs::write(work.path().join("go"), "").unwrap();
+    std::fs::write(work.join("go"), "").unwrap();
     test.until_state(environment, State::Ready).await;
 
-    assert_eq!(std::fs::read_to_string(work.path().join("made")).unwrap(), "one\ntwo\n", "nothing twice");
+    assert_eq!(std::fs::read_to_string(work.join("made")).unwrap(), "one\ntwo\n", "nothing twice");
     assert_eq!(attempts(&test, environment).await, 2);
 }
 

@@ -7,17 +7,20 @@
 //! grace its whole group is killed. Nothing that it started outlives the guard.
 //!
 //! An exclusive lock on a file is held from before the start until everything is gone. The program
-//! inherits it, so that not even the guard's own death frees it too early.
+//! inherits it, so that not even the guard's own death frees it too early. In that file stands what
+//! became of the last program ([`End`]): one that was killed may have done more than it told.
 //!
 //! Output goes through the guard because a program whose reader is gone is killed by SIGPIPE at its
 //! next line, before any grace.
 
+mod family;
+
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Seek as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
@@ -36,11 +39,20 @@ pub const VERB: &str = "exec-guard";
 pub const BUSY: u8 = 246;
 /// Exit code when the guard itself cannot do its work.
 pub const BROKEN: u8 = 247;
+/// Exit code when the program and what it started took more memory than it may.
+pub const TOO_LARGE: u8 = 245;
+/// Exit code when it started more processes than it may.
+pub const TOO_MANY: u8 = 244;
 
 /// The largest file that a program may write, in bytes.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024 * 1024;
+/// How much later than Paddock itself programs get the processor.
+const NICER: i32 = 5;
 /// How many files a program may have open.
 const MOST_FILES: u64 = 65_536;
+
+/// How often memory and processes are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 const LOCK_POLL: Duration = Duration::from_millis(50);
 /// How long killed processes may take to be gone.
@@ -85,9 +97,54 @@ impl Stop {
     }
 }
 
+/// What became of the last program under a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// Whose it was, as its worker said.
+    pub mark: String,
+    /// Whether it came to its end by itself. Not when it was killed, nor when nobody saw its end.
+    pub by_itself: bool,
+}
+
+impl End {
+    /// What stands in the file of a lock.
+    pub fn read(lock: &Path) -> Option<Self> {
+        let text = std::fs::read_to_string(lock).ok()?;
+        let (mark, how) = text.rsplit_once(' ')?;
+        Some(Self { mark: mark.to_owned(), by_itself: how == "ended" })
+    }
+
+    fn write(mut file: &File, mark: &str, how: &str) -> std::io::Result<()> {
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(format!("{mark} {how}").as_bytes())
+    }
+}
+
+/// What a program and all that it starts may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory, all processes together. Looked at [`LOOK_EVERY`]; against a single process that
+    /// is faster the kernel holds twice as much (`RLIMIT_DATA`). Not `RLIMIT_AS`: Go reserves far more
+    /// address space than it uses.
+    pub memory: u64,
+    /// Processes at a time.
+    pub processes: u64,
+    /// Seconds of processor time of one process.
+    pub cpu: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { memory: 4 * 1024 * 1024 * 1024, processes: 1024, cpu: 4 * 60 * 60 }
+    }
+}
+
 #[derive(Debug)]
 struct Order {
     lock: PathBuf,
+    mark: String,
+    limits: Limits,
     wait: Duration,
     grace: Duration,
     stop: Stop,
@@ -99,16 +156,22 @@ impl Order {
     fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Self, String> {
         let (mut lock, mut wait, mut grace, mut stop) =
             (None, Duration::from_mins(1), Duration::from_secs(10), Stop::Terminate);
+        let (mut mark, mut limits) = (String::new(), Limits::default());
         while let Some(flag) = args.next() {
             if flag == "--" {
                 let program = args.next().ok_or("no program given")?;
                 let lock = lock.ok_or("no --lock given")?;
-                return Ok(Self { lock, wait, grace, stop, program, args: args.collect() });
+                return Ok(Self { lock, mark, limits, wait, grace, stop, program, args: args.collect() });
             }
             let value = args.next().ok_or("a value is missing")?;
-            let seconds = || value.to_str().and_then(|text| text.parse().ok()).map(Duration::from_secs);
+            let number = || value.to_str().and_then(|text| text.parse::<u64>().ok());
+            let seconds = || number().map(Duration::from_secs);
             match flag.to_str() {
                 Some("--lock") => lock = Some(PathBuf::from(value)),
+                Some("--mark") => mark = value.to_string_lossy().into_owned(),
+                Some("--memory") => limits.memory = number().ok_or("--memory takes bytes")?,
+                Some("--processes") => limits.processes = number().ok_or("--processes takes a number")?,
+                Some("--cpu") => limits.cpu = number().ok_or("--cpu takes seconds")?,
                 Some("--wait") => wait = seconds().ok_or("--wait takes seconds")?,
                 Some("--grace") => grace = seconds().ok_or("--grace takes seconds")?,
                 Some("--stop") if value == "interrupt" => stop = Stop::Interrupt,
@@ -123,13 +186,8 @@ impl Order {
 /// Runs the order and returns the exit code of the guard.
 async fn watch(order: &Order) -> Result<u8, String> {
     let words = |what: &'static str| move |error: std::io::Error| format!("{what}: {error}");
-    let handler = |kind| signal(kind).map_err(words("no signal handler"));
-    let (mut terminate, mut interrupt, mut hang_up, mut child_changed) = (
-        handler(SignalKind::terminate())?,
-        handler(SignalKind::interrupt())?,
-        handler(SignalKind::hangup())?,
-        handler(SignalKind::child())?,
-    );
+    let mut signals = Signals::new().map_err(words("no signal handler"))?;
+    let mut child_changed = signal(SignalKind::child()).map_err(words("no signal handler"))?;
     // What the program starts and leaves behind becomes a child of the guard.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
@@ -139,7 +197,7 @@ async fn watch(order: &Order) -> Result<u8, String> {
     let lock = tokio::select! {
         lock = take_lock(order) => lock?,
         () = &mut stopped => return Ok(BUSY),
-        _ = terminate.recv() => return Ok(BUSY),
+        () = signals.any() => return Ok(BUSY),
     };
     let Some(lock) = lock else {
         say("another program still works in this workspace");
@@ -150,7 +208,8 @@ async fn watch(order: &Order) -> Result<u8, String> {
         return Ok(BUSY);
     }
 
-    limit();
+    limit(order.limits);
+    End::write(&lock, &order.mark, "begun").map_err(words("lock"))?;
     let (mut child, group) = start(order, &lock)?;
     let out = child.stdout.take().map(tokio::process::ChildStdout::from_std).transpose();
     let err = child.stderr.take().map(tokio::process::ChildStderr::from_std).transpose();
@@ -159,6 +218,9 @@ async fn watch(order: &Order) -> Result<u8, String> {
     let mut forwarded = pin!(async { tokio::join!(forward(out, to_out), forward(err, to_err)) });
     let mut all_forwarded = false;
     let mut kill_at = None;
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut beyond = None;
     loop {
         // Asked before waiting, because the signal may have come before its handler was polled.
         if has_ended(group) {
@@ -167,25 +229,50 @@ async fn watch(order: &Order) -> Result<u8, String> {
         let far = Instant::now() + Duration::from_hours(1);
         tokio::select! {
             () = &mut stopped, if kill_at.is_none() => kill_at = Some(ask_to_stop(order, group)),
-            _ = terminate.recv(), if kill_at.is_none() => kill_at = Some(ask_to_stop(order, group)),
-            _ = interrupt.recv(), if kill_at.is_none() => kill_at = Some(ask_to_stop(order, group)),
-            _ = hang_up.recv(), if kill_at.is_none() => kill_at = Some(ask_to_stop(order, group)),
-            () = sleep_until(kill_at.unwrap_or(far)) => if kill_at.is_some() {
-                let _ = rustix::process::kill_process_group(group, Signal::KILL);
-            },
+            () = signals.any(), if kill_at.is_none() => kill_at = Some(ask_to_stop(order, group)),
+            () = sleep_until(kill_at.unwrap_or(far)) => if kill_at.is_some() { kill(group) },
             _ = child_changed.recv() => {}
+            _ = look.tick(), if beyond.is_none() => {
+                beyond = family::exceeds(&order.limits);
+                if beyond.is_some() {
+                    kill(group);
+                }
+            }
             _ = &mut forwarded, if !all_forwarded => all_forwarded = true,
         }
     }
     // Not reaped yet: until then the group's number cannot belong to anybody else.
-    let _ = rustix::process::kill_process_group(group, Signal::KILL);
+    kill(group);
     let code = child.wait().map_err(words("no exit code"))?;
     bury_the_rest().await;
+    End::write(&lock, &order.mark, if code.code().is_some() { "ended" } else { "killed" }).map_err(words("lock"))?;
     if !all_forwarded {
         let _ = timeout(BURIAL, forwarded).await;
     }
     drop(lock);
-    Ok(exit_code(code))
+    Ok(beyond.unwrap_or_else(|| exit_code(code)))
+}
+
+fn kill(group: Pid) {
+    let _ = rustix::process::kill_process_group(group, Signal::KILL);
+}
+
+/// What a terminal, a service manager or a person sends.
+struct Signals([tokio::signal::unix::Signal; 3]);
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?]))
+    }
+
+    async fn any(&mut self) {
+        let [terminate, interrupt, hang_up] = &mut self.0;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    }
 }
 
 fn start(order: &Order, lock: &File) -> Result<(Child, Pid), String> {
@@ -217,16 +304,22 @@ async fn take_lock(order: &Order) -> Result<Option<File>, String> {
     }
 }
 
-/// Limits for the guard, which the program inherits and cannot lift. Memory and processes are for
-/// the worker's control group to limit: a program such as Terraform reserves far more address space
-/// than it uses, and processes are counted by user, not by program.
-fn limit() {
+/// Limits for the guard, which the program inherits and cannot lift.
+fn limit(limits: Limits) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     // A core file would hold secrets. No file of a stack is as large as the second one.
-    for (resource, most) in [(Resource::Core, 0), (Resource::Fsize, LARGEST_FILE), (Resource::Nofile, MOST_FILES)] {
+    for (resource, most) in [
+        (Resource::Core, 0),
+        (Resource::Fsize, LARGEST_FILE),
+        (Resource::Nofile, MOST_FILES),
+        (Resource::Data, limits.memory.saturating_mul(2)),
+        (Resource::Cpu, limits.cpu),
+    ] {
         let most = getrlimit(resource).maximum.map_or(most, |maximum| maximum.min(most));
         let _ = setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
     }
+    // The worker's heart must go on beating beside them.
+    let _ = rustix::process::nice(NICER);
 }
 
 fn ask_to_stop(order: &Order, group: Pid) -> Instant {
@@ -254,18 +347,11 @@ async fn bury_the_rest() {
                 Err(_) => return,
             }
         }
-        for child in children() {
+        for child in family::children() {
             let _ = rustix::process::kill_process(child, Signal::KILL);
         }
         sleep(Duration::from_millis(10)).await;
     }
-}
-
-fn children() -> Vec<Pid> {
-    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
-    let lists = threads.flatten().filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
-    let numbers = lists.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
-    numbers.filter_map(|number| Pid::from_raw(number.parse().ok()?)).collect()
 }
 
 fn exit_code(status: std::process::ExitStatus) -> u8 {
