@@ -22,6 +22,11 @@ pub async fn find(connection: &mut PgConnection, id: RunId) -> Result<Option<Run
     runs::find(connection, id).await
 }
 
+/// Which of the subjects have a run that is not over.
+pub async fn open_subjects(connection: &mut PgConnection, subjects: &[Uuid]) -> Result<Vec<Uuid>> {
+    runs::open_subjects(connection, subjects).await
+}
+
 /// The newest runs of a subject, at most `limit`.
 pub async fn runs_of(connection: &mut PgConnection, subject: Uuid, limit: i64) -> Result<Vec<Run>> {
     runs::of_subject(connection, subject, limit).await

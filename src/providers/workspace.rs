@@ -15,9 +15,12 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{Job, ProviderError, TemplateFile};
+use crate::base::id::EnvironmentId;
 
 /// How long to wait for an earlier attempt: its grace, and some more.
 const WAIT: Duration = Duration::from_mins(2);
+/// The guard's file, in which it also says what became of the last program.
+pub const LOCK: &str = "guard.lock";
 const POLL: Duration = Duration::from_millis(50);
 
 /// The folder, held.
@@ -42,7 +45,7 @@ impl Workspace {
     /// Waits until no program runs in it.
     pub async fn hold(&mut self) -> Result<(), ProviderError> {
         if self.idle.is_none() {
-            self.idle = Some(acquire(&self.root, "guard.lock", &self.cancel).await?);
+            self.idle = Some(acquire(&self.root, LOCK, &self.cancel).await?);
         }
         Ok(())
     }
@@ -50,7 +53,7 @@ impl Workspace {
     /// Hands the guard's lock over to the program about to be started: its path.
     pub fn release(&mut self) -> PathBuf {
         self.idle = None;
-        self.root.join("guard.lock")
+        self.root.join(LOCK)
     }
 
     /// A path inside.
@@ -77,6 +80,41 @@ impl Workspace {
         // Whoever waits for a lock in it finds out that the file is not there any more.
         remove(&self.root)
     }
+}
+
+/// What is left in an environment's folder when nothing else is: Paddock does not have it yet.
+const KEPT: &str = "errored.tfstate";
+
+/// The environments that have a folder below `work_root`.
+pub fn environments(work_root: &Path) -> Vec<EnvironmentId> {
+    let Ok(entries) = std::fs::read_dir(work_root) else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// Removes what runs that are over left in the environment's folder, above all their secrets, but for
+/// a state that was not handed over. `false`: somebody works there. Blocks.
+pub fn tidy(work_root: &Path, environment: EnvironmentId) -> Result<bool, ProviderError> {
+    let root = work_root.join(environment.to_string());
+    let (Some(_owner), Some(_idle)) = (try_lock(&root.join("owner.lock")), try_lock(&root.join(LOCK))) else {
+        return Ok(false);
+    };
+    let files = root.join("files");
+    if !files.join(KEPT).exists() {
+        return remove(&root).map(|()| true);
+    }
+    for (folder, kept) in [(&files, &[KEPT][..]), (&root, &["files", "owner.lock", LOCK])] {
+        for entry in std::fs::read_dir(folder).map_err(|error| trouble(folder, &error))?.flatten() {
+            if !kept.iter().any(|name| entry.file_name() == *name) {
+                remove(&entry.path())?;
+            }
+        }
+    }
+    Ok(true)
+}
+
+fn try_lock(path: &Path) -> Option<File> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).ok()?;
+    (file.try_lock().is_ok() && is_still(&file, path)).then_some(file)
 }
 
 /// Opens and locks `root/name`, which somebody else may be removing.
@@ -195,6 +233,33 @@ mod tests {
             let error = write_files(folder.path(), [&file(bad)]).unwrap_err();
             assert!(error.to_string().contains("leaves its folder"), "{bad}: {error}");
         }
+    }
+
+    #[test]
+    fn what_is_over_goes_and_a_state_that_paddock_lacks_stays() {
+        let work = tempfile::tempdir().unwrap();
+        let environment = EnvironmentId(uuid::Uuid::from_u128(5));
+        let root = work.path().join(environment.to_string());
+        let fill = |name: &str| {
+            make_folder(&root.join("files")).unwrap();
+            write_private(&root.join(name), b"secret").unwrap();
+        };
+        fill("inputs.json");
+        make_folder(&work.path().join("simulated")).unwrap();
+        assert_eq!(environments(work.path()), [environment]);
+        let used = try_lock(&root.join("owner.lock")).unwrap();
+        assert!(!tidy(work.path(), environment).unwrap());
+        assert!(root.join("inputs.json").exists(), "somebody works there");
+        drop(used);
+        assert!(tidy(work.path(), environment).unwrap());
+        assert!(!root.exists());
+
+        for name in ["inputs.json", "files/terraform.tfvars.json", "files/errored.tfstate"] {
+            fill(name);
+        }
+        assert!(tidy(work.path(), environment).unwrap());
+        assert!(root.join("files/errored.tfstate").exists());
+        assert!(!root.join("inputs.json").exists() && !root.join("files/terraform.tfvars.json").exists());
     }
 
     #[tokio::test]

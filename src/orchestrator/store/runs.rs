@@ -90,6 +90,15 @@ pub async fn find(connection: &mut PgConnection, id: RunId) -> Result<Option<Run
     Ok(row.map(Into::into))
 }
 
+/// Which of the subjects have a run that is not over.
+pub async fn open_subjects(connection: &mut PgConnection, subjects: &[Uuid]) -> Result<Vec<Uuid>> {
+    let query = sqlx::query_scalar!(
+        "SELECT DISTINCT subject_id FROM run WHERE state IN ('queued', 'running') AND subject_id = ANY($1)",
+        subjects
+    );
+    Ok(query.fetch_all(connection).await?)
+}
+
 /// The newest runs of a subject.
 pub async fn of_subject(connection: &mut PgConnection, subject: Uuid, limit: i64) -> Result<Vec<Run>> {
     let rows = sqlx::query_as!(
