@@ -69,6 +69,7 @@ pub const POINTS: &[&str] = &[
     "terraform.planned",
     "terraform.stamped",
     "terraform.applying",
+    "terraform.accounted",
     "terraform.applied",
     "terraform.destroying",
     "terraform.destroyed",

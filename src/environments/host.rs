@@ -12,7 +12,7 @@ use crate::base::failpoint::reach;
 use crate::base::id::EnvironmentId;
 use crate::db::Tx;
 use crate::orchestrator::{StepContext, StepError};
-use crate::providers::{Host, Kept, NewState, Progress, ProviderError, Resource, StateLock, StateOrigin, Stream};
+use crate::providers::{Host, Kept, NewState, Progress, ProviderError, StateLock, StateOrigin, Stream, Trace};
 
 /// Why a plan run fails that writes.
 const WRITES: &str = "The plan wants to write state, which a plan must not do.";
@@ -74,10 +74,15 @@ impl Host for StepHost<'_> {
         }
     }
 
-    async fn made(&self) -> Result<Vec<Resource>, ProviderError> {
+    async fn traces(&self) -> Result<Vec<Trace>, ProviderError> {
         let mut connection = self.context.db().acquire().await.map_err(ProviderError::internal)?;
-        let run = &self.context.run;
-        timings::made(&mut connection, run.id, run.attempt).await.map_err(ProviderError::internal)
+        timings::traces(&mut connection, self.environment).await.map_err(ProviderError::internal)
+    }
+
+    async fn account(&self) -> Result<(), ProviderError> {
+        let mut tx = self.fenced("account for resources").await?;
+        timings::account(&mut tx, self.environment).await.map_err(ProviderError::internal)?;
+        tx.commit().await.map_err(ProviderError::internal)
     }
 
     async fn load_state(&self) -> Result<Option<Vec<u8>>, ProviderError> {

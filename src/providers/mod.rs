@@ -24,15 +24,18 @@ mod workspace;
 use async_trait::async_trait;
 pub use command::CommandProvider;
 pub use error::ProviderError;
+pub use guard::Limits;
 pub use kept::{Kept, NewState, StateLock, StateOrigin};
-pub use model::{Job, Output, Phase, Plan, PlanAction, PlanChange, Progress, Resource, Stream, Target, TemplateFile};
+pub use model::{
+    Job, Output, Phase, Plan, PlanAction, PlanChange, Progress, Resource, Stream, Target, TemplateFile, Trace,
+};
 pub use postgres::PostgresProvider;
 pub use process::Settings;
 pub use registry::Registry;
 pub use sandbox::{Sandbox, close_to_others};
 pub use simulated::SimulatedProvider;
 pub use terraform::{TerraformProvider, state_changes};
-pub use workspace::make_folder;
+pub use workspace::{environments as workspaces, make_folder, tidy as tidy_workspace};
 
 /// What a provider may ask of the worker that runs it.
 #[async_trait]
@@ -40,12 +43,15 @@ pub trait Host: Send + Sync {
     /// Writes one log line of the running step. Secrets that the job knows are masked first.
     async fn log(&self, stream: Stream, line: &str) -> Result<(), ProviderError>;
 
-    /// Records how far the work on a resource is, for the page of the run and for [`Host::made`].
+    /// Records how far the work on a resource is, for the page of the run and for [`Host::traces`].
     async fn progress(&self, progress: &Progress) -> Result<(), ProviderError>;
 
-    /// What earlier attempts of this run have made and not removed since, as far as their progress
-    /// tells: address and id.
-    async fn made(&self) -> Result<Vec<Resource>, ProviderError>;
+    /// What was begun or made on the environment and not removed since, as far as progress tells, and
+    /// not accounted for.
+    async fn traces(&self) -> Result<Vec<Trace>, ProviderError>;
+
+    /// Everything of [`Host::traces`] is in the state now, or people were told of it.
+    async fn account(&self) -> Result<(), ProviderError>;
 
     /// The environment's provider state as last saved or kept.
     async fn load_state(&self) -> Result<Option<Vec<u8>>, ProviderError>;

@@ -189,6 +189,19 @@ pub struct Progress {
     pub provider_id: Option<String>,
 }
 
+/// What progress told of a resource that was to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// The resource; its id is known once it is made.
+    pub resource: Resource,
+    /// Whether it was made. Otherwise the work on it was cut off, and it may exist or not.
+    pub made: bool,
+    /// The run that told it.
+    pub run: RunId,
+    /// And its attempt.
+    pub attempt: i32,
+}
+
 /// A value that the environment gives to its users.
 #[derive(Debug, Clone)]
 pub struct Output {

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
-use crate::base::id::RunId;
+use crate::base::id::{EnvironmentId, RunId};
 use crate::db::Result;
-use crate::providers::{Phase, Progress, Resource};
+use crate::providers::{Phase, Progress, Resource, Trace};
 
 /// What a run did to one resource.
 #[derive(Debug, Clone)]
@@ -47,21 +47,44 @@ pub async fn record(connection: &mut PgConnection, run: RunId, attempt: i32, pro
     Ok(result.rows_affected() == 1)
 }
 
-/// What attempts before `attempt` have made: their last word on each address was a creation.
-pub async fn made(connection: &mut PgConnection, run: RunId, attempt: i32) -> Result<Vec<Resource>> {
+/// What runs of the environment have begun to make, or made, and no state accounts for: their last
+/// word on each address was a creation. What a run did that succeeded is in its state.
+pub async fn traces(connection: &mut PgConnection, environment: EnvironmentId) -> Result<Vec<Trace>> {
     let rows = sqlx::query!(
-        "SELECT address, provider_id FROM (
-             SELECT DISTINCT ON (address) address, action, provider_id FROM resource_timing
-             WHERE run_id = $1 AND attempt < $2 AND ended_at IS NOT NULL AND NOT failed
-             ORDER BY address, attempt DESC, ended_at DESC) AS last
-         WHERE action = 'create' ORDER BY address",
-        run.0,
-        attempt
+        r#"SELECT address, provider_id, made AS "made!", run_id AS "run: RunId", attempt FROM (
+             SELECT DISTINCT ON (t.address) t.address, t.action, t.provider_id, t.ended_at IS NOT NULL AS made,
+                 t.run_id, t.attempt
+             FROM run r JOIN resource_timing t ON t.run_id = r.id
+             WHERE r.subject_id = $1 AND r.state <> 'succeeded' AND NOT t.accounted AND NOT t.failed
+                 AND t.action IN ('create', 'delete')
+             ORDER BY t.address, t.started_at DESC, t.attempt DESC) AS last
+         WHERE action = 'create' ORDER BY address"#,
+        environment.0
     )
     .fetch_all(connection)
     .await?;
-    let resource = |address: String, provider_id| Resource { r#type: String::new(), address, provider_id };
-    Ok(rows.into_iter().map(|row| resource(row.address, row.provider_id)).collect())
+    let trace = |address, provider_id| Resource { r#type: String::new(), address, provider_id };
+    Ok(rows
+        .into_iter()
+        .map(|row| Trace {
+            resource: trace(row.address, row.provider_id),
+            made: row.made,
+            run: row.run,
+            attempt: row.attempt,
+        })
+        .collect())
+}
+
+/// Everything that was told of the environment until now is accounted for.
+pub async fn account(connection: &mut PgConnection, environment: EnvironmentId) -> Result<()> {
+    sqlx::query!(
+        "UPDATE resource_timing t SET accounted = true FROM run r
+         WHERE r.subject_id = $1 AND t.run_id = r.id AND NOT t.accounted",
+        environment.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 struct TimingRow {

@@ -105,8 +105,8 @@ impl Backend {
         ]
     }
 
-    /// Serves until dropped.
-    pub async fn serve(self, host: &dyn Host) -> Infallible {
+    /// Serves until dropped. With `pinned`, that is what is read, and nothing can be changed.
+    pub async fn serve(self, host: &dyn Host, pinned: Option<&[u8]>) -> Infallible {
         let (calls, mut queue) = mpsc::channel(QUEUE);
         let router = Router::new().fallback(enter).with_state(Door { digest: self.digest, calls });
         let mut server = std::pin::pin!(axum::serve(self.listener, router).into_future());
@@ -116,7 +116,13 @@ impl Backend {
                 _ = &mut server => None,
             };
             let Some(Call { what, answer }) = call else { std::future::pending().await };
-            let said = say(host, what).await;
+            let said = match (pinned, what) {
+                (Some(state), What::Read) => (StatusCode::OK, state.to_vec()),
+                (Some(_), What::Write { .. } | What::Lock(_) | What::Unlock(_)) => {
+                    (StatusCode::CONFLICT, b"this is only for reading".to_vec())
+                }
+                (_, what) => say(host, what).await,
+            };
             let _ = answer.send(said);
         }
     }
@@ -236,16 +242,29 @@ async fn write(host: &dyn Host, lock: Option<&str>, body: &[u8]) -> Result<Answe
     }
 }
 
-/// Brings a state into Paddock that was left on this machine, under the lock. `false`: nothing new.
-pub async fn rescue(host: &dyn Host, job: &Job, saved: Option<&[u8]>, bytes: &[u8]) -> Result<bool, ProviderError> {
+/// What became of a state that was left on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// It counts now.
+    Taken,
+    /// It was handed over after all.
+    Known,
+    /// It is not of the history that counts: kept, or not even readable, and not used.
+    Stray,
+}
+
+/// Brings a state into Paddock that was left on this machine, under the lock.
+pub async fn rescue(host: &dyn Host, job: &Job, saved: Option<&[u8]>, bytes: &[u8]) -> Result<Left, ProviderError> {
     let Some(left) = state::State::parse(bytes) else {
         host.log(Stream::Stderr, "A state that an earlier attempt left on this machine cannot be read").await?;
-        return Ok(false);
+        return Ok(Left::Stray);
     };
     let known = saved.and_then(state::State::parse);
     let (lineage, serial) = left.place();
     let origin = match &known {
-        Some(known) if known.place() == (lineage, serial) && known.resources() == left.resources() => return Ok(false),
+        Some(known) if known.place() == (lineage, serial) && known.resources() == left.resources() => {
+            return Ok(Left::Known);
+        }
         Some(known) if !left.continues(known) => StateOrigin::Stray,
         Some(_) | None => StateOrigin::Rescued,
     };
@@ -268,10 +287,10 @@ pub async fn rescue(host: &dyn Host, job: &Job, saved: Option<&[u8]>, bytes: &[u
         let line =
             format!("A state left on this machine is not of the kept history: stored, not used. Only in it: {list}");
         host.log(Stream::Stderr, &line).await?;
-        return Ok(false);
+        return Ok(Left::Stray);
     }
     host.log(Stream::Paddock, "Going on from the state that an earlier attempt left on this machine").await?;
-    Ok(true)
+    Ok(Left::Taken)
 }
 
 #[cfg(test)]

@@ -10,14 +10,16 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::backend::{self, Backend, Credential};
+use super::backend::{self, Backend, Credential, Left};
 use super::messages::{self, Message};
 use super::state::State;
+use super::traces;
 use crate::base::failpoint::reach;
-use crate::providers::environment::Environment;
-use crate::providers::guard::Stop;
+use crate::base::id::RunId;
+use crate::providers::environment::{Environment, doors};
+use crate::providers::guard::{End, Stop};
 use crate::providers::process::{self, Program, Settings, Watcher, plain};
-use crate::providers::workspace::{Workspace, read, remove, write_files, write_private};
+use crate::providers::workspace::{LOCK, Workspace, read, remove, write_files, write_private};
 use crate::providers::{Host, Job, ProviderError, Stream};
 
 /// Sorts behind every file of a template: override files are merged in order of their names.
@@ -40,6 +42,8 @@ pub struct Cli<'a> {
     credential: Credential,
     /// What Paddock has of the state.
     saved: Option<Vec<u8>>,
+    /// Whether Terraform left a state here that was not taken.
+    stray: bool,
 }
 
 impl<'a> Cli<'a> {
@@ -60,8 +64,10 @@ impl<'a> Cli<'a> {
         }
         let credential = Credential::new(job);
         let environment = Environment::default();
-        let mut cli = Self { settings, executable, workspace, job, host, environment, credential, saved: None };
+        let mut cli =
+            Self { settings, executable, workspace, job, host, environment, credential, saved: None, stray: false };
         cli.rescue().await?;
+        cli.account_for_earlier_ones().await?;
         cli.write_inputs()?;
         cli.set_environment()?;
         reach("terraform.opened");
@@ -84,10 +90,24 @@ impl<'a> Cli<'a> {
         self.saved = self.host.load_state().await?;
         let path = self.workspace.path(ERRORED);
         if let Some(left) = read(&path)? {
-            if backend::rescue(self.host, self.job, self.saved.as_deref(), &left).await? {
-                self.saved = Some(left);
+            match backend::rescue(self.host, self.job, self.saved.as_deref(), &left).await? {
+                Left::Taken => self.saved = Some(left),
+                Left::Known => {}
+                Left::Stray => self.stray = true,
             }
             remove(&path)?;
+        }
+        Ok(())
+    }
+
+    /// What told the traces that there are: when it came to its end by itself, here, and its state is
+    /// with us, then nothing of it is unknown.
+    async fn account_for_earlier_ones(&self) -> Result<(), ProviderError> {
+        let traces = self.host.traces().await?;
+        let Some(end) = End::read(&self.workspace.path(LOCK)) else { return Ok(()) };
+        let theirs = traces.iter().all(|trace| end.mark == mark(trace.run, trace.attempt));
+        if !traces.is_empty() && theirs && end.by_itself && !self.stray {
+            self.host.account().await?;
         }
         Ok(())
     }
@@ -161,6 +181,29 @@ impl<'a> Cli<'a> {
         })
     }
 
+    /// Runs a verb that changes the target, and accounts for what it told of resources.
+    pub async fn change(&mut self, args: &[&str]) -> Result<(), ProviderError> {
+        let outcome = self.json(args).await;
+        if matches!(outcome, Err(ProviderError::LeaseLost)) {
+            return outcome;
+        }
+        let by_itself = End::read(&self.workspace.path(LOCK)).is_some_and(|end| end.by_itself);
+        if by_itself && !self.stray {
+            self.host.account().await?;
+            reach("terraform.accounted");
+            return outcome;
+        }
+        let Some(words) = traces::lost(self.host, self.state()?.as_ref()).await? else { return outcome };
+        match outcome {
+            Err(ProviderError::Failed { message }) => {
+                self.host.account().await?;
+                Err(ProviderError::failed(format!("{}. {words}", message.trim_end_matches('.'))))
+            }
+            // The next run stops at it.
+            other => self.host.log(Stream::Stderr, &words).await.and(other),
+        }
+    }
+
     /// Runs a verb with `-json` and tells the host each line.
     pub async fn json(&mut self, args: &[&str]) -> Result<(), ProviderError> {
         let mut watcher = Json { host: self.host, first_error: None, last_text: None };
@@ -173,8 +216,22 @@ impl<'a> Cli<'a> {
         let code = outcome?;
         match code {
             0 => Ok(()),
+            // A shell's way to say which signal it was; Terraform's own codes are small.
+            137 => Err(ProviderError::failed("Terraform was killed, perhaps because the memory did not suffice")),
             code => Err(ProviderError::failed(
                 first_error.or(last_text).unwrap_or_else(|| format!("terraform ended with code {code}")),
+            )),
+        }
+    }
+
+    /// Refreshes, and tells which resources are not there: of the state that counts, or of `pinned`.
+    pub async fn gone(&mut self, pinned: Option<&[u8]>) -> Result<Vec<String>, ProviderError> {
+        let mut watcher = Drift::default();
+        let args = ["plan", "-refresh-only", "-json", "-input=false", "-lock=false"];
+        match self.run_with(&args, &mut watcher, pinned).await? {
+            0 => Ok(watcher.gone),
+            code => Err(ProviderError::failed(
+                watcher.first_error.unwrap_or_else(|| format!("terraform plan -refresh-only ended with code {code}")),
             )),
         }
     }
@@ -188,6 +245,15 @@ impl<'a> Cli<'a> {
     }
 
     async fn run(&mut self, args: &[&str], watcher: &mut dyn Watcher) -> Result<i32, ProviderError> {
+        self.run_with(args, watcher, None).await
+    }
+
+    async fn run_with(
+        &mut self,
+        args: &[&str],
+        watcher: &mut dyn Watcher,
+        pinned: Option<&[u8]>,
+    ) -> Result<i32, ProviderError> {
         let backend = Backend::open(&self.credential).await?;
         let mut environment = self.environment.clone();
         for (name, value) in backend.variables(&self.credential) {
@@ -199,12 +265,14 @@ impl<'a> Cli<'a> {
             folder: self.workspace.path("files"),
             environment: environment.into_vec(),
             lock: self.workspace.release(),
+            mark: mark(self.job.run, self.job.attempt),
             stop: Stop::Interrupt,
-            walled: Some(self.workspace.path("")),
+            kept: self.workspace.path(""),
+            doors: doors(self.job)?,
         };
         let outcome = tokio::select! {
             outcome = process::run(self.settings, &program, &self.job.cancel, watcher) => outcome,
-            never = backend.serve(self.host) => match never {},
+            never = backend.serve(self.host, pinned) => match never {},
         };
         if outcome.is_ok() {
             self.workspace.hold().await?;
@@ -216,6 +284,11 @@ impl<'a> Cli<'a> {
     pub fn close(self) -> Result<(), ProviderError> {
         if self.workspace.path(ERRORED).exists() { Ok(()) } else { self.workspace.remove() }
     }
+}
+
+/// Whose program it is.
+fn mark(run: RunId, attempt: i32) -> String {
+    format!("{run}.{attempt}")
 }
 
 /// Removes the environment's folder on this machine, once nobody uses it.
@@ -278,6 +351,23 @@ impl Watcher for Json<'_> {
         }
         for line in lines {
             self.host.log(stream, &line).await?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Drift {
+    gone: Vec<String>,
+    first_error: Option<String>,
+}
+
+#[async_trait]
+impl Watcher for Drift {
+    async fn line(&mut self, _: Stream, line: &str) -> Result<(), ProviderError> {
+        self.gone.extend(messages::gone(line));
+        if let Message::Error { text, .. } = messages::parse(line) {
+            self.first_error.get_or_insert(text);
         }
         Ok(())
     }

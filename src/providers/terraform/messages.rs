@@ -55,11 +55,23 @@ pub fn progress(line: &str) -> Option<Progress> {
     Some(Progress { address, action: text("/hook/action")?.to_owned(), phase, provider_id })
 }
 
+/// The resource that a refresh did not find, if the line tells of one.
+pub fn gone(line: &str) -> Option<String> {
+    if !line.contains("\"resource_drift\"") {
+        return None;
+    }
+    let value: Value = serde_json::from_str(line).ok()?;
+    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str);
+    let deleted = text("/type")? == "resource_drift" && text("/change/action")? == "delete";
+    text("/change/resource/addr").filter(|_| deleted).map(str::to_owned)
+}
+
 fn understand(value: &Value) -> Message {
     let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     match text("/type") {
         "diagnostic" => diagnostic(value),
-        "version" => Message::Say(vec![format!("Terraform {}", text("/terraform"))]),
+        // "Terraform 1.11.4", "OpenTofu 1.6.2": each has the number under a name of its own.
+        "version" => Message::Say(vec![plain(text("/@message"))]),
         // Values of outputs belong to the outputs, not into the log.
         "outputs" | "resource_drift" => Message::Nothing,
         _ => {
@@ -89,7 +101,11 @@ fn diagnostic(value: &Value) -> Message {
         return Message::Say(lines);
     }
     let detail = detail.join(" ");
-    let text = match detail.trim() {
+    let mut detail = detail.trim().to_owned();
+    if summary == "Plugin did not respond" {
+        detail.push_str(" Whether it was done is not known: look at the target before you retry.");
+    }
+    let text = match detail.as_str() {
         "" => format!("{address}{summary}{place}"),
         detail => format!("{address}{}{place}: {detail}", summary.trim_end_matches(['.', ':'])),
     };

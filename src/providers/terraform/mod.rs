@@ -1,5 +1,5 @@
 //! `terraform`: a stack described in Terraform or OpenTofu, by the command line `tofu` or
-//! `terraform` with `-json`. Tried with Terraform 1.11; OpenTofu speaks the same and is untried.
+//! `terraform` with `-json`. Tried with Terraform 1.11 and 1.15, and with OpenTofu 1.6.
 //!
 //! Every input becomes the variable of its name. A target is optional: it may bring environment
 //! variables (see [`super::environment`]). Outputs are Terraform's, resources what its state holds.
@@ -8,16 +8,18 @@
 //! works ([`backend`]): locked, every version kept, fenced by the attempt. A Terraform that cannot
 //! hand its state over leaves it on the machine, and the next attempt there brings it in before
 //! anything else; the guard sees to it that two never run on one environment of a machine. What was
-//! left half made is tainted in the state and replaced. What an attempt has told to have made and no
-//! state knows is never made again, but asked about. A template's own backend is overridden.
+//! left half made is tainted in the state and replaced. What an attempt has told to have made, or was
+//! cut off while it made, and no state knows, is not made again, but asked about ([`traces`]). A template's own backend is overridden.
 
 mod backend;
 mod cli;
 mod diff;
+mod look;
 mod messages;
 mod saved;
 mod state;
 mod table;
+mod traces;
 
 use std::path::PathBuf;
 
@@ -45,11 +47,19 @@ impl TerraformProvider {
         Self { settings }
     }
 
-    fn executable(&self) -> Result<PathBuf, String> {
-        match &self.settings.terraform {
-            Some(path) if is_executable(path) => Ok(path.clone()),
-            Some(path) => Err(format!("{} cannot be executed", path.display())),
-            None => self
+    /// The program for a job; `wanted` is the word of the template or the target.
+    fn executable(&self, wanted: Option<&str>) -> Result<PathBuf, String> {
+        let is_wanted = |path: &PathBuf| {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            wanted.is_none_or(|wanted| name.starts_with(wanted))
+        };
+        match (self.settings.terraform.as_ref().filter(|path| is_wanted(path)), wanted) {
+            (Some(path), _) if is_executable(path) => Ok(path.clone()),
+            (Some(path), _) => Err(format!("{} cannot be executed", path.display())),
+            (None, Some(wanted)) => {
+                self.settings.find_program(&[wanted]).ok_or_else(|| format!("{wanted} is not installed on this worker"))
+            }
+            (None, None) => self
                 .settings
                 .find_program(&["tofu", "terraform"])
                 .ok_or_else(|| "neither tofu nor terraform is installed on this worker".to_owned()),
@@ -58,7 +68,7 @@ impl TerraformProvider {
 
     async fn open<'a>(&'a self, job: &'a Job, host: &'a dyn Host) -> Result<Cli<'a>, ProviderError> {
         // Another worker may have it.
-        let executable = self.executable().map_err(ProviderError::retryable)?;
+        let executable = self.executable(program(job)?).map_err(ProviderError::retryable)?;
         Cli::open(&self.settings, executable, job, host).await
     }
 
@@ -87,7 +97,7 @@ impl Provider for TerraformProvider {
         if config.lines().any(|line| line.trim_start().starts_with("plugin_cache_dir")) {
             return Err("its CLI configuration sets “plugin_cache_dir”, which all projects would share".to_owned());
         }
-        self.executable().map(drop)
+        self.executable(None).map(drop)
     }
 
     async fn plan(&self, job: &Job, host: &dyn Host) -> Result<Plan, ProviderError> {
@@ -102,8 +112,11 @@ impl Provider for TerraformProvider {
     async fn apply(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
         let mut cli = self.open(job, host).await?;
         reach("terraform.applying");
-        let outcome = carry_out(&mut cli, job, host).await;
+        let mut outcome = carry_out(&mut cli, job, host).await;
         reach("terraform.applied");
+        if outcome.is_ok() {
+            outcome = look::after_apply(&mut cli, job, host, self.settings.read_back).await;
+        }
         end(cli, outcome)
     }
 
@@ -120,13 +133,30 @@ impl Provider for TerraformProvider {
         }
         let mut cli = self.open(job, host).await?;
         reach("terraform.destroying");
-        let outcome = carry_out(&mut cli, job, host).await;
+        let before = cli.saved_state().map(<[u8]>::to_vec);
+        let mut outcome = carry_out(&mut cli, job, host).await;
         reach("terraform.destroyed");
+        if let (Ok(()), Some(before)) = (&outcome, &before) {
+            outcome = look::after_destroy(&mut cli, job, host, before, self.settings.read_back).await;
+        }
         end(cli, outcome)
     }
 
     async fn read_back(&self, job: &Job, host: &dyn Host) -> Result<Vec<Resource>, ProviderError> {
         Ok(self.known_state(job, host).await?.map(|state| state.resources()).unwrap_or_default())
+    }
+}
+
+/// Which of the two a job is for: the target says (`program` of its settings), else the template (of its
+/// `config`), else it is all the same.
+fn program(job: &Job) -> Result<Option<&str>, ProviderError> {
+    let target = job.target.as_ref().and_then(|target| target.settings.get("program"));
+    match target.or_else(|| job.config.get("program")).map(|word| word.as_str().unwrap_or_default()) {
+        None => Ok(None),
+        Some(word @ ("tofu" | "terraform")) => Ok(Some(word)),
+        Some(_) => {
+            Err(ProviderError::failed("the template or the target sets program, which is “tofu” or “terraform”"))
+        }
     }
 }
 
@@ -152,42 +182,24 @@ async fn make_plan(cli: &mut Cli<'_>, job: &Job) -> Result<Plan, ProviderError> 
     table::read(&shown).ok_or_else(|| ProviderError::failed("Terraform's plan cannot be read"))
 }
 
-/// What an earlier attempt has told to have made must be in the state. It is not when that attempt's
-/// machine is gone with a state that was never handed over: making it again would make it twice.
-async fn nothing_is_lost(cli: &Cli<'_>, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
-    if job.attempt < 2 {
-        return Ok(());
-    }
-    let known = cli.state()?.map(|state| state.resources()).unwrap_or_default();
-    let is_known = |made: &Resource| {
-        let same = |resource: &Resource| match (&resource.provider_id, &made.provider_id) {
-            (Some(there), Some(told)) => there == told,
-            // Not every resource has an id of that name.
-            (None, _) | (_, None) => resource.address == made.address,
-        };
-        known.iter().any(same)
-    };
-    let lost: Vec<String> = host.made().await?.iter().filter(|made| !is_known(made)).map(ToString::to_string).collect();
-    if lost.is_empty() {
-        return Ok(());
-    }
-    Err(ProviderError::failed(format!(
-        "An earlier attempt made {}, and the state that knows of it is not here: it may be on the disk of that \
-         attempt's worker. Bring that worker back and retry, or remove or import these by hand.",
-        lost.join(", ")
-    )))
+/// Stops once, and tells people, when something may exist that the state does not know: making it
+/// again would make it twice.
+async fn nothing_is_lost(cli: &Cli<'_>, host: &dyn Host) -> Result<(), ProviderError> {
+    let Some(words) = traces::lost(host, cli.state()?.as_ref()).await? else { return Ok(()) };
+    host.account().await?;
+    Err(ProviderError::failed(words))
 }
 
 /// Does what the run's plan says and nothing else, or all that the template says when no plan was
 /// made for the run.
 async fn carry_out(cli: &mut Cli<'_>, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
+    nothing_is_lost(cli, host).await?;
     let Some((plan, artifact)) = job.plan.as_deref().and_then(|plan| Some((plan, plan.artifact.as_deref()?))) else {
         cli.init(None).await?;
         let verb = if job.operation == "delete" { "destroy" } else { "apply" };
-        return cli.json(&[verb, "-json", "-input=false", "-auto-approve"]).await;
+        return cli.change(&[verb, "-json", "-input=false", "-auto-approve"]).await;
     };
     let saved = SavedPlan::from_bytes(artifact)?;
-    nothing_is_lost(cli, job, host).await?;
     let name = plan.digest().short();
     match saved.fit(job, cli.saved_state()) {
         Fit::Stale(why) => return Err(saved::stale(why)),
@@ -207,5 +219,5 @@ async fn carry_out(cli: &mut Cli<'_>, job: &Job, host: &dyn Host) -> Result<(), 
         }
     }
     let plan_file = cli.plan_file();
-    cli.json(&["apply", "-json", "-input=false", "-auto-approve", &plan_file.to_string_lossy()]).await
+    cli.change(&["apply", "-json", "-input=false", "-auto-approve", &plan_file.to_string_lossy()]).await
 }

@@ -25,6 +25,8 @@ struct Entry {
     #[serde(default)]
     module: Option<String>,
     mode: String,
+    #[serde(default)]
+    provider: String,
     r#type: String,
     name: String,
     #[serde(default)]
@@ -41,6 +43,13 @@ struct Instance {
     deposed: Option<String>,
     #[serde(default)]
     status: Option<String>,
+}
+
+impl Entry {
+    /// `provider["terraform.io/builtin/terraform"]` is in the program: it cannot be wrong.
+    fn is_foreign(&self) -> bool {
+        !self.provider.contains("terraform.io/builtin/")
+    }
 }
 
 impl State {
@@ -65,6 +74,17 @@ impl State {
     pub fn resources(&self) -> Vec<Resource> {
         let managed = self.resources.iter().filter(|entry| entry.mode == "managed");
         managed.flat_map(|entry| entry.instances.iter().map(|instance| resource(entry, instance))).collect()
+    }
+
+    /// What other providers than Terraform's own manage.
+    pub fn foreign(&self) -> Vec<Resource> {
+        let managed = self.resources.iter().filter(|entry| entry.mode == "managed" && entry.is_foreign());
+        managed.flat_map(|entry| entry.instances.iter().map(|instance| resource(entry, instance))).collect()
+    }
+
+    /// Whether there is any such resource.
+    pub fn has_foreign(&self) -> bool {
+        !self.foreign().is_empty()
     }
 
     /// What is recorded of each managed resource, by its address.

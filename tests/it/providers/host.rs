@@ -8,20 +8,30 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use paddock::base::id::RunId;
 use paddock::providers::{
-    Host, Kept, NewState, Phase, Progress, ProviderError, Resource, StateLock, StateOrigin, Stream,
+    Host, Job, Kept, NewState, Phase, Progress, ProviderError, Resource, StateLock, StateOrigin, Stream, Trace,
 };
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 pub struct RecordingHost {
     state: PathBuf,
     lines: Mutex<Vec<(Stream, String)>>,
     fenced: AtomicBool,
+    whose: (RunId, i32),
 }
 
 impl RecordingHost {
     pub fn new(folder: &Path) -> Self {
-        Self { state: folder.join("state"), lines: Mutex::default(), fenced: AtomicBool::new(false) }
+        let nobody = (RunId(uuid::Uuid::nil()), 0);
+        Self { state: folder.join("state"), lines: Mutex::default(), fenced: AtomicBool::new(false), whose: nobody }
+    }
+
+    /// What is told to it is told by this attempt.
+    pub fn of(mut self, job: &Job) -> Self {
+        self.whose = (job.run, job.attempt);
+        self
     }
 
     pub fn text(&self) -> String {
@@ -32,16 +42,6 @@ impl RecordingHost {
     /// From now on another worker holds the run.
     pub fn take_lease_away(&self) {
         self.fenced.store(true, Ordering::SeqCst);
-    }
-
-    /// As if everything had been lost that was handed over.
-    pub fn lose_state(&self) {
-        fs::remove_file(&self.state).unwrap();
-    }
-
-    /// As if nothing had been told of resources.
-    pub fn forget_progress(&self) {
-        fs::remove_file(self.beside("progress")).unwrap();
     }
 
     fn beside(&self, name: &str) -> PathBuf {
@@ -74,25 +74,32 @@ impl Host for RecordingHost {
 
     async fn progress(&self, progress: &Progress) -> Result<(), ProviderError> {
         self.guard()?;
-        if progress.phase == Phase::Done {
+        if progress.phase != Phase::Failed {
+            let (run, attempt) = self.whose;
+            let made = progress.phase == Phase::Done;
+            let line = json!([progress.action, progress.address, progress.provider_id, made, run, attempt]);
             let mut all = fs::read_to_string(self.beside("progress")).unwrap_or_default();
-            let id = progress.provider_id.as_deref().unwrap_or_default();
-            all.push_str(&format!("{} {} {id}\n", progress.action, progress.address));
+            all.push_str(&format!("{line}\n"));
             fs::write(self.beside("progress"), all).unwrap();
         }
         Ok(())
     }
 
-    async fn made(&self) -> Result<Vec<Resource>, ProviderError> {
-        let mut made = BTreeMap::new();
+    async fn traces(&self) -> Result<Vec<Trace>, ProviderError> {
+        let mut last = BTreeMap::new();
         for line in fs::read_to_string(self.beside("progress")).unwrap_or_default().lines() {
-            let [action, address, id] = line.split(' ').collect::<Vec<_>>().try_into().unwrap();
-            made.insert(address.to_owned(), (action == "create").then(|| id.to_owned()));
+            let (action, address, provider_id, made, run, attempt): (String, String, _, _, _, _) =
+                serde_json::from_str(line).unwrap();
+            let resource = Resource { address: address.clone(), r#type: String::new(), provider_id };
+            last.insert(address, (action == "create").then_some(Trace { resource, made, run, attempt }));
         }
-        let resource = |(address, id): (String, Option<String>)| {
-            Some(Resource { address, r#type: String::new(), provider_id: Some(id?) })
-        };
-        Ok(made.into_iter().filter_map(resource).collect())
+        Ok(last.into_values().flatten().collect())
+    }
+
+    async fn account(&self) -> Result<(), ProviderError> {
+        self.guard()?;
+        let _ = fs::remove_file(self.beside("progress"));
+        Ok(())
     }
 
     async fn load_state(&self) -> Result<Option<Vec<u8>>, ProviderError> {
@@ -204,8 +211,13 @@ impl Host for MortalHost<'_> {
         self.inner.progress(progress).await
     }
 
-    async fn made(&self) -> Result<Vec<Resource>, ProviderError> {
-        self.inner.made().await
+    async fn traces(&self) -> Result<Vec<Trace>, ProviderError> {
+        self.inner.traces().await
+    }
+
+    async fn account(&self) -> Result<(), ProviderError> {
+        self.live().await;
+        self.inner.account().await
     }
 
     async fn keep_state(&self, state: NewState<'_>) -> Result<Kept, ProviderError> {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use paddock::providers::{
-    Job, PlanAction, Provider, ProviderError, Sandbox, Settings, StateOrigin, TemplateFile, TerraformProvider,
+    Job, PlanAction, Provider, ProviderError, Sandbox, Settings, StateOrigin, Target, TemplateFile, TerraformProvider,
 };
 use serde_json::json;
 
@@ -271,7 +271,7 @@ async fn what_a_template_runs_is_walled_off_from_paddocks_data() {
     let data = folder.path();
     std::fs::create_dir(data.join("work")).unwrap();
     std::fs::write(data.join("key"), "the key").unwrap();
-    let sandbox = match Sandbox::probe(data, &data.join("work")) {
+    let sandbox = match Sandbox::probe(data, &data.join("work"), &[]) {
         Ok(sandbox) => sandbox,
         // Said by `paddock doctor`; a kernel that forbids namespaces is nothing that a test can change.
         Err(why) => return assert!(!why.is_empty()),
@@ -311,4 +311,43 @@ async fn a_worker_without_terraform_says_so() {
     assert_eq!(provider.check().await.unwrap_err(), "neither tofu nor terraform is installed on this worker");
     let result = provider.apply(&stack(), &RecordingHost::new(folder.path())).await;
     assert!(matches!(result, Err(ProviderError::Retryable { .. })), "another worker may have it");
+}
+
+#[tokio::test]
+async fn a_template_or_a_target_asks_for_tofu_or_terraform() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let (bin, used) = (folder.path().join("bin"), folder.path().join("used"));
+    std::fs::create_dir(&bin).unwrap();
+    let real = settings(folder.path()).find_program(&["terraform", "tofu"]).unwrap();
+    for name in ["tofu", "terraform"] {
+        let text = format!("#!/bin/sh\necho {name} >> {}\nexec {} \"$@\"\n", used.display(), real.display());
+        std::fs::write(bin.join(name), text).unwrap();
+        std::fs::set_permissions(bin.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut settings = settings(folder.path());
+    settings.path = std::env::join_paths(std::iter::once(bin).chain(std::env::split_paths(&settings.path))).unwrap();
+    let provider = TerraformProvider::new(settings.clone());
+    let host = RecordingHost::new(folder.path());
+    let job = template("output \"x\" { value = 1 }");
+    let target = Target { settings: json!({"program": "terraform"}), ..Target::default() };
+    let asked = Job { config: json!({"program": "tofu"}), ..job.clone() };
+    for (job, program) in [
+        (job.clone(), "tofu"),
+        (Job { config: json!({"program": "terraform"}), ..job.clone() }, "terraform"),
+        (asked.clone(), "tofu"),
+        (Job { target: Some(target), ..asked.clone() }, "terraform"),
+    ] {
+        let _ = std::fs::remove_file(&used);
+        provider.plan(&job, &host).await.unwrap();
+        assert!(lines(&used).iter().all(|line| line == program) && used.exists(), "{program}: {:?}", lines(&used));
+    }
+    let error = provider.plan(&Job { config: json!({"program": "pulumi"}), ..job }, &host).await.unwrap_err();
+    assert!(error.to_string().contains("which is “tofu” or “terraform”"), "{error}");
+    let elsewhere = TerraformProvider::new(Settings { path: folder.path().as_os_str().to_owned(), ..settings });
+    let result = elsewhere.plan(&asked, &host).await;
+    assert!(
+        matches!(&result, Err(ProviderError::Retryable { message }) if message.starts_with("tofu is not")),
+        "{result:?}"
+    );
 }

@@ -111,7 +111,6 @@ async fn that_was_begun_is_ended_but_not_widened() {
     assert!(host.text().contains("planning what is left of it"), "{}", host.text());
     assert_eq!(provider.read_back(&job, &host).await.unwrap().len(), 2);
 
-    host.forget_progress();
     // The next plan has nothing to do. Behind its back everything vanishes from the state.
     let job = next_run(&job, "update");
     let plan = provider.plan(&job, &host).await.unwrap();
@@ -124,20 +123,4 @@ async fn that_was_begun_is_ended_but_not_widened() {
     let why = refused(provider.apply(&with(&next_attempt(&job), &plan), &host).await);
     assert_eq!(why, "The plan is stale: what is left would also touch terraform_data.first. Plan again.");
     assert_eq!(provider.read_back(&job, &host).await.unwrap(), []);
-}
-
-#[tokio::test]
-async fn is_not_gone_on_with_when_the_state_of_an_attempt_is_lost() {
-    let folder = tempfile::tempdir().unwrap();
-    let provider = TerraformProvider::new(settings(folder.path()));
-    let host = RecordingHost::new(folder.path());
-    let job = half_way(folder.path());
-    let plan = provider.plan(&job, &host).await.unwrap();
-    provider.apply(&with(&job, &plan), &host).await.unwrap_err();
-    // The machine is gone, and the state had not been handed over.
-    host.lose_state();
-    let elsewhere = TerraformProvider::new(settings(&folder.path().join("elsewhere")));
-    let why = refused(elsewhere.apply(&with(&next_attempt(&job), &plan), &host).await);
-    assert!(why.starts_with("An earlier attempt made terraform_data.first ("), "{why}");
-    assert!(host.load_state().await.unwrap().is_none(), "nothing is made twice");
 }

@@ -7,7 +7,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use paddock::audit::{self, Filter};
 use paddock::base::id::EnvironmentId;
-use paddock::catalog::{self, NewSource, SourceKind};
 use paddock::environments::State;
 use paddock::providers::{Host as _, PlanAction, Provider as _, StateOrigin, TerraformProvider};
 use paddock::requests::{Caller, Draft, Intent};
@@ -20,6 +19,8 @@ use super::host::RecordingHost;
 use super::machine::{settings, until};
 use super::terraform::{stack, template};
 use crate::support::app::{TestApp, inputs};
+use crate::support::catalog::add_template;
+use crate::support::http::Site;
 
 /// Tells its state backend to the test, and waits.
 const WAITING: &str = r#"
@@ -49,26 +50,11 @@ struct Scene {
     test: TestApp,
     environment: EnvironmentId,
     work: tempfile::TempDir,
-    _catalog: tempfile::TempDir,
 }
 
 async fn scene(go: bool) -> Scene {
     let test = TestApp::start().await;
-    let catalog = tempfile::tempdir().unwrap();
-    let folder = catalog.path().join("waiting");
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::write(folder.join("paddock.yaml"), MANIFEST).unwrap();
-    std::fs::write(folder.join("main.tf"), WAITING).unwrap();
-    let op = test.op(paddock::base::Actor::Operator);
-    let source = NewSource {
-        slug: "mine".to_owned(),
-        kind: SourceKind::Folder,
-        location: catalog.path().display().to_string(),
-        branch: None,
-        folder: String::new(),
-    };
-    let id = catalog::add_source(&test.app.db, &op, source).await.unwrap();
-    catalog::sync(&test.app.db, &op, id).await.unwrap();
+    add_template(&test, "waiting", &[("paddock.yaml", MANIFEST), ("main.tf", WAITING)]).await;
     let work = tempfile::tempdir().unwrap();
     if go {
         std::fs::write(work.path().join("go"), "").unwrap();
@@ -84,7 +70,7 @@ async fn scene(go: bool) -> Scene {
     };
     let environment = submit(&test, intent).await.unwrap();
     test.work();
-    Scene { test, environment, work, _catalog: catalog }
+    Scene { test, environment, work }
 }
 
 async fn submit(test: &TestApp, intent: Intent) -> Option<EnvironmentId> {
@@ -153,9 +139,38 @@ async fn recorded(test: &TestApp, environment: EnvironmentId, action: &str) -> u
     records.iter().filter(|record| record.action == action).count()
 }
 
+/// The API gives versions 3, 2 and 1 page by page, and to nobody who may not see secrets.
+async fn pages_of_versions(site: &Site, environment: EnvironmentId) {
+    let client = site.client("developer").await;
+    let address = format!("/api/v1/environments/{environment}/state-versions");
+    let page = async |query: &str| {
+        let page = client.json(&format!("{address}{query}")).await;
+        let numbers: Vec<i64> =
+            page["items"].as_array().unwrap().iter().map(|item| item["version"].as_i64().unwrap()).collect();
+        (numbers, page["next_cursor"].as_str().map(str::to_owned))
+    };
+    assert_eq!(page("").await, (vec![3, 2, 1], None));
+    let (first, cursor) = page("?limit=2").await;
+    assert_eq!((first, cursor.as_deref()), (vec![3, 2], Some("2")));
+    assert_eq!(page("?limit=2&cursor=2").await, (vec![1], None));
+    assert_eq!(page("?limit=1&cursor=3").await, (vec![2], Some("2".to_owned())));
+    assert_eq!(page("?limit=3").await, (vec![3, 2, 1], None), "a full last page is the last");
+    assert_eq!(page("?cursor=1").await, (vec![], None));
+    let newest = client.json(&format!("{address}?limit=1")).await;
+    assert_eq!(newest["items"][0]["serial"], 3, "{newest:#}");
+    for bad in ["?limit=0", "?limit=101", "?cursor=x", "?before=2"] {
+        let status = client.get(&format!("{address}{bad}")).await.status;
+        assert!(status.is_client_error(), "{bad}: {status}");
+    }
+    let auditor = site.client("auditor").await.get(&address).await.status;
+    assert!(matches!(auditor, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND), "{auditor}");
+}
+
 #[tokio::test]
 async fn a_zombie_and_strangers_are_refused_and_nothing_is_made_twice() {
-    let Scene { test, environment, work, .. } = scene(false).await;
+    let Scene { test, environment, work } = scene(false).await;
+    let site = Site::serve(test).await;
+    let test = &site.test;
     let told = work.path().join("backend");
     until("Terraform tells its backend", || told.exists()).await;
     let backend = Backend::read(work.path());
@@ -177,11 +192,11 @@ async fn a_zombie_and_strangers_are_refused_and_nothing_is_made_twice() {
     let wrong = STANDARD.encode([7; 16]);
     let bent = backend.call_as(&backend.password, "POST", &ours, &state(1), &wrong).await;
     assert_eq!(bent.0, StatusCode::BAD_REQUEST, "{}", bent.1);
-    assert_eq!(versions(&test, environment).await, []);
+    assert_eq!(versions(test, environment).await, []);
 
     // Another password: refused and recorded.
     assert_eq!(backend.call_as("guess", "GET", "", "", "").await.0, StatusCode::UNAUTHORIZED);
-    assert_eq!(recorded(&test, environment, "state.access_refused").await, 1);
+    assert_eq!(recorded(test, environment, "state.access_refused").await, 1);
 
     // Every write is kept, the same one once, an older one never.
     for serial in [1, 2, 2, 3] {
@@ -189,16 +204,18 @@ async fn a_zombie_and_strangers_are_refused_and_nothing_is_made_twice() {
     }
     assert_eq!(backend.call("POST", &ours, &state(2)).await.0, StatusCode::CONFLICT);
     let written = |serial| ("written".to_owned(), serial, Some(1));
-    assert_eq!(versions(&test, environment).await, [written(1), written(2), written(3)]);
+    assert_eq!(versions(test, environment).await, [written(1), written(2), written(3)]);
     assert_eq!(backend.call("GET", "", "").await, (StatusCode::OK, state(3)));
+
+    pages_of_versions(&site, environment).await;
 
     // Another attempt takes the run: from here on this one is a zombie.
     let mut connection = PgConnection::connect(&test.database.url()).await.unwrap();
     let steal = "UPDATE run SET attempt = attempt + 1 WHERE subject_id = $1";
     sqlx::query(steal).bind(environment.0).execute(&mut connection).await.unwrap();
     assert_eq!(backend.call("POST", &ours, &state(4)).await.0, StatusCode::CONFLICT);
-    assert!(recorded(&test, environment, "state.write_refused").await >= 1);
-    assert_eq!(versions(&test, environment).await.len(), 3, "nothing of it is kept");
+    assert!(recorded(test, environment, "state.write_refused").await >= 1);
+    assert_eq!(versions(test, environment).await.len(), 3, "nothing of it is kept");
 
     // Terraform of the zombie leaves what it made on this machine, and the lock in the database. The
     // state that the client made up counts, so what was really made is named and not made again.
@@ -209,13 +226,13 @@ async fn a_zombie_and_strangers_are_refused_and_nothing_is_made_twice() {
     let log = test.log(environment).await;
     assert!(log.contains("Released the lock that an earlier attempt left on the state"), "{log}");
     assert!(log.contains("stored, not used. Only in it: terraform_data.size"), "{log}");
-    let origins: Vec<String> = versions(&test, environment).await.into_iter().map(|(origin, ..)| origin).collect();
+    let origins: Vec<String> = versions(test, environment).await.into_iter().map(|(origin, ..)| origin).collect();
     assert_eq!(origins.last().unwrap(), "stray", "{origins:?}");
 }
 
 #[tokio::test]
 async fn a_state_saved_before_there_were_versions_becomes_the_first() {
-    let Scene { test, environment, work, .. } = scene(true).await;
+    let Scene { test, environment, work } = scene(true).await;
     test.until_state(environment, State::Ready).await;
     // What the version has, by name, for those who may see secrets; how long it took, for the run.
     let environment_now = test.environment(environment).await;

@@ -49,10 +49,11 @@ async fn victim() {
     let folder = Path::new(folder);
     let (provider, job): (Box<dyn Provider>, Job) = match case {
         "postgres" => super::postgres::victim(folder),
+        "terraform-lab" => super::terraform_lab::victim(folder),
         "terraform" => super::terraform::victim(folder),
         "command" => super::command::victim(folder),
         other => panic!("no case {other}"),
     };
-    let result = provider.apply(&job, &RecordingHost::new(folder)).await;
+    let result = provider.apply(&job, &RecordingHost::new(folder).of(&job)).await;
     panic!("the victim was to be killed, but ended with {result:?}");
 }
