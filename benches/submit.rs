@@ -30,10 +30,6 @@ INSERT INTO environment (id, project_id, project_environment_type_id, template_i
     SELECT md5('e' || :n::bigint)::uuid, project_id, project_environment_type_id, template_id, template_version_id, owner_id, gen_random_uuid()::text, kind, 'requested', inputs, seed, lifetime_seconds FROM environment LIMIT 1;
 INSERT INTO audit_record (id, operation_id, actor_kind, actor_label, action, object_kind, object_label, outcome, channel)
     VALUES (gen_random_uuid(), gen_random_uuid(), 'person', 'developer', 'environment.requested', 'environment', 'x', 'succeeded', 'api');
-SELECT * FROM quota WHERE id = (SELECT id FROM quota ORDER BY id LIMIT 1);
-UPDATE quota SET reserved = reserved + 1 WHERE id = (SELECT id FROM quota ORDER BY id LIMIT 1) AND used + reserved + 1 <= maximum;
-INSERT INTO quota_reservation (environment_id, quota_id, amount, state)
-    SELECT md5('e' || :n::bigint)::uuid, id, 1, 'reserved' FROM quota ORDER BY id LIMIT 1;
 INSERT INTO request (id, operation, status, requester_id, requester_label, project_id, project_environment_type_id, template_id, template_version_id, environment_name, decision_id, inputs, digest)
     SELECT md5('r' || :n::bigint)::uuid, operation, 'approved', requester_id, requester_label, project_id, project_environment_type_id, template_id, template_version_id, environment_name, decision_id, inputs, digest FROM request LIMIT 1;
 INSERT INTO audit_record (id, operation_id, actor_kind, actor_label, action, object_kind, object_label, outcome, channel)
@@ -46,6 +42,9 @@ UPDATE environment SET state = 'provisioning' WHERE id = md5('e' || :n::bigint):
 INSERT INTO run (id, kind, subject_id, project_id, label, state) SELECT gen_random_uuid(), 'none.bench', gen_random_uuid(), id, 'x', 'queued' FROM project LIMIT 1;
 INSERT INTO audit_record (id, operation_id, actor_kind, actor_label, action, object_kind, object_label, outcome, channel)
     VALUES (gen_random_uuid(), gen_random_uuid(), 'person', 'developer', 'environment.provisioning', 'environment', 'x', 'succeeded', 'api');
+SELECT * FROM quota WHERE id = (SELECT id FROM quota ORDER BY id LIMIT 1);
+WITH taken AS (UPDATE quota SET reserved = reserved + 1 WHERE id = (SELECT id FROM quota ORDER BY id LIMIT 1) AND used + reserved + 1 <= maximum RETURNING id)
+    INSERT INTO quota_reservation (environment_id, quota_id, amount, state) SELECT md5('e' || :n::bigint)::uuid, id, 1, 'reserved' FROM taken;
 COMMIT;
 SELECT r.*, p.slug, t.slug FROM request r JOIN project p ON p.id = r.project_id JOIN template t ON t.id = r.template_id WHERE r.id = md5('r' || :n::bigint)::uuid;
 ";
