@@ -211,9 +211,7 @@ async fn watch(order: &Order) -> Result<u8, String> {
     limit(order.limits);
     End::write(&lock, &order.mark, "begun").map_err(words("lock"))?;
     let (mut child, group) = start(order, &lock)?;
-    let out = child.stdout.take().map(tokio::process::ChildStdout::from_std).transpose();
-    let err = child.stderr.take().map(tokio::process::ChildStderr::from_std).transpose();
-    let (out, err) = (out.map_err(words("no output"))?, err.map_err(words("no output"))?);
+    let (out, err) = outputs(&mut child).map_err(words("no output"))?;
     let (to_out, to_err) = (sender(std::io::stdout())?, sender(std::io::stderr())?);
     let mut forwarded = pin!(async { tokio::join!(forward(out, to_out), forward(err, to_err)) });
     let mut all_forwarded = false;
@@ -251,6 +249,14 @@ async fn watch(order: &Order) -> Result<u8, String> {
     }
     drop(lock);
     Ok(beyond.unwrap_or_else(|| exit_code(code)))
+}
+
+type Outputs = (Option<tokio::process::ChildStdout>, Option<tokio::process::ChildStderr>);
+
+fn outputs(child: &mut Child) -> std::io::Result<Outputs> {
+    let out = child.stdout.take().map(tokio::process::ChildStdout::from_std).transpose()?;
+    let err = child.stderr.take().map(tokio::process::ChildStderr::from_std).transpose()?;
+    Ok((out, err))
 }
 
 fn kill(group: Pid) {
