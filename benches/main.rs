@@ -17,8 +17,10 @@
     reason = "a bench stops at the first surprise and prints its results"
 )]
 
+mod followers;
 mod list;
 mod load;
+mod overhead;
 mod pgbench;
 mod process;
 mod runs;
@@ -38,6 +40,7 @@ fn main() {
     if std::env::args().any(|argument| argument == "--list" || argument == "--test") {
         return;
     }
+    followers::raise_limit();
     let names: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let wanted = |name: &str| names.is_empty() || names.iter().any(|one| one == name);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -51,8 +54,14 @@ fn main() {
         if wanted("runs") {
             runs::run(&world).await;
         }
+        if wanted("followers") {
+            followers::run(&world).await;
+        }
         if wanted("start") {
             start::run(&world).await;
+        }
+        if wanted("overhead") {
+            overhead::run(&world).await;
         }
         if wanted("list") {
             list::run(&world).await;

@@ -20,7 +20,8 @@ use secrecy::ExposeSecret as _;
 
 /// Who asks in the measurements.
 pub const LOGIN: &str = "bench";
-const PASSWORD: &str = "only for the benches, 4711";
+/// Their password.
+pub const PASSWORD: &str = "only for the benches, 4711";
 const KEY: &str = "4242424242424242424242424242424242424242424242424242424242424242";
 
 /// Everything that the measurements share.
@@ -85,6 +86,11 @@ impl World {
         let (serve, address, ready_after) = serve(&url).await;
         let idle_memory = resident(serve.0.id());
         Self { app, url, address, token, serve, ready_after, idle_memory, embedded, _folder: folder }
+    }
+
+    /// The resident memory of `serve` now, in KiB, where /proc tells.
+    pub fn memory(&self) -> Option<u64> {
+        resident(self.serve.0.id())
     }
 
     pub async fn stop(self) {

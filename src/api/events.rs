@@ -5,9 +5,7 @@
 //! no other source; lines are sent once. Every event's id is the number of the last line before
 //! it, so `Last-Event-ID` resumes without a gap and without a line twice.
 //!
-//! The database is the truth: it is looked at once a second, and at once on a hint. The next look
-//! happens when the reader has taken what the last one found, so a slow reader holds neither
-//! memory nor a connection of the pool.
+//! All readers of this process share one look at the database (`orchestrator::Followers`).
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
@@ -18,21 +16,18 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
 use serde::Serialize;
-use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::caller::{Caller, Reads, authenticate};
 use super::error::Problem;
 use super::extract::Id;
-use super::runs::{BATCH, StepView, readable};
+use super::runs::{StepView, readable};
 use crate::app::App;
 use crate::base::id::{PersonId, RunId};
-use crate::orchestrator::{self, Run, RunState};
-use crate::{db, identity};
+use crate::identity;
+use crate::orchestrator::{Follower, News, Run, RunState};
 
-/// How often the database is looked at without a hint.
-const POLL: Duration = Duration::from_secs(1);
 /// How often it is looked whether the reader may still read: well below the minute within which a
 /// disabled person must be out.
 const RECHECK: Duration = Duration::from_secs(20);
@@ -60,7 +55,6 @@ pub struct RunStateEvent {
                                             `log` a LogLine", body = RunStateEvent, content_type = "text/event-stream"),
               (status = 204, description = "The run has ended and everything was received")))]
 pub async fn follow_run(caller: Caller<Reads>, Id(id): Id<RunId>, headers: HeaderMap) -> Result<Response, Problem> {
-    let hints = caller.app.signals.subscribe();
     readable(&caller, id).await?;
     let resume = headers.get("last-event-id").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let after = resume.parse().unwrap_or(0);
@@ -68,16 +62,14 @@ pub async fn follow_run(caller: Caller<Reads>, Id(id): Id<RunId>, headers: Heade
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let follow = Follow {
+        follower: caller.app.followers.follow(id, after),
+        told: after,
         app: caller.app.clone(),
         person: caller.access().person.id,
         headers,
-        id,
-        hints,
-        after,
         state: None,
         steps: HashMap::new(),
         found: VecDeque::new(),
-        look_now: true,
         ended: false,
         checked: Instant::now(),
     };
@@ -86,16 +78,15 @@ pub async fn follow_run(caller: Caller<Reads>, Id(id): Id<RunId>, headers: Heade
 
 /// One reader's place in a run.
 struct Follow {
+    follower: Follower,
+    /// The number of the last line that was told.
+    told: i64,
     app: App,
     person: PersonId,
     headers: HeaderMap,
-    id: RunId,
-    hints: broadcast::Receiver<orchestrator::Event>,
-    after: i64,
     state: Option<RunStateEvent>,
     steps: HashMap<String, StepView>,
     found: VecDeque<Event>,
-    look_now: bool,
     ended: bool,
     checked: Instant,
 }
@@ -110,24 +101,27 @@ impl Follow {
             if let Some(event) = self.found.pop_front() {
                 return Some(event);
             }
-            if self.ended || !(self.look_now || self.wait().await) || !self.may_still_read().await {
+            if self.ended {
                 return None;
             }
-            if let Err(error) = self.look().await {
-                // The reader comes back with the id of its last event.
-                tracing::debug!(run.id = %self.id, %error, "stopped telling of a run");
+            let stopping = self.app.tasks.stopping();
+            let news = tokio::select! {
+                () = stopping.cancelled() => return None,
+                () = tokio::time::sleep_until(self.checked + RECHECK) => None,
+                news = self.follower.next() => Some(news),
+            };
+            if !self.may_still_read().await {
                 return None;
             }
-        }
-    }
-
-    /// Waits for a hint or for the next poll. False: the process stops.
-    async fn wait(&mut self) -> bool {
-        let stopping = self.app.tasks.stopping();
-        tokio::select! {
-            () = stopping.cancelled() => false,
-            () = tokio::time::sleep(POLL) => true,
-            () = hint(&mut self.hints, self.id) => true,
+            match news {
+                None => {}
+                Some(Ok(news)) => self.tell(news),
+                Some(Err(error)) => {
+                    // The reader comes back with the id of its last event.
+                    tracing::debug!(run.id = %self.follower.run(), %error, "stopped telling of a run");
+                    return None;
+                }
+            }
         }
     }
 
@@ -143,32 +137,21 @@ impl Follow {
         }
     }
 
-    async fn look(&mut self) -> db::Result<()> {
-        let mut connection = self.app.db.acquire().await?;
-        // The run first: what was written before it ended is then among the lines that follow.
-        let Some(run) = orchestrator::find(&mut connection, self.id).await? else {
-            self.ended = true;
-            return Ok(());
-        };
-        let steps = orchestrator::steps(&mut connection, self.id).await?;
-        let lines = orchestrator::log_lines(&mut connection, self.id, self.after, BATCH).await?;
-        drop(connection);
-        for step in steps.into_iter().map(StepView::from) {
+    fn tell(&mut self, News { look, lines, last }: News) {
+        for step in look.steps.iter().cloned().map(StepView::from) {
             self.tell_step(step);
         }
-        self.look_now = lines.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
         for line in lines {
-            self.after = line.seq;
+            self.told = line.seq;
             self.push("log", &line);
         }
-        self.tell_state(&run);
-        if run.state.is_terminal() && !self.look_now {
+        self.tell_state(&look.run);
+        if last {
             self.ended = true;
-            let id = format!("{}{LAST}", self.after);
+            let id = format!("{}{LAST}", self.told);
             let state = self.state.clone();
             self.found.extend(Event::default().event("end").id(id).json_data(state));
         }
-        Ok(())
     }
 
     fn tell_step(&mut self, step: StepView) {
@@ -193,24 +176,7 @@ impl Follow {
     }
 
     fn push(&mut self, kind: &str, data: &impl Serialize) {
-        let event = Event::default().event(kind).id(self.after.to_string()).json_data(data);
+        let event = Event::default().event(kind).id(self.told.to_string()).json_data(data);
         self.found.extend(event);
     }
-}
-
-/// Returns on news of this run, and when hints were missed.
-async fn hint(hints: &mut broadcast::Receiver<orchestrator::Event>, id: RunId) {
-    loop {
-        match hints.recv().await {
-            Ok(orchestrator::Event::Run(found)) if found == id => break,
-            Ok(_) => {}
-            Err(RecvError::Lagged(_)) => break,
-            Err(RecvError::Closed) => std::future::pending().await,
-        }
-    }
-    // One look serves all hints that have come until now.
-    while !matches!(
-        hints.try_recv(),
-        Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed)
-    ) {}
 }

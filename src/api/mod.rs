@@ -24,6 +24,7 @@ mod queue;
 mod requests;
 mod runs;
 mod states;
+mod targets;
 mod templates;
 mod verdicts;
 
@@ -87,6 +88,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(queue::resume_worker))
         .routes(routes!(queue::set_freeze))
         .routes(routes!(queue::lift_freeze))
+        .routes(routes!(targets::list_targets))
+        .routes(routes!(targets::limit_target))
         .routes(routes!(audit::list_audit))
         .routes(routes!(audit::get_audit_record));
     let api =

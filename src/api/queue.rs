@@ -55,12 +55,12 @@ impl WaitingView {
     /// A waiting run, as seen now.
     pub fn of(waiting: Waiting, now: Timestamp) -> Self {
         Self {
-            run_id: waiting.run.id.to_string(),
-            label: waiting.run.label,
-            environment_id: EnvironmentId(waiting.run.subject).to_string(),
+            run_id: waiting.id.to_string(),
+            label: waiting.label,
+            environment_id: EnvironmentId(waiting.subject).to_string(),
             project: waiting.project,
             automatic: waiting.automatic,
-            queued_at: waiting.run.created_at,
+            queued_at: waiting.queued_at,
             why: waiting.why.as_str(),
             reason: waiting.why.sentence(),
             until: waiting.why.until(),

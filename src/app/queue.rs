@@ -1,10 +1,12 @@
-//! What an admin does to the queue: freezes, draining workers. The caller has the permit to.
+//! What an admin does to the queue: freezes, draining workers, limits of targets. The caller has the permit to.
 
 use super::App;
 use crate::base::Op;
-use crate::base::id::FreezeId;
+use crate::base::id::{FreezeId, TargetId};
+use crate::db;
 use crate::orchestrator::{self, Error, Event, NewFreeze};
 use crate::policy::{Permit, ability};
+use crate::projects::{self, TargetLimits};
 
 impl App {
     /// Holds runs from now or later on.
@@ -42,5 +44,22 @@ impl App {
         tx.commit().await?;
         self.signals.send(Event::Queue);
         Ok(())
+    }
+
+    /// Sets how many runs of a target may be at work, and what a worker must have for them.
+    /// `None`: there is no such target.
+    pub async fn limit_target(
+        &self,
+        op: &Op,
+        _: &Permit<ability::ManageQueue>,
+        id: TargetId,
+        run_limit: Option<i32>,
+        labels: &[String],
+    ) -> db::Result<Option<TargetLimits>> {
+        let mut tx = self.db.begin().await?;
+        let target = projects::limit_target(&mut tx, op, id, run_limit, labels).await?;
+        tx.commit().await?;
+        self.signals.send(Event::Queue);
+        Ok(target)
     }
 }

@@ -9,7 +9,7 @@ use crate::base::{Actor, Clock, Entropy, Op, Origin, Sealer};
 use crate::db::Db;
 use crate::environments::Workflows;
 use crate::identity;
-use crate::orchestrator::Signals;
+use crate::orchestrator::{Followers, Signals};
 use crate::policy::PolicyEngine;
 use crate::providers::Registry;
 use crate::requests::{self, Requests, Sink};
@@ -47,6 +47,8 @@ pub struct Inner {
     parts: Parts,
     /// Wake-up hints.
     pub signals: Signals,
+    /// Readers of runs.
+    pub followers: Followers,
     /// Requests.
     pub requests: Requests,
     /// Background tasks.
@@ -73,6 +75,8 @@ impl App {
         let tasks = Tasks::default();
         let (signals, exchange) = Signals::new(parts.db.clone(), tasks.stopping());
         tasks.spawn(exchange);
+        let (followers, looking) = Followers::new(parts.db.clone(), &signals, tasks.stopping());
+        tasks.spawn(looking);
         let requests = Requests {
             db: parts.db.clone(),
             policy: parts.policy.clone(),
@@ -80,7 +84,7 @@ impl App {
             signals: signals.clone(),
             settings: parts.request_settings,
         };
-        Self(Arc::new(Inner { parts, signals, requests, tasks }))
+        Self(Arc::new(Inner { parts, signals, followers, requests, tasks }))
     }
 
     /// A new piece of work.

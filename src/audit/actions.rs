@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 60] = [
+pub const ACTIONS: [&str; 61] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -51,6 +51,7 @@ pub const ACTIONS: [&str; 60] = [
     "freeze.lifted",
     "worker.drained",
     "worker.resumed",
+    "target.limited",
     "role.granted",
     "role.withdrawn",
     "person.created",

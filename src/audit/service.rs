@@ -10,11 +10,27 @@ use crate::db::{Result, Tx};
 
 /// Appends one record inside the transaction of the transition that it tells of.
 pub async fn append(tx: &mut Tx, op: &Op, entry: Entry) -> Result<AuditRecordId> {
-    debug_assert!(ACTIONS.contains(&entry.action), "`{}` is not among audit::ACTIONS: add it there", entry.action);
     let id = AuditRecordId::new(op.clock(), op.entropy());
-    store::insert(tx, id, op, &entry).await?;
-    tracing::info!(audit.action = entry.action, audit.id = %id, operation.id = %op.id, "audit");
+    insert(tx, op, &[(id, entry)]).await?;
     Ok(id)
+}
+
+/// Appends the records of one operation, in this order, with one statement.
+pub async fn append_all(tx: &mut Tx, op: &Op, entries: impl IntoIterator<Item = Entry>) -> Result<()> {
+    let records: Vec<(AuditRecordId, Entry)> =
+        entries.into_iter().map(|entry| (AuditRecordId::new(op.clock(), op.entropy()), entry)).collect();
+    if records.is_empty() { Ok(()) } else { insert(tx, op, &records).await }
+}
+
+async fn insert(tx: &mut Tx, op: &Op, records: &[(AuditRecordId, Entry)]) -> Result<()> {
+    for (_, entry) in records {
+        debug_assert!(ACTIONS.contains(&entry.action), "`{}` is not among audit::ACTIONS: add it there", entry.action);
+    }
+    store::insert(tx, op, records).await?;
+    for (id, entry) in records {
+        tracing::info!(audit.action = entry.action, audit.id = %id, operation.id = %op.id, "audit");
+    }
+    Ok(())
 }
 
 /// The record with this id.

@@ -83,39 +83,62 @@ fn prefixed(kind: &str, id: Uuid) -> String {
     }
 }
 
-pub(super) async fn insert(connection: &mut PgConnection, id: AuditRecordId, op: &Op, entry: &Entry) -> Result<()> {
+pub(super) async fn insert(connection: &mut PgConnection, op: &Op, records: &[(AuditRecordId, Entry)]) -> Result<()> {
     let token = match &op.actor {
         Actor::Person { token, .. } => *token,
         Actor::System { .. } | Actor::Operator | Actor::Anonymous => None,
     };
+    let (actions, objects, outcomes, details) = (
+        column(records, |entry| entry.action.to_owned()),
+        column(records, |entry| entry.object.kind.to_owned()),
+        column(records, |entry| outcome_name(entry.outcome).to_owned()),
+        column(records, |entry| entry.detail.clone()),
+    );
     sqlx::query!(
         "INSERT INTO audit_record (id, operation_id, actor_kind, actor_id, actor_label, token_id, action,
              object_kind, object_id, object_label, project_id, environment_id, request_id, run_id, decision_id,
              outcome, channel, address, detail)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
-        id.0,
+         SELECT r.id, $1, $2, $3, $4, $5, r.action, r.object_kind, r.object_id, r.object_label, r.project, r.environment,
+             r.request, r.run, r.decision, r.outcome, $6, $7, r.detail
+         FROM unnest($8::uuid[], $9::text[], $10::text[], $11::uuid[], $12::text[], $13::uuid[], $14::uuid[],
+                 $15::uuid[], $16::uuid[], $17::uuid[], $18::text[], $19::jsonb[])
+             AS r (id, action, object_kind, object_id, object_label, project, environment, request, run, decision,
+                 outcome, detail)",
         op.id.0,
         op.actor.kind(),
         op.actor.person().map(|id| id.0),
         op.actor.to_string(),
         token.map(|id| id.0),
-        entry.action,
-        entry.object.kind,
-        entry.object.id,
-        entry.object.label,
-        entry.project.map(|id| id.0),
-        entry.environment.map(|id| id.0),
-        entry.request.map(|id| id.0),
-        entry.run.map(|id| id.0),
-        entry.decision.map(|id| id.0),
-        entry.outcome as Outcome,
         op.origin.channel,
         op.origin.address,
-        entry.detail,
+        &records.iter().map(|(id, _)| id.0).collect::<Vec<_>>(),
+        &actions,
+        &objects,
+        &column(records, |entry| entry.object.id) as &[Option<Uuid>],
+        &column(records, |entry| entry.object.label.clone()),
+        &column(records, |entry| entry.project.map(|id| id.0)) as &[Option<Uuid>],
+        &column(records, |entry| entry.environment.map(|id| id.0)) as &[Option<Uuid>],
+        &column(records, |entry| entry.request.map(|id| id.0)) as &[Option<Uuid>],
+        &column(records, |entry| entry.run.map(|id| id.0)) as &[Option<Uuid>],
+        &column(records, |entry| entry.decision.map(|id| id.0)) as &[Option<Uuid>],
+        &outcomes,
+        &details,
     )
     .execute(connection)
     .await?;
     Ok(())
+}
+
+fn column<T>(records: &[(AuditRecordId, Entry)], part: impl Fn(&Entry) -> T) -> Vec<T> {
+    records.iter().map(|(_, entry)| part(entry)).collect()
+}
+
+fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Succeeded => "succeeded",
+        Outcome::Denied => "denied",
+        Outcome::Failed => "failed",
+    }
 }
 
 /// Records newest first: the only place that reads them whole.

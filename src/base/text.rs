@@ -56,6 +56,15 @@ impl fmt::Display for Name {
     }
 }
 
+/// What a label of workers must be, for people.
+pub const LABEL_RULE: &str = "must be 1 to 63 lower-case letters, digits and -_./=";
+
+/// Whether this names what a worker has.
+pub fn is_label(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.' | '/' | '=');
+    !text.is_empty() && text.len() <= 63 && text.chars().all(fits)
+}
+
 /// What is wrong with a text that has the character NUL, which Postgres can store in no text.
 pub const NUL_REFUSED: &str = "has the character U+0000 (NUL), which cannot be stored; leave it out";
 

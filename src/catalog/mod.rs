@@ -29,7 +29,7 @@ pub use model::{
 };
 pub use service::{
     add_source, current_version, get_template, get_version, get_version_number, list, list_sources, list_versions,
-    problems, template_files,
+    problems, template_files, worker_labels,
 };
 pub use source::use_git_credentials;
 pub use sync::{lint, sync, sync_due};

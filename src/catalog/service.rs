@@ -14,7 +14,7 @@ use super::store::{self, Which};
 use crate::audit::{self, Entry, Object};
 use crate::base::id::{CatalogSourceId, TemplateId, TemplateVersionId};
 use crate::base::{FieldError, Op};
-use crate::db::Db;
+use crate::db::{self, Db};
 use crate::providers::TemplateFile;
 
 /// Most templates that a list shows: a catalog of more wants its facets.
@@ -166,6 +166,11 @@ pub async fn list_versions(db: &Db, template: TemplateId) -> Result<Vec<VersionS
 /// can read it.
 pub async fn get_version(connection: &mut PgConnection, id: TemplateVersionId) -> Result<TemplateVersion> {
     store::find_version(connection, Which::Id(id)).await?.ok_or_else(|| CatalogError::VersionNotFound(id.to_string()))
+}
+
+/// What a worker must have to execute the runs of a version.
+pub async fn worker_labels(connection: &mut PgConnection, id: TemplateVersionId) -> db::Result<Vec<String>> {
+    store::worker_labels(connection, id).await
 }
 
 /// A template's version by its number.

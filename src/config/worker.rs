@@ -8,6 +8,7 @@ use clap::Args;
 use jiff::SignedDuration;
 
 use super::{ConfigError, Result};
+use crate::base::text::{LABEL_RULE, is_label};
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Worker")]
@@ -112,16 +113,10 @@ impl WorkerArgs {
 }
 
 fn labels(given: Vec<String>) -> Result<Vec<String>> {
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.' | '/' | '=');
-    for label in &given {
-        if label.is_empty() || label.len() > 63 || !label.chars().all(fits) {
-            return Err(ConfigError::invalid(
-                "--worker-labels",
-                "each must be 1 to 63 lower-case letters, digits and -_./=",
-            ));
-        }
+    if given.iter().all(|label| is_label(label)) {
+        return Ok(given);
     }
-    Ok(given)
+    Err(ConfigError::invalid("--worker-labels", format!("each {LABEL_RULE}")))
 }
 
 fn limit(text: &str) -> Result<(String, u32)> {

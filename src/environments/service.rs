@@ -10,6 +10,7 @@ use crate::audit::{self, Entry, Object};
 use crate::base::cursor::{Cursor, Page};
 use crate::base::id::{EnvironmentId, RequestId, RunId, TargetId, TemplateVersionId};
 use crate::base::{Op, Sealer};
+use crate::catalog;
 use crate::db::Tx;
 use crate::orchestrator::{self, NewRun, RunPlace};
 use crate::providers::Resource;
@@ -141,6 +142,7 @@ pub async fn plan(
     request: RequestId,
 ) -> Result<RunId, Error> {
     let environment = load(tx, id).await?;
+    let labels = catalog::worker_labels(tx, environment.template.version_id).await?;
     let run = NewRun {
         id: RunId::new(op.clock(), op.entropy()),
         kind: plan_kind_of(provider),
@@ -154,7 +156,7 @@ pub async fn plan(
             provider: provider.to_owned(),
             target: environment.target.map(|target| target.0),
             place: None,
-            labels: Vec::new(),
+            labels,
         },
     };
     orchestrator::enqueue(tx, &run).await?;
@@ -180,6 +182,7 @@ async fn begin(
     if !transitions::move_to(tx, environment.id, environment.state, next, None).await? {
         return Err(Error::Stale);
     }
+    let labels = catalog::worker_labels(tx, environment.template.version_id).await?;
     let run = NewRun {
         id: RunId::new(op.clock(), op.entropy()),
         kind: kind_of(operation, &environment.template.provider),
@@ -192,7 +195,7 @@ async fn begin(
             provider: environment.template.provider.clone(),
             target: environment.target.map(|target| target.0),
             place: Some(environment.place.id.0),
-            labels: Vec::new(),
+            labels,
         },
     };
     orchestrator::enqueue(tx, &run).await?;

@@ -79,9 +79,9 @@ impl Execution {
         let mut checkpoints = Checkpoints::new();
         if self.run.attempt > 1 {
             checkpoints = steps::checkpoints(&mut *self.db.acquire().await?, self.run.id).await?;
-            let from = self.workflow.steps().iter().find(|name| !checkpoints.contains_key(**name));
-            let line = format!("Attempt {}: goes on at step “{}”", self.run.attempt, from.unwrap_or(&"register"));
-            let _ = log.write(from.unwrap_or(&"register"), Stream::Paddock, &line).await;
+            let from = left(self.workflow.steps(), &checkpoints).first().copied().unwrap_or("register");
+            let line = format!("Attempt {}: goes on at step “{from}”", self.run.attempt);
+            let _ = log.write(from, Stream::Paddock, &line).await;
         }
         let Steps { verdict, last } = self.steps(log, &mut checkpoints).await?;
         let attempts = self.run.attempt;
@@ -107,8 +107,7 @@ impl Execution {
     }
 
     async fn steps(&self, log: &Arc<LogWriter>, checkpoints: &mut Checkpoints) -> Result<Steps, Error> {
-        let todo: Vec<&str> =
-            self.workflow.steps().iter().copied().filter(|name| !checkpoints.contains_key(*name)).collect();
+        let todo = left(self.workflow.steps(), checkpoints);
         let mut unsure = false;
         // The claim began the first step of a first attempt; the end of each step begins the next.
         let mut begun = self.run.attempt == 1;
@@ -149,9 +148,8 @@ impl Execution {
             // First the lines, then a connection, everywhere: else the two could wait for each other.
             let mut lines = log.waiting().await;
             let mut connection = self.db.acquire().await?;
-            if !steps::advance(&mut connection, self.run.id, self.run.attempt, &finish, &lines, next).await? {
-                return Err(Error::LeaseLost);
-            }
+            let before = steps::advance(&mut connection, self.run.id, self.run.attempt, &finish, &lines, next).await?;
+            unsure = before.ok_or(Error::LeaseLost)?;
             reach("step.recorded");
             if !lines.is_empty() {
                 reach("log.written");
@@ -233,8 +231,7 @@ impl Execution {
         reach("end.open");
         let mut lines = log.waiting().await;
         let mut tx = self.db.begin().await?;
-        self.finish(&mut tx, last, &lines).await?;
-        if !claim::end(&mut tx, self.run.id, self.run.attempt, ending, step).await? {
+        if !claim::end(&mut tx, &self.run, ending, step, last.as_ref(), &lines).await? {
             return Err(Error::LeaseLost);
         }
         reach("end.ended");
@@ -282,7 +279,7 @@ impl Execution {
     async fn finish(&self, tx: &mut Tx, last: Option<Finish>, lines: &[NewLine]) -> Result<(), Error> {
         let (id, attempt) = (self.run.id, self.run.attempt);
         let held = match last {
-            Some(finish) => steps::advance(tx, id, attempt, &finish, lines, None).await?,
+            Some(finish) => steps::advance(tx, id, attempt, &finish, lines, None).await?.is_some(),
             None if lines.is_empty() => true,
             None => log::append(tx, id, attempt, lines).await?,
         };
@@ -310,6 +307,13 @@ impl Execution {
     fn op(&self) -> Op {
         worker_op(&self.clock, &self.entropy)
     }
+}
+
+/// The steps after the last one that succeeded. One that a later version put before it is not gone
+/// back to: what it is there for has happened.
+fn left(steps: &'static [&'static str], done: &Checkpoints) -> &'static [&'static str] {
+    let from = steps.iter().rposition(|name| done.contains_key(*name)).map_or(0, |last| last + 1);
+    steps.get(from..).unwrap_or_default()
 }
 
 /// The operation of a worker.

@@ -11,6 +11,7 @@
 
 mod error;
 mod execution;
+mod follow;
 mod forecast;
 mod holding;
 mod lease;
@@ -25,6 +26,7 @@ mod worker;
 mod workflow;
 
 pub use error::Error;
+pub use follow::{Follower, Followers, Look, News};
 pub use holding::{Freeze, NewFreeze, WorkerState, drain_worker, freeze, freezes, lift_freeze, workers};
 pub use model::{Ending, LogLine, NewRun, Run, RunPlace, RunState, RunStep, StepStatus};
 pub use queue::{Queue, Waiting, Why, place_in_line, queue};
@@ -33,5 +35,5 @@ pub use service::{
     runs_of, search_log, steps,
 };
 pub use signals::{Event, Signals};
-pub use worker::{Settings, Worker};
+pub use worker::{AGEING, Settings, Worker};
 pub use workflow::{Interrupt, StepContext, StepError, Workflow};

@@ -10,14 +10,12 @@ use uuid::Uuid;
 use super::forecast::{AtWork, Candidate, Hands, Start, forecast};
 use super::store::queue::{self as store, RunningRow, WaitingRow};
 use super::store::{freezes, workers};
-use super::{Freeze, Run};
+use super::{AGEING, Freeze};
 use crate::base::id::RunId;
 use crate::db::Result;
 
 /// How many waiting runs are looked at: the first ones of the queue.
 pub const MOST: i64 = 300;
-/// As in the settings of the worker: after this time, automation counts as people.
-const AGEING: Duration = Duration::from_mins(5);
 
 /// Why a run waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +103,13 @@ impl Why {
 #[derive(Debug, Clone)]
 pub struct Waiting {
     /// The run.
-    pub run: Run,
+    pub id: RunId,
+    /// What it does, for people.
+    pub label: String,
+    /// What it works on.
+    pub subject: Uuid,
+    /// When it was queued.
+    pub queued_at: Timestamp,
     /// Its project's slug.
     pub project: String,
     /// Asked for by Paddock itself.
@@ -162,12 +166,15 @@ pub async fn queue(connection: &mut PgConnection) -> Result<Queue> {
         .map(|(row, why)| {
             let start: Option<Start> = starts.get(&row.id).copied();
             Waiting {
-                project: row.project.clone().unwrap_or_default(),
+                id: row.id,
+                label: row.label,
+                subject: row.subject_id,
+                queued_at: row.created_at.to_jiff(),
+                project: row.project.unwrap_or_default(),
                 automatic: row.priority > 100,
                 why,
                 position: start.map(|start| start.position),
                 starts_in: start.and_then(|start| start.after),
-                run: row.into(),
             }
         })
         .collect();
@@ -177,7 +184,7 @@ pub async fn queue(connection: &mut PgConnection) -> Result<Queue> {
 
 /// One waiting run with its place in line. `None`: it does not wait, or stands far behind.
 pub async fn place_in_line(connection: &mut PgConnection, id: RunId) -> Result<Option<Waiting>> {
-    Ok(queue(connection).await?.waiting.into_iter().find(|one| one.run.id == id))
+    Ok(queue(connection).await?.waiting.into_iter().find(|one| one.id == id))
 }
 
 async fn live(connection: &mut PgConnection) -> Result<Vec<Hands>> {

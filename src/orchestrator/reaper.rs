@@ -62,7 +62,7 @@ async fn fault(tx: &mut Tx, op: &Op, run: &Run, workflow: &dyn Workflow) -> Resu
     );
     let step = steps::list(tx, run.id).await?.into_iter().find(|step| step.status == StepStatus::Running);
     let ending = Ending::Faulted { error };
-    claim::end(tx, run.id, run.attempt, &ending, step.as_ref().map(|step| step.name.as_str())).await?;
+    claim::end(tx, run, &ending, step.as_ref().map(|step| step.name.as_str()), None, &[]).await?;
     let checkpoints = steps::checkpoints(tx, run.id).await?;
     workflow.settle(tx, op, run, &ending, &checkpoints).await
 }

@@ -77,7 +77,7 @@ pub async fn cancel(tx: &mut Tx, op: &Op, id: RunId, workflow: &Arc<dyn Workflow
     };
     audit::append(tx, op, super::execution::run_entry("run.cancel_requested", &run)).await?;
     if run.state == RunState::Queued {
-        claim::end(tx, run.id, run.attempt, &Ending::Canceled, None).await?;
+        claim::end(tx, &run, &Ending::Canceled, None, None, &[]).await?;
         let checkpoints = steps::checkpoints(tx, run.id).await?;
         workflow.settle(tx, op, &run, &Ending::Canceled, &checkpoints).await?;
     }

@@ -17,6 +17,8 @@ use crate::db::{Db, in_time};
 
 const CHANNEL: &str = "paddock";
 const PAUSE: Duration = Duration::from_millis(10);
+/// Postgres takes payloads of less than 8000 bytes.
+const LONGEST: usize = 7900;
 
 /// A hint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +39,26 @@ impl Event {
 
     fn decode(text: &str) -> Option<Self> {
         if text == "queue" { Some(Self::Queue) } else { text.parse().ok().map(Self::Run) }
+    }
+
+    /// As few payloads as there may be, each of several hints: a notification costs every listener.
+    fn pack(events: impl IntoIterator<Item = Self>) -> Vec<String> {
+        let mut payloads: Vec<String> = Vec::new();
+        for event in events {
+            let word = event.encode();
+            match payloads.last_mut().filter(|last| last.len() + word.len() < LONGEST) {
+                Some(last) => {
+                    last.push(',');
+                    last.push_str(&word);
+                }
+                None => payloads.push(word),
+            }
+        }
+        payloads
+    }
+
+    fn unpack(payload: &str) -> impl Iterator<Item = Self> {
+        payload.split(',').filter_map(Self::decode)
     }
 }
 
@@ -89,7 +111,7 @@ async fn send_out(db: Db, mut incoming: mpsc::UnboundedReceiver<Event>, stop: Ca
         while let Ok(event) = incoming.try_recv() {
             batch.insert(event);
         }
-        let payloads: Vec<String> = batch.into_iter().map(Event::encode).collect();
+        let payloads = Event::pack(batch);
         if let Err(error) = in_time(notify(&db, &payloads)).await {
             tracing::debug!(%error, "a wake-up hint was not sent; polling will find the work");
         }
@@ -121,7 +143,7 @@ async fn listen(db: Db, local: broadcast::Sender<Event>, stop: CancellationToken
                 () = stop.cancelled() => return,
                 received = listener.try_recv() => match received {
                     Ok(Some(notification)) => {
-                        if let Some(event) = Event::decode(notification.payload()) {
+                        for event in Event::unpack(notification.payload()) {
                             let _ = local.send(event);
                         }
                     }
@@ -138,4 +160,21 @@ async fn connect(db: &Db) -> Result<PgListener, sqlx::Error> {
     let mut listener = PgListener::connect_with(db.pool()).await?;
     listener.listen(CHANNEL).await?;
     Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_travel_together() {
+        let events: Vec<Event> = std::iter::once(Event::Queue)
+            .chain((0..1000).map(|n| Event::Run(RunId(uuid::Uuid::from_u128(n)))))
+            .collect();
+        let payloads = Event::pack(events.clone());
+        assert!(payloads.len() < 10 && payloads.iter().all(|payload| payload.len() < 8000));
+        let back: Vec<Event> = payloads.iter().flat_map(|payload| Event::unpack(payload)).collect();
+        assert_eq!(back, events);
+        assert_eq!(Event::unpack("queue,nonsense").collect::<Vec<_>>(), [Event::Queue]);
+    }
 }

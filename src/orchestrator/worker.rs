@@ -16,8 +16,11 @@ use crate::base::failpoint::{reach, reach_for};
 use crate::base::{Clock, Entropy};
 use crate::db::{ANSWER, Db, Result, in_time};
 
-/// A busy worker that got a slot free waits this long for more of them, to claim for all at once.
-const GATHER: Duration = Duration::from_millis(3);
+/// After this time in the queue, automation counts as people.
+pub const AGEING: Duration = Duration::from_mins(5);
+/// While more runs wait than it can take, a worker that got a slot free waits this long for half of
+/// them: a look at the queue costs much the same for one run as for many.
+const GATHER: Duration = Duration::from_millis(20);
 /// When another worker is just counting a limit that applies to us, too.
 const CONTENDED: Duration = Duration::from_millis(20);
 
@@ -36,8 +39,6 @@ pub struct Settings {
     pub grace: Duration,
     /// How long a step may take to stop by itself when its run is canceled or handed over.
     pub firm: Duration,
-    /// After this time in the queue, automation counts as people.
-    pub ageing: Duration,
     /// What it has: runs that ask for more are left to others.
     pub labels: Vec<String>,
     /// How many runs of a provider may be at work at a time on the whole platform.
@@ -55,7 +56,6 @@ impl Default for Settings {
             poll: Duration::from_millis(500),
             grace: Duration::from_secs(30),
             firm: Duration::from_secs(30),
-            ageing: Duration::from_mins(5),
             labels: Vec::new(),
             provider_limits: BTreeMap::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -93,14 +93,19 @@ impl Worker {
         let mut running: JoinSet<()> = JoinSet::new();
         let mut stops: Vec<Stop> = Vec::new();
         let mut housekeeping = tokio::time::interval(self.settings.lease / 5);
+        let mut behind = false;
         while !drain.is_cancelled() {
             stops.retain(Stop::in_use);
             while running.try_join_next().is_some() {}
             let mut pause = self.settings.poll;
+            if behind {
+                self.gather(&mut running).await;
+            }
             let free = self.settings.slots.saturating_sub(running.len());
             if free > 0 {
                 match in_time(self.claim(&kinds, free)).await {
                     Ok(claimed) => {
+                        behind = claimed.runs.len() == free;
                         for run in claimed.runs {
                             if let Some((execution, stop)) = self.execution(run) {
                                 stops.push(stop);
@@ -120,10 +125,24 @@ impl Worker {
                     let _ = tokio::time::timeout(ANSWER, self.keep_house(&kinds)).await;
                 }
                 () = next_hint(&mut hints, pause) => {}
-                Some(_) = running.join_next() => tokio::time::sleep(GATHER).await,
+                Some(_) = running.join_next() => {}
             }
         }
         self.drain(running, &stops, &kinds).await;
+    }
+
+    /// Waits for more free slots, if there is one.
+    async fn gather(&self, running: &mut JoinSet<()>) {
+        let wanted = self.settings.slots.div_ceil(2);
+        if running.len() >= self.settings.slots || running.len() <= wanted {
+            return;
+        }
+        let _ = tokio::time::timeout(GATHER, async {
+            while running.len() > wanted {
+                running.join_next().await;
+            }
+        })
+        .await;
     }
 
     /// One look at the queue. The first step of a first attempt is begun in the same transaction:
@@ -133,6 +152,7 @@ impl Worker {
         let limit = i64::try_from(free).unwrap_or(1);
         let mut tx = self.db.begin().await?;
         let limited: Vec<String> = self.settings.provider_limits.keys().cloned().collect();
+        claim::prepare(&mut tx).await?;
         let busy = claim::lock_limits(&mut tx, &limited).await?;
         let runs = claim::claim(&mut tx, &self.settings, kinds, &busy, limit).await?;
         let contended = runs.len() < free && !(busy.0.is_empty() && busy.1.is_empty());
@@ -144,9 +164,12 @@ impl Worker {
         let known = runs.iter().filter_map(|run| Some((run, self.workflows.get(&run.kind)?)));
         let known: Vec<(&Run, &Arc<dyn Workflow>)> = known.collect();
         steps::lay_out(&mut tx, known.iter().map(|(run, workflow)| (*run, workflow.steps()))).await?;
-        for (run, workflow) in known {
+        let told = known.iter().map(|(run, _)| {
             let detail = serde_json::json!({"attempt": run.attempt, "worker": self.settings.name});
-            audit::append(&mut tx, &op, run_entry("run.started", run).detail(detail)).await?;
+            run_entry("run.started", run).detail(detail)
+        });
+        audit::append_all(&mut tx, &op, told).await?;
+        for (run, workflow) in known {
             workflow.started(&mut tx, &op, run).await?;
             reach_for("claim.taken", &run.label);
         }

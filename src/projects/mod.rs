@@ -14,9 +14,12 @@ mod store;
 pub const MOST_LISTED: usize = 500;
 
 pub use error::Error;
-pub use model::{NewProjectEnvironmentType, Place, Project, ProjectEnvironmentType, QuotaUse, StoredTarget};
+pub use model::{
+    NewProjectEnvironmentType, Place, Project, ProjectEnvironmentType, QuotaUse, StoredTarget, TargetLimits,
+};
 pub use quota::{preview, release, reserve, use_up};
 pub use service::{
     bind_target, ensure_environment_type, ensure_project, ensure_project_environment_type, ensure_quota, ensure_target,
-    environment_type, environment_types, find, find_environment_type, list, open_target, places, quotas, target,
+    environment_type, environment_types, find, find_environment_type, limit_target, list, open_target, places, quotas,
+    target, targets,
 };

@@ -78,6 +78,23 @@ pub struct StoredTarget {
     pub(super) secret: Option<Vec<u8>>,
 }
 
+/// A target as admins see it: what holds its runs, without its settings and its credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetLimits {
+    /// Its id.
+    pub id: TargetId,
+    /// Its slug.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// The provider that it is for.
+    pub provider: String,
+    /// How many of its runs may be at work at a time; none: as many as workers have room for.
+    pub run_limit: Option<i32>,
+    /// What a worker must have to execute its runs.
+    pub labels: Vec<String>,
+}
+
 /// A quota and how much of it is taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QuotaUse {

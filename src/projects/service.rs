@@ -1,11 +1,14 @@
 //! Use-cases of projects: look up, set up.
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::store::{projects, quotas, targets};
-use super::{Error, NewProjectEnvironmentType, Place, Project, ProjectEnvironmentType, QuotaUse, StoredTarget};
+use super::{
+    Error, NewProjectEnvironmentType, Place, Project, ProjectEnvironmentType, QuotaUse, StoredTarget, TargetLimits,
+};
+use crate::audit::{self, Entry, Object};
 use crate::base::id::{EnvironmentTypeId, ProjectEnvironmentTypeId, ProjectId, QuotaId, TargetId};
 use crate::base::{Op, Sealer};
 use crate::db::{Result, Tx};
@@ -161,6 +164,31 @@ pub async fn ensure_target(
         targets::set_secret(tx, id, &sealed).await?;
     }
     Ok(id)
+}
+
+/// Every target by slug, with what holds its runs.
+pub async fn targets(connection: &mut PgConnection) -> Result<Vec<TargetLimits>> {
+    targets::limits(connection, None).await
+}
+
+/// Sets how many runs of a target may be at work at a time, and what a worker must have for those
+/// that are asked for from now on. The caller has the permit to. `None`: there is no such target.
+pub async fn limit_target(
+    tx: &mut Tx,
+    op: &Op,
+    id: TargetId,
+    run_limit: Option<i32>,
+    labels: &[String],
+) -> Result<Option<TargetLimits>> {
+    let Some(before) = targets::limits(tx, Some(id)).await?.pop() else { return Ok(None) };
+    targets::set_limits(tx, id, run_limit, labels).await?;
+    let detail = json!({
+        "run_limit": run_limit, "labels": labels,
+        "before": {"run_limit": before.run_limit, "labels": before.labels},
+    });
+    let object = Object::new("target", id.0, before.slug.clone());
+    audit::append(tx, op, Entry::new("target.limited", object).detail(detail)).await?;
+    Ok(Some(TargetLimits { run_limit, labels: labels.to_vec(), ..before }))
 }
 
 /// Says which target a provider uses at a project environment type.

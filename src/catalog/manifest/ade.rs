@@ -16,7 +16,8 @@ use crate::catalog::model::{Format, Severity};
 const KEYS: [&str; 9] =
     ["name", "version", "summary", "description", "runner", "templatePath", "parameters", "x-paddock", "$schema"];
 
-const OWN_KEYS: [&str; 9] = ["slug", "icon", "kind", "tags", "provider", "config", "inputs", "outputs", "summary"];
+const OWN_KEYS: [&str; 10] =
+    ["slug", "icon", "kind", "tags", "provider", "config", "inputs", "outputs", "summary", "worker_labels"];
 
 pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Manifest> {
     let engine = node.get("engine");
@@ -34,6 +35,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Manifest> {
 
     let empty = Node::empty(node.at);
     let own = own.as_ref().unwrap_or(&empty);
+    paddock::check_worker_labels(reader, own, "x-paddock.");
     let chosen = reader.text(own, "provider", "x-paddock.").filter(|provider| !provider.is_empty());
     if let (Value::Object(config), Value::Object(more)) = (&mut config, reader.object(own, "config", "x-paddock.")) {
         config.extend(more);

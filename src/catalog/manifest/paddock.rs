@@ -4,10 +4,23 @@ use super::Manifest;
 use super::inputs;
 use super::node::{Node, Yaml};
 use super::reader::{Reader, closest, list_words};
+use crate::base::text::{LABEL_RULE, is_label};
 use crate::catalog::model::{Format, Kind, OutputSpec, PROVIDERS, Severity};
 
-const KEYS: [&str; 12] = [
-    "name", "slug", "version", "summary", "icon", "kind", "tags", "provider", "config", "inputs", "outputs", "$schema",
+const KEYS: [&str; 13] = [
+    "name",
+    "slug",
+    "version",
+    "summary",
+    "icon",
+    "kind",
+    "tags",
+    "provider",
+    "config",
+    "inputs",
+    "outputs",
+    "worker_labels",
+    "$schema",
 ];
 
 /// What people write who come from other formats.
@@ -45,6 +58,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Manifest> {
     let config = reader.object(node, "config", "");
     let inputs = inputs::read(reader, node.get("inputs"), "inputs", Severity::Error);
     let outputs = outputs(reader, node, "");
+    check_worker_labels(reader, node, "");
     Some(Manifest {
         format: Format::Paddock,
         name: name?,
@@ -144,6 +158,23 @@ pub(super) fn tags(reader: &mut Reader<'_>, node: &Node, prefix: &str) -> Vec<St
         );
     }
     tags
+}
+
+/// What a worker must have for its runs. They are read where a run is queued, from the manifest as
+/// it is stored ([`crate::catalog::worker_labels`]).
+pub(super) fn check_worker_labels(reader: &mut Reader<'_>, node: &Node, prefix: &str) {
+    let key = format!("{prefix}worker_labels");
+    let labels = reader.list(node, "worker_labels", prefix);
+    for item in labels {
+        match item.scalar(reader.source) {
+            Some(text) if is_label(&text) => {}
+            Some(text) => reader.error(item.at, &key, format!("The label “{text}” {LABEL_RULE}.")),
+            None => reader.error(item.at, &key, format!("A label is one word, not {}.", item.kind())),
+        }
+    }
+    if labels.len() > 12 {
+        reader.error(node.place_of("/worker_labels"), &key, "At most 12 labels fit.");
+    }
 }
 
 pub(super) fn check_provider(reader: &mut Reader<'_>, node: &Node, prefix: &str, provider: &str) {

@@ -13,4 +13,5 @@ pub(super) use templates::{
 };
 pub(super) use versions::{
     Which, files, find_version, insert_version, list_versions, publish, replace_published, versions_for_sync,
+    worker_labels,
 };

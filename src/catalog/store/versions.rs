@@ -88,6 +88,22 @@ pub(in crate::catalog) async fn find_version(
     row.map(TryInto::try_into).transpose()
 }
 
+/// What a worker must have for the runs of a version: as its manifest says.
+pub(in crate::catalog) async fn worker_labels(
+    connection: &mut PgConnection,
+    id: TemplateVersionId,
+) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT label AS "label!" FROM template_version AS v, jsonb_array_elements_text(
+               CASE WHEN v.format = 'paddock' THEN v.manifest -> 'worker_labels'
+                    ELSE v.manifest -> 'x-paddock' -> 'worker_labels' END) AS label
+           WHERE v.id = $1"#,
+        id.0
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
 /// Which version to read.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::catalog) enum Which {

@@ -1,12 +1,30 @@
 //! Claim, heartbeat, release, end: every statement but the claim carries the fencing token.
+//!
+//! Fenced writes ask for `lease_until IS NOT NULL`. By the table's CHECK it says the same as
+//! `state = 'running'`; but with that the planner takes the index of running runs, where each run
+//! that has ended lies dead until the vacuum, instead of the primary key.
 
 use sqlx::PgConnection;
 
+use super::log::{Columns, NewLine};
 use super::runs::RunRow;
+use super::steps::Finish;
 use crate::base::id::RunId;
 use crate::db::Result;
 use crate::orchestrator::worker::Settings;
-use crate::orchestrator::{Ending, Run, RunState};
+use crate::orchestrator::{AGEING, Ending, Run, RunState, StepStatus};
+
+/// Makes the transaction ready for a claim. To plan it would cost more than to execute it, and no
+/// plan of it may read the whole table, whatever the statistics say.
+pub async fn prepare(connection: &mut PgConnection) -> Result<()> {
+    sqlx::query!(
+        "SELECT set_config('plan_cache_mode', 'force_generic_plan', true) AS mode,
+             set_config('enable_seqscan', 'off', true) AS scan"
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(())
+}
 
 /// Takes the locks of the limits that apply, without waiting: a limit is counted by one claim at a
 /// time. Returns the targets and the providers whose lock another claim holds: theirs is the next turn.
@@ -37,8 +55,9 @@ pub async fn lock_limits(
 ///
 /// Only heads of lanes are looked at, pool by pool: what decides whether a run may be claimed is
 /// the same for a whole pool, so that a backlog behind a freeze, a limit or a label costs one look.
-/// Among those that may, people come before automation, which counts as people once it has waited
-/// `ageing_seconds`; then the project with the fewest runs at work has its turn; then the oldest.
+/// Of a pool no more than `limit` can be needed; a few more are looked at for those that another
+/// claim is just taking, which matters the more the fewer pools there are. Among those that may, people come before automation, which counts as people once it has waited
+/// for [`AGEING`]; then the project with the fewest runs at work has its turn; then the oldest.
 #[expect(clippy::too_many_lines, reason = "one statement, so that nobody claims between its parts")]
 pub async fn claim(
     connection: &mut PgConnection,
@@ -58,11 +77,16 @@ pub async fn claim(
                SELECT next.* FROM pool AS last CROSS JOIN LATERAL (
                    SELECT pool, project_id, kind, priority, provider, target_id, place_id, labels FROM run
                    WHERE state = 'queued' AND head AND run.pool > last.pool ORDER BY run.pool LIMIT 1) AS next),
-           busy AS MATERIALIZED (SELECT project_id, target_id, provider FROM run WHERE state = 'running'),
+           busy AS MATERIALIZED (
+               SELECT project_id, target_id, provider, count(*)::integer AS runs FROM run WHERE state = 'running'
+               GROUP BY project_id, target_id, provider),
            opened AS MATERIALIZED (
-               SELECT pool.*, (SELECT count(*) FROM busy WHERE busy.project_id = pool.project_id) AS at_work,
-                   target.run_limit - (SELECT count(*) FROM busy WHERE busy.target_id = pool.target_id) AS target_free,
-                   most.runs - (SELECT count(*) FROM busy WHERE busy.provider = pool.provider) AS provider_free
+               SELECT pool.*,
+                   (SELECT coalesce(sum(runs), 0) FROM busy WHERE busy.project_id = pool.project_id) AS at_work,
+                   target.run_limit
+                       - (SELECT coalesce(sum(runs), 0) FROM busy WHERE busy.target_id = pool.target_id) AS target_free,
+                   most.runs
+                       - (SELECT coalesce(sum(runs), 0) FROM busy WHERE busy.provider = pool.provider) AS provider_free
                FROM pool
                LEFT JOIN target ON target.id = pool.target_id
                LEFT JOIN unnest($5::text[], $6::bigint[]) AS most (provider, runs) ON most.provider = pool.provider
@@ -79,7 +103,7 @@ pub async fn claim(
                FROM opened AS o CROSS JOIN LATERAL (
                    SELECT id, run_at FROM run
                    WHERE run.pool = o.pool AND state = 'queued' AND head AND run_at <= now()
-                   ORDER BY run_at, id LIMIT 2 * $2::bigint) AS c
+                   ORDER BY run_at, id LIMIT $2::bigint + 2 * $2::bigint / (SELECT count(*) FROM opened)) AS c
                WHERE coalesce(o.target_free, 1) > 0 AND coalesce(o.provider_free, 1) > 0),
            turns AS (
                SELECT *, at_work + row_number() OVER (PARTITION BY project_id ORDER BY rank, run_at, id) AS turn
@@ -91,7 +115,7 @@ pub async fn claim(
            chosen AS (
                SELECT id, rank, turn, run_at FROM shares
                WHERE of_target <= coalesce(target_free, of_target) AND of_provider <= coalesce(provider_free, of_provider)
-               ORDER BY rank, turn, run_at, id LIMIT 2 * $2::bigint),
+               ORDER BY rank, turn, run_at, id LIMIT 8 * $2::bigint),
            next AS MATERIALIZED (
                SELECT run.id FROM chosen JOIN run ON run.id = chosen.id WHERE run.state = 'queued' AND run.head
                ORDER BY chosen.rank, chosen.turn, chosen.run_at, chosen.id LIMIT $2::bigint FOR UPDATE OF run SKIP LOCKED)
@@ -111,7 +135,7 @@ pub async fn claim(
         &settings.labels,
         &busy.0,
         &busy.1,
-        settings.ageing.as_secs_f64(),
+        AGEING.as_secs_f64(),
     )
     .fetch_all(connection)
     .await?;
@@ -127,7 +151,7 @@ pub async fn heartbeat(
 ) -> Result<Option<bool>> {
     let cancel = sqlx::query_scalar!(
         "UPDATE run SET lease_until = now() + make_interval(secs => $3)
-         WHERE id = $1 AND attempt = $2 AND state = 'running' RETURNING cancel_requested",
+         WHERE id = $1 AND attempt = $2 AND lease_until IS NOT NULL RETURNING cancel_requested",
         id.0,
         attempt,
         lease_seconds,
@@ -151,7 +175,7 @@ pub async fn release(
     let result = sqlx::query!(
         "UPDATE run SET state = 'queued', lease_until = NULL, run_at = now() + make_interval(secs => $3),
              error = $4, error_step = $5, max_attempts = max_attempts + CASE WHEN $6 THEN 0 ELSE 1 END
-         WHERE id = $1 AND attempt = $2 AND state = 'running'",
+         WHERE id = $1 AND attempt = $2 AND lease_until IS NOT NULL",
         id.0,
         attempt,
         delay_seconds,
@@ -164,28 +188,48 @@ pub async fn release(
     Ok(result.rows_affected() == 1)
 }
 
-/// Ends the run. False: not this attempt's, or it has ended.
+/// Ends the run, with the end of its last step and the log lines that wait. False: it is not as
+/// the caller knows it, by attempt and state: somebody else holds it, or it has ended.
 pub async fn end(
     connection: &mut PgConnection,
-    id: RunId,
-    attempt: i32,
+    run: &Run,
     ending: &Ending,
     step: Option<&str>,
+    last: Option<&Finish>,
+    lines: &[NewLine],
 ) -> Result<bool> {
+    let lines = Columns::of(lines);
     // A step that was begun and not finished is told as stopped: nobody is at it any more.
     let ended = sqlx::query_scalar!(
         r#"WITH ended AS (
-             UPDATE run SET state = $3, lease_until = NULL, ended_at = now(), error = $4, error_step = $5
-             WHERE id = $1 AND attempt = $2 AND state IN ('queued', 'running') RETURNING id),
-         stopped AS (
-             UPDATE run_step SET status = 'canceled', ended_at = clock_timestamp()
-             FROM ended WHERE run_id = ended.id AND status = 'running')
+             UPDATE run SET state = $3, lease_until = NULL, ended_at = now(), error = $4, error_step = $5,
+                 log_seq = log_seq + $10
+             WHERE id = $1 AND attempt = $2 AND state = $14 RETURNING log_seq - $10 AS before),
+         finished AS (
+             UPDATE run_step SET ended_at = clock_timestamp(),
+                 status = CASE WHEN name = $6 THEN $7 ELSE 'canceled' END,
+                 checkpoint = CASE WHEN name = $6 THEN coalesce($8, checkpoint) ELSE checkpoint END,
+                 error = CASE WHEN name = $6 THEN $9 ELSE error END
+             FROM ended WHERE run_id = $1 AND status = 'running'),
+         written AS (
+             INSERT INTO log_line (run_id, seq, attempt, step, stream, text)
+             SELECT $1, ended.before + line.n, $2, line.step, line.stream, line.text
+             FROM ended, unnest($11::text[], $12::text[], $13::text[]) WITH ORDINALITY AS line (step, stream, text, n))
          SELECT count(*) AS "count!" FROM ended"#,
-        id.0,
-        attempt,
+        run.id.0,
+        run.attempt,
         ending.state() as RunState,
         ending.error(),
         step.or(ending.step()),
+        last.map(|last| last.name.as_str()),
+        last.map(|last| last.status) as Option<StepStatus>,
+        last.and_then(|last| last.checkpoint.as_deref()),
+        last.and_then(|last| last.error.as_deref()),
+        lines.count,
+        &lines.steps,
+        &lines.streams,
+        &lines.texts,
+        run.state as RunState
     )
     .fetch_one(connection)
     .await?;
@@ -212,7 +256,7 @@ pub async fn lock_expired(connection: &mut PgConnection, kinds: &[String]) -> Re
 /// True while this attempt holds the run: checked, with the row locked, before a fenced write.
 pub async fn holds(connection: &mut PgConnection, id: RunId, attempt: i32) -> Result<bool> {
     let row = sqlx::query_scalar!(
-        "SELECT 1 AS \"one!\" FROM run WHERE id = $1 AND attempt = $2 AND state = 'running' FOR SHARE",
+        "SELECT 1 AS \"one!\" FROM run WHERE id = $1 AND attempt = $2 AND lease_until IS NOT NULL FOR SHARE",
         id.0,
         attempt
     )

@@ -1,5 +1,7 @@
 //! Rows of `log_line`.
 
+use std::collections::BTreeMap;
+
 use sqlx::PgConnection;
 
 use crate::base::id::RunId;
@@ -39,7 +41,7 @@ pub async fn append(connection: &mut PgConnection, run: RunId, attempt: i32, lin
     let lines = Columns::of(lines);
     let result = sqlx::query!(
         "WITH held AS (
-             UPDATE run SET log_seq = log_seq + $3 WHERE id = $1 AND attempt = $2 AND state = 'running'
+             UPDATE run SET log_seq = log_seq + $3 WHERE id = $1 AND attempt = $2 AND lease_until IS NOT NULL
              RETURNING log_seq - $3 AS before)
          INSERT INTO log_line (run_id, seq, attempt, step, stream, text)
          SELECT $1, held.before + line.n, $2, line.step, line.stream, line.text
@@ -99,6 +101,32 @@ pub async fn after(connection: &mut PgConnection, run: RunId, after: i64, limit:
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(LogLine::from).collect())
+}
+
+/// The last lines of each of these runs, oldest first.
+pub async fn ends(connection: &mut PgConnection, runs: &[RunId], most: i64) -> Result<BTreeMap<RunId, Vec<LogLine>>> {
+    let runs: Vec<uuid::Uuid> = runs.iter().map(|run| run.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT run.id AS "run: RunId", l.seq, l.at, l.attempt, l.step, l.stream AS "stream: Stream", l.text
+           FROM run JOIN log_line AS l ON l.run_id = run.id AND l.seq > run.log_seq - $2
+           WHERE run.id = ANY ($1) ORDER BY run.id, l.seq"#,
+        &runs,
+        most
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut found: BTreeMap<RunId, Vec<LogLine>> = BTreeMap::new();
+    for row in rows {
+        found.entry(row.run).or_default().push(LogLine {
+            seq: row.seq,
+            at: row.at.to_jiff(),
+            attempt: row.attempt,
+            step: row.step,
+            stream: row.stream,
+            text: row.text,
+        });
+    }
+    Ok(found)
 }
 
 /// Lines with these words after number `after` and up to `until`, oldest first.

@@ -6,29 +6,20 @@ use std::time::Duration;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::base::id::{ProjectId, RequestId, RunId};
+use crate::base::id::{ProjectId, RunId};
 use crate::db::Result;
-use crate::orchestrator::{Run, RunState};
 
 /// A run that waits, with what decides when it may start.
 pub struct WaitingRow {
     pub id: RunId,
     pub kind: String,
     pub subject_id: Uuid,
-    pub request_id: Option<RequestId>,
     pub project_id: ProjectId,
     pub project: Option<String>,
     pub label: String,
-    pub attempt: i32,
-    pub max_attempts: i32,
     pub priority: i32,
-    pub cancel_requested: bool,
-    pub error: Option<String>,
-    pub error_step: Option<String>,
-    pub worker: Option<String>,
     pub created_at: jiff_sqlx::Timestamp,
     pub run_at: jiff_sqlx::Timestamp,
-    pub started_at: Option<jiff_sqlx::Timestamp>,
     pub later: bool,
     pub due_seconds: f64,
     pub provider: String,
@@ -37,38 +28,12 @@ pub struct WaitingRow {
     pub labels: Vec<String>,
 }
 
-impl From<WaitingRow> for Run {
-    fn from(row: WaitingRow) -> Self {
-        Self {
-            id: row.id,
-            kind: row.kind,
-            subject: row.subject_id,
-            request: row.request_id,
-            project: row.project_id,
-            label: row.label,
-            state: RunState::Queued,
-            attempt: row.attempt,
-            max_attempts: row.max_attempts,
-            worker: row.worker,
-            cancel_requested: row.cancel_requested,
-            error: row.error,
-            error_step: row.error_step,
-            created_at: row.created_at.to_jiff(),
-            run_at: row.run_at.to_jiff(),
-            started_at: row.started_at.map(jiff_sqlx::Timestamp::to_jiff),
-            ended_at: None,
-        }
-    }
-}
-
 /// The first runs of the queue: heads by their turn, then those behind them.
 pub async fn waiting(connection: &mut PgConnection, limit: i64) -> Result<Vec<WaitingRow>> {
     Ok(sqlx::query_as!(
         WaitingRow,
-        r#"SELECT r.id AS "id: _", r.kind, r.subject_id, r.request_id AS "request_id: _",
-               r.project_id AS "project_id: _", p.slug AS "project?", r.label, r.attempt, r.max_attempts, r.priority,
-               r.cancel_requested, r.error, r.error_step, r.worker, r.created_at, r.run_at, r.started_at,
-               r.run_at > now() AS "later!", extract(epoch FROM now() - r.run_at)::float8 AS "due_seconds!",
+        r#"SELECT r.id AS "id: _", r.kind, r.subject_id, r.project_id AS "project_id: _", p.slug AS "project?", r.label,
+               r.priority, r.created_at, r.run_at, r.run_at > now() AS "later!", extract(epoch FROM now() - r.run_at)::float8 AS "due_seconds!",
                r.provider, r.target_id, r.place_id, r.labels
            FROM run AS r LEFT JOIN project AS p ON p.id = r.project_id
            WHERE r.state = 'queued' ORDER BY r.head DESC, r.priority, r.run_at, r.created_at, r.id LIMIT $1"#,

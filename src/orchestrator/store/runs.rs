@@ -99,6 +99,22 @@ pub async fn open_subjects(connection: &mut PgConnection, subjects: &[Uuid]) -> 
     Ok(query.fetch_all(connection).await?)
 }
 
+/// Those of these runs that are there.
+pub async fn some(connection: &mut PgConnection, ids: &[RunId]) -> Result<Vec<Run>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query_as!(
+        RunRow,
+        r#"SELECT id AS "id: _", kind, subject_id, request_id AS "request_id: _", project_id AS "project_id: _",
+               label, state AS "state: _", attempt, max_attempts, worker, cancel_requested, error, error_step,
+               created_at, run_at, started_at, ended_at
+           FROM run WHERE id = ANY ($1)"#,
+        &ids
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
 /// The newest runs of a subject.
 pub async fn of_subject(connection: &mut PgConnection, subject: Uuid, limit: i64) -> Result<Vec<Run>> {
     let rows = sqlx::query_as!(

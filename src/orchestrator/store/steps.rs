@@ -18,8 +18,8 @@ pub struct Finish {
     pub error: Option<String>,
 }
 
-/// Lays out the steps of runs; those that are there stay. The first step of a first attempt is
-/// begun at once.
+/// Lays out the steps of runs, by name: those that are there stay, those that the version which
+/// laid them out did not know get their place. The first step of a first attempt is begun at once.
 pub async fn lay_out<'a>(
     connection: &mut PgConnection,
     runs: impl Iterator<Item = (&'a Run, &'static [&'static str])>,
@@ -38,7 +38,8 @@ pub async fn lay_out<'a>(
          SELECT run_id, position, name, CASE WHEN begun THEN 'running' ELSE 'pending' END,
              CASE WHEN begun THEN 1 ELSE 0 END, CASE WHEN begun THEN clock_timestamp() END
          FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::boolean[]) AS s (run_id, position, name, begun)
-         ON CONFLICT DO NOTHING",
+         ON CONFLICT (run_id, name) DO UPDATE SET position = excluded.position
+             WHERE run_step.position <> excluded.position",
         &ids,
         &positions,
         &names,
@@ -58,7 +59,7 @@ pub async fn begin(connection: &mut PgConnection, run: RunId, attempt: i32, name
              started_at = clock_timestamp()
          FROM before
          WHERE run_id = $1 AND name = $3
-           AND EXISTS (SELECT FROM run WHERE id = $1 AND attempt = $2 AND state = 'running' FOR SHARE)
+           AND EXISTS (SELECT FROM run WHERE id = $1 AND attempt = $2 AND lease_until IS NOT NULL FOR SHARE)
          RETURNING before.begun AS "begun!""#,
         run.0,
         attempt,
@@ -69,7 +70,8 @@ pub async fn begin(connection: &mut PgConnection, run: RunId, attempt: i32, name
 }
 
 /// Records in one statement how a step ended, with its checkpoint and the log lines that wait, and
-/// the intent to execute the next one. False: the run is not this attempt's any more.
+/// the intent to execute the next one. `None`: the run is not this attempt's any more; else whether
+/// an earlier attempt began that next one.
 pub async fn advance(
     connection: &mut PgConnection,
     run: RunId,
@@ -77,11 +79,11 @@ pub async fn advance(
     finish: &Finish,
     lines: &[NewLine],
     next: Option<&str>,
-) -> Result<bool> {
+) -> Result<Option<bool>> {
     let lines = Columns::of(lines);
-    let held = sqlx::query_scalar!(
+    let before = sqlx::query_scalar!(
         r#"WITH held AS (
-             UPDATE run SET log_seq = log_seq + $8 WHERE id = $1 AND attempt = $2 AND state = 'running'
+             UPDATE run SET log_seq = log_seq + $8 WHERE id = $1 AND attempt = $2 AND lease_until IS NOT NULL
              RETURNING log_seq - $8 AS before),
          finished AS (
              UPDATE run_step SET status = $4, checkpoint = coalesce($5, checkpoint), error = $6,
@@ -95,7 +97,7 @@ pub async fn advance(
              INSERT INTO log_line (run_id, seq, attempt, step, stream, text)
              SELECT $1, held.before + line.n, $2, line.step, line.stream, line.text
              FROM held, unnest($9::text[], $10::text[], $11::text[]) WITH ORDINALITY AS line (step, stream, text, n))
-         SELECT count(*) AS "count!" FROM held"#,
+         SELECT EXISTS (SELECT FROM run_step WHERE run_id = $1 AND name = $7 AND attempt > 0) AS "begun!" FROM held"#,
         run.0,
         attempt,
         finish.name,
@@ -108,12 +110,13 @@ pub async fn advance(
         &lines.streams,
         &lines.texts
     )
-    .fetch_one(connection)
+    .fetch_optional(connection)
     .await?;
-    Ok(held == 1)
+    Ok(before)
 }
 
 struct StepRow {
+    run_id: RunId,
     name: String,
     status: StepStatus,
     attempt: i32,
@@ -122,26 +125,34 @@ struct StepRow {
     ended_at: Option<jiff_sqlx::Timestamp>,
 }
 
+/// The steps of a run, in order.
 pub async fn list(connection: &mut PgConnection, run: RunId) -> Result<Vec<RunStep>> {
+    Ok(of_some(connection, &[run]).await?.remove(&run).unwrap_or_default())
+}
+
+/// The steps of each of these runs, in order.
+pub async fn of_some(connection: &mut PgConnection, runs: &[RunId]) -> Result<BTreeMap<RunId, Vec<RunStep>>> {
+    let runs: Vec<uuid::Uuid> = runs.iter().map(|run| run.0).collect();
     let rows = sqlx::query_as!(
         StepRow,
-        r#"SELECT name, status AS "status: _", attempt, error, started_at, ended_at
-           FROM run_step WHERE run_id = $1 ORDER BY position"#,
-        run.0
+        r#"SELECT run_id AS "run_id: _", name, status AS "status: _", attempt, error, started_at, ended_at
+           FROM run_step WHERE run_id = ANY ($1) ORDER BY run_id, position, name"#,
+        &runs
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| RunStep {
+    let mut found: BTreeMap<RunId, Vec<RunStep>> = BTreeMap::new();
+    for row in rows {
+        found.entry(row.run_id).or_default().push(RunStep {
             name: row.name,
             status: row.status,
             attempt: row.attempt,
             error: row.error,
             started_at: row.started_at.map(jiff_sqlx::Timestamp::to_jiff),
             ended_at: row.ended_at.map(jiff_sqlx::Timestamp::to_jiff),
-        })
-        .collect())
+        });
+    }
+    Ok(found)
 }
 
 /// The checkpoints of the steps that succeeded.

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 
 use crate::base::id::{ProjectEnvironmentTypeId, TargetId};
 use crate::db::Result;
-use crate::projects::StoredTarget;
+use crate::projects::{StoredTarget, TargetLimits};
 
 /// Inserts the target or, when its slug is there, takes over settings and credential.
 pub async fn ensure(connection: &mut PgConnection, target: &StoredTarget) -> Result<TargetId> {
@@ -96,4 +96,28 @@ pub async fn find(connection: &mut PgConnection, id: TargetId) -> Result<Option<
     .fetch_optional(connection)
     .await?;
     Ok(row.map(Into::into))
+}
+
+/// What holds the runs of one target or of all, by slug.
+pub async fn limits(connection: &mut PgConnection, id: Option<TargetId>) -> Result<Vec<TargetLimits>> {
+    Ok(sqlx::query_as!(
+        TargetLimits,
+        r#"SELECT id AS "id: _", slug, name, provider, run_limit, labels FROM target
+           WHERE $1::uuid IS NULL OR id = $1 ORDER BY slug LIMIT 500"#,
+        id.map(|id| id.0)
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
+pub async fn set_limits(
+    connection: &mut PgConnection,
+    id: TargetId,
+    run_limit: Option<i32>,
+    labels: &[String],
+) -> Result<()> {
+    sqlx::query!("UPDATE target SET run_limit = $2, labels = $3 WHERE id = $1", id.0, run_limit, labels)
+        .execute(connection)
+        .await?;
+    Ok(())
 }

@@ -81,13 +81,13 @@ fn row(one: Waiting, times: &Times) -> WaitingRowView {
     };
     WaitingRowView {
         place: one.position.map_or_else(|| "Held".to_owned(), |place| format!("Place {place}")),
-        label: one.run.label,
-        href: urls::run(one.run.id),
+        label: one.label,
+        href: urls::run(one.id),
         project: if one.automatic { format!("{} · asked by Paddock itself", one.project) } else { one.project },
         why: one.why.sentence(),
         behind_href,
         until: one.why.until().map(|at| times.near(at)),
         starts: one.starts_in.and_then(|after| times.now().checked_add(after).ok()).map(|at| times.near(at)),
-        queued: times.near(one.run.created_at),
+        queued: times.near(one.queued_at),
     }
 }

@@ -4,9 +4,8 @@
 //! `Last-Event-ID` resumes without a gap and without a line twice. `changed` says that steps or
 //! state are others: htmx fetches them again from the page. `done` is the last.
 //!
-//! The database is the truth: it is looked at every second, and at once on a hint. The next look
-//! happens when the reader has taken what the last one found, so a slow reader blocks nobody. A
-//! stream ends after a while and the browser comes back: the session is then checked again.
+//! All readers of this process share one look at the database (`orchestrator::Followers`). A stream
+//! ends after a while and the browser comes back: the session is then checked again.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -18,27 +17,25 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::log::{self, BATCH, Before};
+use super::log::{self, Before};
 use super::readable;
 use super::view::LogFragment;
-use crate::base::id::RunId;
-use crate::orchestrator::{self, Run, RunState, RunStep, StepStatus};
+use crate::orchestrator::{self, Follower, News, Run, RunState, RunStep, StepStatus};
 use crate::web::answer::Query;
 use crate::web::error::PageError;
 use crate::web::visitor::Visitor;
+use crate::web::words::Times;
 
-/// How often the database is looked at without a hint.
-const POLL: Duration = Duration::from_secs(1);
 /// How long one stream lives: below the minute within which a disabled person must be out.
 const LIFE: Duration = Duration::from_secs(45);
 /// Proxies close connections that are silent for a minute.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How many streams one process feeds; each looks once a second. Whoever gets none reloads.
-static STREAMS: Semaphore = Semaphore::const_new(500);
+/// How many streams one process feeds: at 30 KB each they fit everywhere. Whoever gets none reloads.
+static STREAMS: Semaphore = Semaphore::const_new(4000);
 
 /// The stream.
 pub async fn follow(
@@ -50,7 +47,6 @@ pub async fn follow(
     let Ok(place) = STREAMS.try_acquire() else {
         return Err(PageError::of_status(StatusCode::SERVICE_UNAVAILABLE));
     };
-    let hints = visitor.app.signals.subscribe();
     let mut connection = visitor.app.db.acquire().await?;
     let (run, _) = readable(&visitor, &mut connection, &id).await?;
     let resumed = headers.get("last-event-id").and_then(|value| value.to_str().ok());
@@ -61,16 +57,15 @@ pub async fn follow(
         _ => None,
     };
     drop(connection);
+    let quiet = query.has("quiet");
     let follow = Follow {
-        visitor,
-        id: run.id,
-        hints,
-        after,
+        // A page that shows another part of the log is told of steps and state only.
+        follower: visitor.app.followers.follow(run.id, if quiet { i64::MAX } else { after }),
+        stopping: visitor.app.tasks.stopping(),
+        times: visitor.times(),
         before: before.map(|line| (line.step, line.attempt)),
         seen: None,
         found: VecDeque::new(),
-        look_now: true,
-        quiet: query.has("quiet"),
         ended: false,
         until: Instant::now() + LIFE,
         _place: place,
@@ -92,16 +87,12 @@ struct Seen {
 
 /// One reader's place in a run.
 struct Follow {
-    visitor: Visitor,
-    id: RunId,
-    hints: broadcast::Receiver<orchestrator::Event>,
-    after: i64,
+    follower: Follower,
+    stopping: CancellationToken,
+    times: Times,
     before: Before,
     seen: Option<Seen>,
     found: VecDeque<Event>,
-    look_now: bool,
-    /// The page shows another part of the log: it is told of steps and state only.
-    quiet: bool,
     ended: bool,
     until: Instant,
     _place: SemaphorePermit<'static>,
@@ -113,50 +104,34 @@ impl Follow {
             if let Some(event) = self.found.pop_front() {
                 return Some(event);
             }
-            if self.ended || !(self.look_now || self.wait().await) {
+            if self.ended {
                 return None;
             }
-            if let Err(error) = self.look().await {
+            let news = tokio::select! {
+                () = self.stopping.cancelled() => return None,
+                () = tokio::time::sleep_until(self.until) => return None,
+                news = self.follower.next() => news,
+            };
+            let told = news.map_err(PageError::from).and_then(|news| self.tell(&news));
+            if let Err(error) = told {
                 // The reader comes back with the id of its last event.
-                tracing::debug!(run.id = %self.id, ?error, "stopped telling of a run");
+                tracing::debug!(run.id = %self.follower.run(), ?error, "stopped telling of a run");
                 return None;
             }
         }
     }
 
-    /// Waits for a hint or for the next poll. False: the stream's time is over, or the process stops.
-    async fn wait(&mut self) -> bool {
-        let stopping = self.visitor.app.tasks.stopping();
-        tokio::select! {
-            () = stopping.cancelled() => false,
-            () = tokio::time::sleep_until(self.until) => false,
-            () = tokio::time::sleep(POLL) => true,
-            () = hint(&mut self.hints, self.id) => true,
-        }
-    }
-
-    async fn look(&mut self) -> Result<(), PageError> {
-        let mut connection = self.visitor.app.db.acquire().await?;
-        // The run first: what was written before it ended is then among the lines that follow.
-        let run = orchestrator::find(&mut connection, self.id).await?.ok_or(orchestrator::Error::NotFound)?;
-        let steps = orchestrator::steps(&mut connection, self.id).await?;
-        let lines = if self.quiet {
-            Vec::new()
-        } else {
-            orchestrator::log_lines(&mut connection, self.id, self.after, BATCH).await?
-        };
-        drop(connection);
-        self.look_now = lines.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
-        if let Some(last) = lines.last() {
-            self.after = last.seq;
-            let log = log::entries(&lines, &mut self.before, &steps, &self.visitor.times());
+    fn tell(&mut self, News { look, lines, last }: &News) -> Result<(), PageError> {
+        if !lines.is_empty() {
+            let log = log::entries(lines, &mut self.before, &look.steps, &self.times);
             let rows = LogFragment { log }.render()?;
-            self.found.push_back(Event::default().id(self.after.to_string()).data(rows.trim().replace('\r', "")));
+            let id = self.follower.after().to_string();
+            self.found.push_back(Event::default().id(id).data(rows.trim().replace('\r', "")));
         }
-        self.tell_changes(&run, &steps);
-        if run.state.is_terminal() && !self.look_now {
+        self.tell_changes(&look.run, &look.steps);
+        if *last {
             self.ended = true;
-            self.found.push_back(Event::default().event("done").data(run.state.as_str()));
+            self.found.push_back(Event::default().event("done").data(look.run.state.as_str()));
         }
         Ok(())
     }
@@ -171,18 +146,6 @@ impl Follow {
         if self.seen.as_ref() != Some(&now) {
             self.seen = Some(now);
             self.found.push_back(Event::default().event("changed").data(run.state.as_str()));
-        }
-    }
-}
-
-/// Returns on news of this run, and when hints were missed.
-async fn hint(hints: &mut broadcast::Receiver<orchestrator::Event>, id: RunId) {
-    loop {
-        match hints.recv().await {
-            Ok(orchestrator::Event::Run(found)) if found == id => return,
-            Ok(_) => {}
-            Err(RecvError::Lagged(_)) => return,
-            Err(RecvError::Closed) => std::future::pending().await,
         }
     }
 }

@@ -32,6 +32,7 @@ impl Things {
             _ if path.contains("/environments/") => &self.environment,
             _ if path.contains("/runs/") => &self.run,
             _ if path.contains("/requests/") => &self.request,
+            _ if path.contains("/targets/") => "tgt_0193c3f2000070008000000000000000",
             _ if path.contains("/freezes/") => "frz_0193c3f2000070008000000000000000",
             _ => &self.record,
         };
@@ -68,6 +69,7 @@ async fn cell(client: &Client, things: &Things, method: &str, path: &str, name: 
     let request = match (method, path) {
         ("POST", "/api/v1/requests" | "/api/v1/verdicts") => request.json(&create("dev", name)),
         ("POST", "/api/v1/freezes") => request.json(&json!({"reason": "Later", "starts_at": "2099-01-01T00:00:00Z"})),
+        ("PUT", "/api/v1/targets/{id}/limits") => request.json(&json!({"run_limit": 1, "labels": []})),
         ("POST", "/api/v1/requests/{id}/reviews") => request.json(&json!({"verdict": "approved", "reason": "yes"})),
         _ => request,
     };

@@ -61,9 +61,10 @@ fn paddock_manifests() {
             "outputs",
             "name: x\nprovider: command\noutputs: [{name: url}, {name: url}, {nam: x}, {name: 'a b'}, url, {name: p, sensitive: maybe}]\n",
         ),
+        ("worker labels", "name: x\nprovider: command\nworker_labels: [gpu, Has Blanks, [x]]\n"),
         (
             "everything right",
-            "name: x\nversion: 1.10\nprovider: command\nkind: workspace\ntags: [A, b, a]\noutputs: [{name: url, description: d, sensitive: true}]\ninputs: {properties: {a: {type: string}}, required: [a]}\n",
+            "name: x\nversion: 1.10\nprovider: command\nkind: workspace\ntags: [A, b, a]\nworker_labels: [gpu]\noutputs: [{name: url, description: d, sensitive: true}]\ninputs: {properties: {a: {type: string}}, required: [a]}\n",
         ),
     ];
     insta::assert_snapshot!(read(Format::Paddock, cases), @r#"
@@ -82,21 +83,21 @@ fn paddock_manifests() {
     wrong indentation: refused
       m.yaml:2:11: error: This is not valid YAML: mapping values are not allowed in this context. Correct this place; often it is the indentation or a missing quote.
     two documents: refused
-      m.yaml:4:1: error: The file has more than one document. A manifest is one document: remove the “---” and what follows.
+      m.yaml:4:1: error: There is more than one document. One is read: remove the “---” and what follows.
     duplicate key: refused
       m.yaml:3:1: error: The key “name” stands here a second time. Remove one of the two.
     unknown alias: refused
       m.yaml:1:7: error: This is not valid YAML: reference to unknown value. Correct this place; often it is the indentation or a missing quote.
     bomb: refused
-      m.yaml:7:15: error: The file grows too large when its anchors, aliases and nesting are expanded. Write the values out, or make it smaller.
+      m.yaml:7:15: error: It grows too large when its anchors, aliases and nesting are expanded. Write the values out, or make it smaller.
     deep: refused
-      m.yaml:3:197: error: The file grows too large when its anchors, aliases and nesting are expanded. Write the values out, or make it smaller.
+      m.yaml:3:197: error: It grows too large when its anchors, aliases and nesting are expanded. Write the values out, or make it smaller.
     nul: refused
       m.yaml:1:7: error: The text has a NUL character, which cannot be stored. Remove it.
     unknown keys: refused
       m.yaml:1:1: error: nmae: There is no key “nmae” here. Did you mean “name”?
       m.yaml:3:1: error: parameters: There is no key “parameters” here. Write “inputs”: a JSON Schema of type object with “properties”.
-      m.yaml:4:1: error: foo: There is no key “foo” here. The keys here are “name”, “slug”, “version”, “summary”, “icon”, “kind”, “tags”, “provider”, “config”, “inputs”, “outputs” and “$schema”.
+      m.yaml:4:1: error: foo: There is no key “foo” here. The keys here are “name”, “slug”, “version”, “summary”, “icon”, “kind”, “tags”, “provider”, “config”, “inputs”, “outputs”, “worker_labels” and “$schema”.
     missing: refused
       m.yaml:1:1: error: name: “name” is missing. Give the template a name for people.
       m.yaml:1:1: error: provider: “provider” is missing. Say what makes it: “postgres”, “terraform”, “command” or “simulated”.
@@ -122,6 +123,9 @@ fn paddock_manifests() {
       m.yaml:3:48: error: outputs.3.name: “a b” cannot name an output: use letters, digits, “_”, “-” and “.”, at most 63.
       m.yaml:3:62: error: outputs.4: An output is a mapping with “name”, not text: write “- name: …”.
       m.yaml:3:88: error: outputs.5.sensitive: “sensitive” is true or false, not text.
+    worker labels: refused
+      m.yaml:3:22: error: worker_labels: The label “Has Blanks” must be 1 to 63 lower-case letters, digits and -_./=.
+      m.yaml:3:34: error: worker_labels: A label is one word, not a list.
     everything right: taken
     "#);
     let (manifest, _) = manifest::read("m.yaml", Format::Paddock, cases.last().unwrap().1.as_bytes());
@@ -286,7 +290,7 @@ fn manifests_of_azure_deployment_environments() {
     null everywhere: taken
     own settings: refused
       m.yaml:4:64: error: x-paddock.inputs.a: There is no parameter with the id “a”. Did you mean “ab”?
-      m.yaml:4:87: error: x-paddock.foo: There is no key “foo” here. The keys here are “slug”, “icon”, “kind”, “tags”, “provider”, “config”, “inputs”, “outputs” and “summary”.
+      m.yaml:4:87: error: x-paddock.foo: There is no key “foo” here. The keys here are “slug”, “icon”, “kind”, “tags”, “provider”, “config”, “inputs”, “outputs”, “summary” and “worker_labels”.
     own settings right: taken
     path up: refused
       m.yaml:3:15: error: templatePath: “../../etc/passwd” leaves the template's folder (“..”). Name a file inside the template's own folder, such as “main.bicep”.

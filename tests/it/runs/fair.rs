@@ -43,7 +43,7 @@ async fn people_go_first_and_automation_ages() {
         yard.queue(&format!("ok person {number}"), 10 + number).await;
     }
     yard.execute("UPDATE run SET run_at = now() - interval '10 minutes' WHERE label = 'ok old robot'").await;
-    let _worker = yard.work(Settings { ageing: Duration::from_mins(5), ..settings("one", 1) });
+    let _worker = yard.work(settings("one", 1));
     yard.until_count("SELECT count(*) FROM run WHERE state = 'succeeded'", 6).await;
     let order = yard.order("prepare");
     assert_eq!((order[0].as_str(), order[5].as_str()), ("ok old robot", "ok robot"), "{order:?}");

@@ -97,6 +97,45 @@ async fn every_way_to_end_promotes_the_next() {
     assert_eq!(head(&mut connection).await, ids[ways.len()]);
 }
 
+/// An earlier version knew two steps and laid them out; its worker died in the second one.
+#[tokio::test]
+async fn a_run_laid_out_by_an_earlier_version_gets_the_new_steps() {
+    let yard = Yard::open().await;
+    let id = yard.queue("ok older", 1).await;
+    yard.execute("UPDATE run SET attempt = 1").await;
+    yard.execute(
+        "INSERT INTO run_step (run_id, position, name, status, attempt, checkpoint)
+         SELECT id, 1, 'prepare', 'succeeded', 1, 'prepare'::bytea FROM run
+         UNION ALL SELECT id, 2, 'collect', 'running', 1, NULL FROM run",
+    )
+    .await;
+    let _worker = yard.work(settings("one", 1));
+    yard.until_state(id, RunState::Succeeded).await;
+    assert_eq!(*yard.script.calls.lock().unwrap(), ["ok older apply 2", "ok older collect 2 unsure"]);
+    let steps = orchestrator::steps(&mut yard.db().acquire().await.unwrap(), id).await.unwrap();
+    let names: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
+    assert_eq!(names, ["prepare", "apply", "collect"]);
+    assert!(steps.iter().all(|step| step.status == orchestrator::StepStatus::Succeeded), "{steps:?}");
+}
+
+/// A step that a later version put before one that succeeded is not gone back to.
+#[tokio::test]
+async fn a_run_never_goes_back_behind_what_succeeded() {
+    let yard = Yard::open().await;
+    let id = yard.queue("ok older", 1).await;
+    yard.execute("UPDATE run SET attempt = 1").await;
+    yard.execute(
+        "INSERT INTO run_step (run_id, position, name, status, attempt, checkpoint)
+         SELECT id, 1, 'apply', 'succeeded', 1, ''::bytea FROM run
+         UNION ALL SELECT id, 2, 'collect', 'pending', 0, NULL FROM run",
+    )
+    .await;
+    yard.script.partial.store(true, std::sync::atomic::Ordering::SeqCst);
+    let _worker = yard.work(settings("one", 1));
+    yard.until_state(id, RunState::Succeeded).await;
+    assert_eq!(*yard.script.calls.lock().unwrap(), ["ok older collect 2"]);
+}
+
 #[tokio::test]
 async fn only_a_head_can_run() {
     let yard = Yard::open().await;

@@ -13,7 +13,7 @@ const WORKER: &str = "INSERT INTO worker (name, kinds, slots, labels) VALUES ('o
 
 async fn waiting(yard: &Yard) -> BTreeMap<RunId, Waiting> {
     let queue = orchestrator::queue(&mut yard.db().acquire().await.unwrap()).await.unwrap();
-    queue.waiting.into_iter().map(|one| (one.run.id, one)).collect()
+    queue.waiting.into_iter().map(|one| (one.id, one)).collect()
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn the_line_is_the_order_in_which_they_start() {
     yard.queue_run(NewRun { project: ProjectId(Uuid::from_u128(2)), ..run("ok other", 10) }).await;
     yard.queue_run(NewRun { priority: 200, ..run("ok robot", 11) }).await;
     let mut said: Vec<(usize, String)> =
-        waiting(&yard).await.into_values().map(|one| (one.position.unwrap(), one.run.label)).collect();
+        waiting(&yard).await.into_values().map(|one| (one.position.unwrap(), one.label)).collect();
     said.sort();
     let said: Vec<String> = said.into_iter().map(|(_, label)| label).collect();
     yard.execute("DELETE FROM worker").await;

@@ -158,6 +158,11 @@ impl Client {
         send(self.request(Method::POST, path).json(body)).await
     }
 
+    /// Puts JSON.
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        send(self.request(Method::PUT, path).json(body)).await
+    }
+
     /// Posts nothing.
     pub async fn post_nothing(&self, path: &str) -> Answer {
         send(self.request(Method::POST, path)).await
