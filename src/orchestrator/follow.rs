@@ -76,13 +76,13 @@ impl Followers {
                 () = stop.cancelled() => return,
                 _ = poll.tick() => true,
                 () = self.joined.notified() => false,
-                hint = hints.recv() => note(hint, &mut news),
+                hint = hints.recv() => note(&hint, &mut news),
             };
             tokio::time::sleep(PAUSE).await;
             let all = std::iter::from_fn(|| match hints.try_recv() {
-                Ok(event) => Some(note(Ok(event), &mut news)),
+                Ok(event) => Some(note(&Ok(event), &mut news)),
                 Err(broadcast::error::TryRecvError::Lagged(missed)) => {
-                    Some(note(Err(RecvError::Lagged(missed)), &mut news))
+                    Some(note(&Err(RecvError::Lagged(missed)), &mut news))
                 }
                 Err(_) => None,
             })
@@ -126,10 +126,10 @@ impl Followers {
 }
 
 /// Notes the run that a hint tells of. True: hints were missed, so that any run may have news.
-fn note(hint: Result<Event, RecvError>, news: &mut BTreeSet<RunId>) -> bool {
+fn note(hint: &Result<Event, RecvError>, news: &mut BTreeSet<RunId>) -> bool {
     match hint {
         Ok(Event::Run(id)) => {
-            news.insert(id);
+            news.insert(*id);
             false
         }
         Ok(Event::Queue) => false,
