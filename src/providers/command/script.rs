@@ -81,7 +81,7 @@ impl<'a> Scripts<'a> {
         let log = read(&self.workspace.path("error.log"))?.unwrap_or_default();
         let written: Vec<String> = String::from_utf8_lossy(&log).lines().take(MOST_LINES).map(plain).collect();
         let message = first_error(&written).or_else(|| first_error(&watcher.errors));
-        Ok((code, Some(message.unwrap_or_else(|| format!("{script} ended with code {code} and said nothing")))))
+        Ok((code, Some(message.unwrap_or_else(|| silent(script, code, self.settings.limits.memory)))))
     }
 
     /// Takes the storage folder over into the record.
@@ -169,6 +169,17 @@ impl<'a> Scripts<'a> {
 }
 
 /// One variable per value; objects also value by value, with the names joined.
+/// What can be said of a script that said nothing. Codes above 128 are signals: a shell that the
+/// kernel gives no more memory ends by ABRT, KILL or SEGV, without a word.
+fn silent(script: &str, code: i32, memory: u64) -> String {
+    let ended = format!("{script} ended with code {code} and said nothing");
+    if matches!(code, 134 | 137 | 139) {
+        let limit = memory / (1024 * 1024);
+        return format!("{ended}; it may have reached its limit of memory, {limit} MiB (--program-memory)");
+    }
+    ended
+}
+
 fn flatten(environment: &mut Environment, prefix: &str, values: &Map<String, Value>) {
     for (key, value) in values {
         let name = format!("{prefix}{}", variable_name(key));

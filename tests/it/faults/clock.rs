@@ -129,12 +129,10 @@ async fn freeze_and_lift(app: &App) {
 /// Ten minutes ahead, ten behind, and jumping back and forth: the same life.
 #[tokio::test]
 async fn a_wrong_clock_changes_nothing() {
-    let (right, ahead, behind, jumping) = tokio::join!(
-        life(Wrong::By(0)),
-        life(Wrong::By(MINUTES)),
-        life(Wrong::By(-MINUTES)),
-        life(Wrong::Jumping(AtomicBool::new(false)))
-    );
+    let right = life(Wrong::By(0)).await;
+    let ahead = life(Wrong::By(MINUTES)).await;
+    let behind = life(Wrong::By(-MINUTES)).await;
+    let jumping = life(Wrong::Jumping(AtomicBool::new(false))).await;
     assert!(right.iter().any(|line| line == "create.simulated succeeded 2 true"), "{right:#?}");
     assert_eq!(ahead, right, "ahead");
     assert_eq!(behind, right, "behind");
