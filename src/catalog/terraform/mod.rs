@@ -4,7 +4,7 @@
 //! Type, default, description, sensitivity and the validations that JSON Schema can say are taken
 //! over ([`types`], [`conditions`]); what it cannot say stands in the help of the field, and
 //! Terraform checks it at the plan. Files are only parsed, never evaluated. `*.tf.json` files say the
-//! same in JSON ([`json`]); override files change variables that others declare.
+//! same in JSON ([`mod@json`]); override files change variables that others declare.
 
 mod conditions;
 mod json;
