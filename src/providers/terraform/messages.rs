@@ -66,6 +66,10 @@ pub fn gone(line: &str) -> Option<String> {
     text("/change/resource/addr").filter(|_| deleted).map(str::to_owned)
 }
 
+/// What Terraform says when a provider's process ended within a call: which of them depends on
+/// where the connection broke. The call may have had its effect.
+const CUT_OFF: [&str; 3] = ["Plugin did not respond", "Request cancelled", "Plugin error"];
+
 fn understand(value: &Value) -> Message {
     let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     match text("/type") {
@@ -102,7 +106,7 @@ fn diagnostic(value: &Value) -> Message {
     }
     let detail = detail.join(" ");
     let mut detail = detail.trim().to_owned();
-    if summary == "Plugin did not respond" {
+    if CUT_OFF.contains(&summary.as_str()) {
         detail.push_str(" Whether it was done is not known: look at the target before you retry.");
     }
     let text = match detail.as_str() {
@@ -169,6 +173,21 @@ mod tests {
              Error running command 'exit 3': exit status 3. Output: disk is full"
         );
         assert!(!follows);
+    }
+
+    #[test]
+    fn a_provider_that_ended_within_a_call_leaves_the_outcome_open() {
+        for summary in CUT_OFF {
+            let line = json!({"type": "diagnostic", "diagnostic": {
+                "severity": "error", "summary": summary, "address": "lab_object.b", "detail": "It ended."}});
+            let Message::Error { text, .. } = parse(&line.to_string()) else { panic!() };
+            assert_eq!(
+                text,
+                format!(
+                    "lab_object.b: {summary}: It ended. Whether it was done is not known: look at the target before you retry."
+                )
+            );
+        }
     }
 
     #[test]
