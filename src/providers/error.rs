@@ -17,6 +17,13 @@ pub enum ProviderError {
         /// What did not answer, for people.
         message: String,
     },
+    /// No answer, or one that does not say: what was asked for may have had its effect. It is looked
+    /// for before anything is asked again (I9).
+    #[error("{message}")]
+    Unknown {
+        /// What did not answer, for people.
+        message: String,
+    },
     /// The run was canceled and the provider has stopped.
     #[error("canceled")]
     Canceled,
@@ -39,6 +46,11 @@ impl ProviderError {
         Self::Retryable { message: message.into() }
     }
 
+    /// An outcome that nobody knows.
+    pub fn unknown(message: impl Into<String>) -> Self {
+        Self::Unknown { message: message.into() }
+    }
+
     /// A defect of ours.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(source.into())
@@ -49,7 +61,7 @@ impl Kinded for ProviderError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Failed { .. } => ErrorKind::Invalid,
-            Self::Retryable { .. } => ErrorKind::Unavailable,
+            Self::Retryable { .. } | Self::Unknown { .. } => ErrorKind::Unavailable,
             Self::Canceled => ErrorKind::Conflict,
             Self::LeaseLost => ErrorKind::Stale,
             Self::Internal(_) => ErrorKind::Internal,

@@ -155,7 +155,7 @@ pub async fn run(
             settings.limits.processes
         ))),
         (None, Some(code)) => Ok(code),
-        (None, None) => Err(ProviderError::retryable("the program was killed from outside")),
+        (None, None) => Err(ProviderError::unknown("the program was killed from outside")),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::environments::service::{inputs_place, open_secret_inputs, seed_place}
 use crate::environments::store::{contents, rows};
 use crate::environments::{Change, Environment, Error, plans};
 use crate::orchestrator::{StepContext, StepError};
-use crate::providers::{Job, ProviderError, TemplateFile};
+use crate::providers::{Job, ProviderError, Stream, TemplateFile};
 use crate::{catalog, projects};
 
 impl Shared {
@@ -73,6 +73,29 @@ impl Shared {
             seed: seed.try_into().map_err(|_| crate::db::Error::Corrupt("seed"))?,
             cancel: context.cancel.clone(),
         })
+    }
+
+    /// Where an earlier attempt began this step, nobody knows how far it came: what is there is looked
+    /// at before anything is done (I9).
+    pub async fn look_first(&self, context: &StepContext, job: &Job) -> Result<(), StepError> {
+        if !context.unsure {
+            return Ok(());
+        }
+        let line = match self.provider.read_back(job, &self.host(context)).await {
+            Ok(found) if found.is_empty() => {
+                "Looked first, because an earlier attempt began this: nothing is there".to_owned()
+            }
+            Ok(found) => {
+                let names: Vec<String> = found.iter().map(ToString::to_string).collect();
+                format!("Looked first, because an earlier attempt began this: there is {}", names.join(", "))
+            }
+            // It looks once more by itself, and refuses in its own words.
+            Err(ProviderError::Failed { message }) => {
+                format!("What an earlier attempt did cannot be looked at: {message}")
+            }
+            Err(error) => return Err(step_error(error)),
+        };
+        context.log(Stream::Paddock, &line).await
     }
 
     /// The digest of all that the provider is given, but for what differs between the run that plans
@@ -147,12 +170,24 @@ fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-/// How a provider's error ends a step.
+/// How a provider's error ends a step that changes something at the target.
+pub fn effect_error(error: ProviderError) -> StepError {
+    match error {
+        ProviderError::Unknown { message } => {
+            StepError::Unknown(format!("{}.", storable(&message).trim_end_matches('.')))
+        }
+        error => step_error(error),
+    }
+}
+
+/// How a provider's error ends a step that only looks.
 pub fn step_error(error: ProviderError) -> StepError {
     match error {
         // A program may print anything; what cannot be stored must not keep the run from ending.
         ProviderError::Failed { message } => StepError::Failed(storable(&message)),
-        ProviderError::Retryable { message } => StepError::Retryable(storable(&message)),
+        ProviderError::Retryable { message } | ProviderError::Unknown { message } => {
+            StepError::Retryable(storable(&message))
+        }
         ProviderError::Canceled | ProviderError::LeaseLost => StepError::Interrupted,
         ProviderError::Internal(source) => StepError::Internal(source),
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Shared;
-use super::job::step_error;
+use super::job::{effect_error, step_error};
 use crate::base::Op;
 use crate::base::failpoint::reach;
 use crate::base::text::{NUL_REFUSED, nul_places};
@@ -60,8 +60,9 @@ impl Workflow for Provision {
 impl Provision {
     async fn apply(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {
         let job = self.0.job(context).await?;
+        self.0.look_first(context, &job).await?;
         reach("provider.call");
-        self.0.provider.apply(&job, &self.0.host(context)).await.map_err(step_error)?;
+        self.0.provider.apply(&job, &self.0.host(context)).await.map_err(effect_error)?;
         reach("provider.answered");
         Ok(Vec::new())
     }

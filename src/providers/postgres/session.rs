@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::names;
 use super::sql::Statement;
-use super::words::{self, explain};
+use super::words::{self, explain, explain_change};
 use crate::base::failpoint::reach;
 use crate::providers::{Job, ProviderError};
 
@@ -124,17 +124,19 @@ impl Session {
         &mut self,
         query: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, ProviderError> {
-        self.bounded(READ, query).await
+        let server = words::server(&self.options);
+        let outcome = self.bounded(READ, query).await?;
+        outcome.ok_or_else(|| words::silent(&server, READ))?.map_err(|error| explain(&error, &server))
     }
 
     /// Runs one statement that changes something.
     pub async fn write(&mut self, statement: Statement) -> Result<(), ProviderError> {
-        self.bounded(WRITE, async |c| statement.execute(c).await.map(drop)).await
+        self.change(async |c| statement.execute(c).await.map(drop)).await
     }
 
     /// Runs statements in one transaction.
     pub async fn transaction(&mut self, statements: Vec<Statement>) -> Result<(), ProviderError> {
-        self.bounded(WRITE, async |c| {
+        self.change(async |c| {
             let mut tx = c.begin().await?;
             for statement in statements {
                 statement.execute(&mut tx).await?;
@@ -144,19 +146,30 @@ impl Session {
         .await
     }
 
+    /// Whatever keeps the server from saying how it ended, it may have been carried out.
+    async fn change(
+        &mut self,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<(), sqlx::Error>,
+    ) -> Result<(), ProviderError> {
+        let server = words::server(&self.options);
+        let outcome = self.bounded(WRITE, work).await?;
+        let silent = || ProviderError::unknown(words::silent(&server, WRITE).to_string());
+        outcome.ok_or_else(silent)?.map_err(|error| explain_change(&error, &server))
+    }
+
+    /// What came of the work, or nothing within the limit.
     async fn bounded<T>(
         &mut self,
         limit: Duration,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<T, ProviderError> {
-        let server = words::server(&self.options);
+    ) -> Result<Option<Result<T, sqlx::Error>>, ProviderError> {
         let outcome = tokio::select! {
             // Asked for first: nothing begins once the run is canceled.
             biased;
             () = self.cancel.cancelled() => Err(ProviderError::Canceled),
             result = timeout(limit, work(&mut self.connection)) => match result {
-                Ok(result) => return result.map_err(|error| explain(&error, &server)),
-                Err(_) => Err(words::silent(&server, limit)),
+                Ok(result) => return Ok(Some(result)),
+                Err(_) => Ok(None),
             },
         };
         self.end_own_backend().await;

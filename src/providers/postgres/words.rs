@@ -14,7 +14,7 @@ pub fn server(options: &PgConnectOptions) -> String {
     }
 }
 
-/// The server said nothing in time: what it did is unknown.
+/// The server said nothing in time.
 pub fn silent(server: &str, limit: Duration) -> ProviderError {
     ProviderError::retryable(format!("{server} did not answer within {} s", limit.as_secs()))
 }
@@ -45,6 +45,22 @@ pub fn explain(error: &sqlx::Error, server: &str) -> ProviderError {
     }
 }
 
+/// The same of a statement that changes something: where the server did not say how it ended, it may
+/// have been carried out.
+pub fn explain_change(error: &sqlx::Error, server: &str) -> ProviderError {
+    let told = |refusal: &dyn sqlx::error::DatabaseError| refusal.code().is_some_and(|code| !is_an_end(&code));
+    match (error, explain(error, server)) {
+        (sqlx::Error::Database(refusal), explained) if told(&**refusal) => explained,
+        (_, ProviderError::Retryable { message }) => ProviderError::unknown(message),
+        (_, explained) => explained,
+    }
+}
+
+/// SQLSTATEs with which a connection ends, also in the middle of a commit.
+fn is_an_end(code: &str) -> bool {
+    code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "57P05")
+}
+
 /// SQLSTATE classes that time or a second try may cure (appendix A of the Postgres manual).
 fn may_pass(code: &str) -> bool {
     let class = code.get(..2).unwrap_or_default();
@@ -65,6 +81,14 @@ mod tests {
         for code in ["28P01", "42501", "42P04", "22023"] {
             assert!(!may_pass(code), "{code}");
         }
+    }
+
+    #[test]
+    fn a_change_without_an_answer_may_have_happened() {
+        let broken = || sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
+        assert!(matches!(explain(&broken(), "it"), ProviderError::Retryable { .. }));
+        assert!(matches!(explain_change(&broken(), "it"), ProviderError::Unknown { .. }));
+        assert!(is_an_end("57P01") && !is_an_end("55006"), "an ended connection is no answer, a busy object is one");
     }
 
     #[test]

@@ -242,6 +242,22 @@ async fn write(host: &dyn Host, lock: Option<&str>, body: &[u8]) -> Result<Answe
     }
 }
 
+/// Keeps a state under a lock of Paddock's own, which says what it is for.
+pub async fn keep(host: &dyn Host, job: &Job, why: &str, state: NewState<'_>) -> Result<(), ProviderError> {
+    let id = format!("{why}-{}-{}", job.run, job.attempt);
+    let info = json!({"ID": id, "Operation": why, "Who": "paddock", "Info": "", "Version": "", "Path": ""});
+    let lock = StateLock { id, info };
+    if host.lock_state(&lock).await?.is_some() {
+        return Err(ProviderError::retryable("the state is locked"));
+    }
+    let kept = host.keep_state(NewState { lock: &lock.id, ..state }).await;
+    host.unlock_state(&lock.id).await?;
+    match kept? {
+        Kept::Yes => Ok(()),
+        not => Err(ProviderError::retryable(format!("the state was not taken: {not:?}"))),
+    }
+}
+
 /// What became of a state that was left on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
@@ -268,17 +284,7 @@ pub async fn rescue(host: &dyn Host, job: &Job, saved: Option<&[u8]>, bytes: &[u
         Some(known) if !left.continues(known) => StateOrigin::Stray,
         Some(_) | None => StateOrigin::Rescued,
     };
-    let id = format!("rescue-{}-{}", job.run, job.attempt);
-    let info = json!({"ID": id, "Operation": "rescue", "Who": "paddock", "Info": "", "Version": "", "Path": ""});
-    let lock = StateLock { id, info };
-    if host.lock_state(&lock).await?.is_some() {
-        return Err(ProviderError::retryable("the state is locked"));
-    }
-    let kept = host.keep_state(NewState { origin, lineage, serial, bytes, lock: &lock.id }).await?;
-    host.unlock_state(&lock.id).await?;
-    if kept != Kept::Yes {
-        return Err(ProviderError::retryable(format!("the state left on this machine was not taken: {kept:?}")));
-    }
+    keep(host, job, "rescue", NewState { origin, lineage, serial, bytes, lock: "" }).await?;
     if origin == StateOrigin::Stray {
         let known = known.map(|known| known.resources()).unwrap_or_default();
         let only: Vec<String> =

@@ -9,9 +9,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
+use super::backend::keep;
 use super::cli::Cli;
 use super::state::State;
-use crate::providers::{Host, Job, Kept, NewState, ProviderError, Resource, StateLock, StateOrigin, Stream};
+use crate::providers::{Host, Job, NewState, ProviderError, Resource, StateOrigin, Stream};
 
 /// The pause after the first look; each is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -97,18 +98,8 @@ async fn restore(cli: &mut Cli<'_>, job: &Job, host: &dyn Host, before: &[u8]) -
     }
     let bytes = value.to_string().into_bytes();
     let Some(state) = State::parse(&bytes) else { return Ok(()) };
-    let id = format!("restore-{}-{}", job.run, job.attempt);
-    let info = json!({"ID": id, "Operation": "restore", "Who": "paddock", "Info": "", "Version": "", "Path": ""});
-    let lock = StateLock { id, info };
-    if host.lock_state(&lock).await?.is_some() {
-        return Err(ProviderError::retryable("the state is locked"));
-    }
-    let lineage = state.place().0;
-    let kept = host
-        .keep_state(NewState { origin: StateOrigin::Rescued, lineage, serial, bytes: &bytes, lock: &lock.id })
-        .await?;
-    host.unlock_state(&lock.id).await?;
-    if kept == Kept::Yes { Ok(()) } else { Err(ProviderError::retryable(format!("the state was not taken: {kept:?}"))) }
+    let state = NewState { origin: StateOrigin::Rescued, lineage: state.place().0, serial, bytes: &bytes, lock: "" };
+    keep(host, job, "restore", state).await
 }
 
 fn only(all: &[Resource], wanted: impl Fn(&Resource) -> bool) -> Vec<Resource> {
