@@ -15,7 +15,7 @@ use paddock::providers::Registry;
 
 use super::oracle::{assert_none, complaints, complaints_of_plans};
 use super::subject::{COMMAND, Environments, POSTGRES, SIMULATED, Subject, TERRAFORM};
-use super::world::World;
+use super::world::{World, long};
 
 /// Deaths of one run.
 const DEATHS: usize = 3;
@@ -33,9 +33,7 @@ const REAPED: [&str; 3] = ["reap.released", "reap.audited", "reap.committed"];
 const RELEASED: [&str; 3] = ["release.released", "release.audited", "release.committed"];
 
 fn seeds() -> usize {
-    #[allow(clippy::disallowed_methods, reason = "a setting of the tests")]
-    let long = std::env::var("PADDOCK_MATRIX").is_ok_and(|mode| mode == "long");
-    if long { 20 } else { 5 }
+    if long() { 20 } else { 5 }
 }
 
 /// One thing to happen in one run: an arm without its scope.

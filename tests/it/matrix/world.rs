@@ -23,7 +23,15 @@ use crate::support::ledger::{Account, account};
 use crate::support::program::{Program, command};
 
 /// How long all runs of one round may take, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(400);
+fn patience() -> Duration {
+    Duration::from_secs(if long() { 3_600 } else { 400 })
+}
+
+/// Whether this is the long mode, of four times as many seeds.
+pub fn long() -> bool {
+    #[allow(clippy::disallowed_methods, reason = "a setting of the tests")]
+    std::env::var("PADDOCK_MATRIX").is_ok_and(|mode| mode == "long")
+}
 
 pub struct World {
     pub test: TestApp,
@@ -167,6 +175,17 @@ impl World {
     pub fn worker_with(&self, runs: usize, lease: &str, arms: &[String], url: Option<String>) -> Program {
         let mut command = self.program("worker", &arms.join(";"), url.unwrap_or_else(|| self.test.database.url()));
         command.args(["--worker-runs", &runs.to_string(), "--lease", lease]);
+        Self::ready(command)
+    }
+
+    /// One worker process with settings of its own.
+    pub fn worker_set(&self, settings: &[&str]) -> Program {
+        let mut command = self.program("worker", "", self.test.database.url());
+        command.args(settings);
+        Self::ready(command)
+    }
+
+    fn ready(command: Command) -> Program {
         let mut program = Program::start(command);
         program.wait_for("Paddock is ready");
         program
@@ -207,7 +226,7 @@ impl World {
     }
 
     async fn rest_in(&self, soon: bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience();
         loop {
             if soon {
                 let soon = "UPDATE run SET run_at = now() WHERE id IN (
@@ -229,7 +248,7 @@ impl World {
 
     /// Waits until `query` counts at least `wanted`.
     pub async fn until_number(&self, query: &str, wanted: i64) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience();
         loop {
             let now = self.number(query).await;
             if now >= wanted {

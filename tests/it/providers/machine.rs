@@ -1,12 +1,12 @@
 //! This machine, as the providers that run programs see it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use paddock::providers::Settings;
 
 use crate::support::program;
 pub use crate::support::wait::lines;
+use crate::support::wait::until_true;
 
 pub fn settings(folder: &Path) -> Settings {
     let path = std::env::var_os("PATH").unwrap();
@@ -20,12 +20,7 @@ pub fn catalog(template: &str) -> PathBuf {
 
 /// Waits for something that another process does.
 pub async fn until(what: &str, condition: impl Fn() -> bool) {
-    let wait = async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap_or_else(|_| panic!("never: {what}"));
+    until_true(what, async || condition()).await;
 }
 
 /// Whether a process runs, by its id as text.

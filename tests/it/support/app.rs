@@ -21,7 +21,7 @@ use super::TestDatabase;
 use super::server::Server;
 
 /// How long anything may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A running application.
 pub struct TestApp {

@@ -1,6 +1,7 @@
 //! What tests share: one Postgres for the whole binary, one database per test, the real program.
 
 pub mod app;
+pub mod busy;
 pub mod catalog;
 pub mod cluster;
 pub mod database;

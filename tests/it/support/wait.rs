@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long anything may take on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Looks again and again until `look` has something; fails with `what` when it never has.
 pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
