@@ -4,6 +4,7 @@
 mod clock;
 mod deaths;
 mod door;
+mod drain;
 mod fences;
 mod hints;
 mod lies;
@@ -11,3 +12,4 @@ mod network;
 mod peers;
 mod practice;
 mod restarts;
+mod targets;

@@ -10,6 +10,7 @@ use super::door::{Door, address};
 use crate::matrix::oracle::{assert_none, complaints};
 use crate::matrix::subject::{Environments, SIMULATED};
 use crate::matrix::world::World;
+use crate::support::busy::Busy;
 use crate::support::proxy::{Network, Proxy, Towards};
 use crate::support::wait::{lines, until};
 
@@ -34,7 +35,9 @@ async fn parted(network: Network) {
     let book = world.book(environment);
     assert_eq!((book.there.len(), book.stale), (3, 0), "no call after the lease: {book:?}");
     assert_none(&complaints(&world, &one(environment, name, "create")).await, &world);
-    assert!(world.number("SELECT max(attempt) FROM run").await >= 2, "it was taken over");
+    let taken_over = world.number("SELECT max(attempt) FROM run").await >= 2;
+    // Through a narrow line a heartbeat comes in time, or does not.
+    assert!(taken_over || matches!(network, Network::Narrow(_)), "it was not taken over");
 
     // Back again, it works as before.
     drop(heir);
@@ -60,6 +63,38 @@ async fn half_open() {
 #[tokio::test]
 async fn too_slow() {
     parted(Network::Slow(Duration::from_secs(5))).await;
+}
+
+/// So narrow that everything takes seconds: 1 KB in each.
+#[tokio::test]
+async fn narrow() {
+    parted(Network::Narrow(1024)).await;
+}
+
+/// A server that gets 1 KB a second from Postgres answers in time that it cannot, and nothing is lost or
+/// there twice when it can.
+#[tokio::test]
+async fn a_server_with_a_narrow_database_answers() {
+    let world = World::new(&SIMULATED).await;
+    let proxy = Proxy::start(&world.test.database.options());
+    let mut server = world.server_by(proxy.url(&world.test.database.url()));
+    let (door, address) = (Door::open(&world).await, address(&mut server));
+    proxy.set(Network::Narrow(1024));
+    let (asked, busy) = (Instant::now(), Busy::from_now());
+    let answers = futures_util::future::join_all(["lab-narrow-0", "lab-narrow-1"].map(|name| door.ask(&address, name)));
+    for answer in answers.await {
+        if let Err((status, why)) = answer {
+            assert_eq!(status.map(|status| status.as_u16()), Some(503), "{why}");
+        }
+    }
+    let took = asked.elapsed().as_secs_f64();
+    assert!(took < 40.0 + busy.seconds(), "{took} s");
+    proxy.mend();
+    for name in ["lab-narrow-0", "lab-narrow-1"] {
+        door.insist(&address, name).await;
+    }
+    assert_eq!(world.number("SELECT count(*) FROM request").await, 2);
+    assert_eq!(world.number("SELECT count(*) FROM run").await, 2);
 }
 
 /// Slow, but not so slow that a heartbeat could not get through: nothing is taken over.
@@ -163,13 +198,14 @@ async fn a_server_with_a_half_open_database_answers() {
     };
     assert!(ask_all("before").await.iter().all(Result::is_ok));
     proxy.set(Network::HalfOpen);
-    let asked = Instant::now();
+    let (asked, busy) = (Instant::now(), Busy::from_now());
     for answer in ask_all("swallowed").await {
         let (status, why) = answer.unwrap_err();
         assert_eq!(status.map(|status| status.as_u16()), Some(503), "{why}");
         assert!(why.contains("urn:paddock:problem:unavailable"), "{why}");
     }
-    assert!(asked.elapsed() < Duration::from_secs(40), "{:?}", asked.elapsed());
+    let took = asked.elapsed().as_secs_f64();
+    assert!(took < 40.0 + busy.seconds(), "{took} s");
     proxy.mend();
     door.insist(&address, "lab-swallowed-0").await;
     assert!(ask_all("swallowed").await.iter().all(Result::is_ok));

@@ -1,5 +1,6 @@
 //! A Postgres that is restarted again and again while requests come in and runs are executed.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -11,6 +12,7 @@ use crate::matrix::subject::{Environments, SIMULATED};
 use crate::matrix::world::World;
 use crate::support::TestDatabase;
 use crate::support::app::TestApp;
+use crate::support::busy::Busy;
 use crate::support::cluster::Cluster;
 use crate::support::program::Program;
 
@@ -20,13 +22,29 @@ const BETWEEN: i64 = 10;
 /// Requests that are under way at a time.
 const OPEN: i64 = 16;
 /// How soon something must be finished again after Postgres takes connections.
-const RECOVERY: Duration = Duration::from_secs(10);
+/// And every worker must have begun something, in seconds.
+const RECOVERY: f64 = 10.0;
+const WORKERS: i64 = 3;
 
 /// How many runs have succeeded; nothing while Postgres is away.
 async fn succeeded(world: &World) -> Option<i64> {
     let mut connection = PgConnection::connect_with(&world.test.database.options()).await.ok()?;
     let query = "SELECT count(*) FROM run WHERE state = 'succeeded'";
     sqlx::query_scalar(query).fetch_one(&mut connection).await.ok()
+}
+
+/// Now, by the database, as text for it.
+async fn moment(world: &World) -> String {
+    let mut connection = PgConnection::connect_with(&world.test.database.options()).await.unwrap();
+    sqlx::query_scalar("SELECT clock_timestamp()::text").fetch_one(&mut connection).await.unwrap()
+}
+
+/// How many workers have begun a run since then.
+async fn workers_since(world: &World, moment: &str) -> i64 {
+    let mut connection = PgConnection::connect_with(&world.test.database.options()).await.unwrap();
+    let query = "SELECT count(DISTINCT detail ->> 'worker') FROM audit_record
+                 WHERE action = 'run.started' AND at > $1::timestamptz";
+    sqlx::query_scalar(query).bind(moment).fetch_one(&mut connection).await.unwrap()
 }
 
 async fn until_succeeded(world: &World, wanted: i64) -> i64 {
@@ -55,12 +73,15 @@ async fn postgres_is_restarted_under_load() {
     let door = Door::open(&world).await;
     let mut servers = [world.server(), world.server()];
     let addresses = servers.each_mut().map(address);
-    let mut workers: Vec<Program> = (0..3).map(|_| world.worker_with(4, "5s", &[], None)).collect();
+    let mut workers: Vec<Program> = (0..WORKERS).map(|_| world.worker_with(4, "5s", &[], None)).collect();
 
-    let total = (RESTARTS + 1) * BETWEEN;
+    let enough = AtomicBool::new(false);
     let load = async {
         let mut environments = Environments::new();
-        for (index, server) in (0..total).zip(addresses.iter().cycle()) {
+        for (index, server) in (0..).zip(addresses.iter().cycle()) {
+            if enough.load(Ordering::SeqCst) {
+                break;
+            }
             until_succeeded(&world, index - OPEN).await;
             let name = format!("lab-restart-{index}");
             let id = door.insist(server, &name).await;
@@ -78,13 +99,22 @@ async fn postgres_is_restarted_under_load() {
             tokio::task::block_in_place(|| cluster.restart());
             began = Instant::now();
             done = until_succeeded(&world, 0).await;
+            let (ready, busy) = (moment(&world).await, Busy::from_now());
             until_succeeded(&world, done + 1).await;
-            assert!(began.elapsed() <= RECOVERY, "nothing was finished for {:?}", began.elapsed());
+            // All of them are at work again, as many as there were before: that is the whole throughput.
+            while workers_since(&world, &ready).await < WORKERS {
+                let (took, busy) = (began.elapsed().as_secs_f64(), busy.seconds());
+                assert!(took <= RECOVERY + busy, "not every worker is at work after {took} s, {busy} of them busy");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
-        until_succeeded(&world, total).await;
+        enough.store(true, Ordering::SeqCst);
         eprintln!("{BETWEEN} runs took {pace:.1?} before the restarts");
     };
     let (environments, ()) = tokio::join!(load, restarts);
+    // What was queued is done, all of it.
+    let total = i64::try_from(environments.len()).unwrap();
+    until_succeeded(&world, total).await;
 
     for program in servers.iter_mut().chain(&mut workers) {
         assert!(program.lives(), "a process ended:\n{}", program.said());

@@ -1,10 +1,10 @@
 //! Providers against real targets: one suite that all of them pass, and what is special to each.
 
 mod command;
-mod conformance;
-mod host;
+pub mod conformance;
+pub mod host;
 pub mod machine;
-mod postgres;
+pub mod postgres;
 pub mod simulated;
 mod terraform;
 mod terraform_lab;

@@ -24,7 +24,7 @@ fn job() -> Job {
     job_on(&server())
 }
 
-fn job_on(server: &str) -> Job {
+pub fn job_on(server: &str) -> Job {
     let url = url::Url::parse(server).unwrap();
     let address = json!({"host": url.host_str().unwrap(), "port": url.port().unwrap_or(5432)});
     Job {

@@ -1,5 +1,5 @@
 //! A small proxy on a loopback port, between a program and Postgres: it can cut, at once or at the
-//! n-th piece of what is said, freeze and slow down.
+//! n-th piece of what is said, freeze, also there, and slow down.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -21,6 +21,8 @@ pub enum Network {
     HalfOpen,
     /// Everything takes so long, each way.
     Slow(Duration),
+    /// So many bytes a second get through, each way.
+    Narrow(u32),
 }
 
 /// Which way something goes.
@@ -39,8 +41,11 @@ pub struct Proxy {
     fuse: Fuse,
 }
 
-/// How many pieces still pass in one direction before everything is cut.
-type Fuse = Arc<Mutex<Option<(Towards, usize)>>>;
+/// How many pieces still pass in one direction before the network becomes like that.
+type Fuse = Arc<Mutex<Option<(Towards, usize, Network)>>>;
+
+/// What gets through a narrow line at a time.
+const DROP: usize = 64;
 
 /// What each connection's two halves share.
 #[derive(Clone)]
@@ -51,18 +56,18 @@ struct Line {
 }
 
 impl Line {
-    /// Whether this piece passes; the one at which the fuse burns cuts the network.
+    /// Whether this piece passes; the one at which the fuse burns changes the network.
     fn passes(&self, towards: Towards) -> bool {
         let mut fuse = self.fuse.lock().unwrap();
         match fuse.as_mut() {
-            Some((way, 0)) if *way == towards => {
-                *fuse = None;
+            Some((way, 0, then)) if *way == towards => {
                 if let Some(change) = self.change.upgrade() {
-                    change.send_replace(Network::Cut);
+                    change.send_replace(*then);
                 }
+                *fuse = None;
                 false
             }
-            Some((way, left)) if *way == towards => {
+            Some((way, left, _)) if *way == towards => {
                 *left -= 1;
                 true
             }
@@ -114,7 +119,18 @@ impl Proxy {
 
     /// Lets so many pieces pass in this direction and cuts the network at the next one.
     pub fn cut_after(&self, towards: Towards, pieces: usize) {
-        *self.fuse.lock().unwrap() = Some((towards, pieces));
+        *self.fuse.lock().unwrap() = Some((towards, pieces, Network::Cut));
+    }
+
+    /// The same, but at the next one everything that is open becomes half-open.
+    pub fn freeze_after(&self, towards: Towards, pieces: usize) {
+        *self.fuse.lock().unwrap() = Some((towards, pieces, Network::HalfOpen));
+    }
+
+    /// Waits until the fuse has burnt.
+    pub async fn burnt(&self) {
+        let mut network = self.network.subscribe();
+        network.wait_for(|network| matches!(network, Network::Cut | Network::HalfOpen)).await.unwrap();
     }
 
     /// Everything passes again; whether the fuse had burnt.
@@ -167,14 +183,27 @@ async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin,
         let read = match now {
             Network::Cut => return,
             Network::HalfOpen => return swallowed(network).await,
-            Network::Good | Network::Slow(_) => tokio::select! {
+            Network::Good | Network::Slow(_) | Network::Narrow(_) => tokio::select! {
                 read = from.read(&mut bytes) => read,
                 changed = network.changed() => if changed.is_err() { return } else { continue },
             },
         };
         let Ok(count @ 1..) = read else { return };
-        if !line.passes(towards) {
+        let passes = line.passes(towards);
+        if let (false, Network::Cut) = (passes, *network.borrow()) {
             return;
+        }
+        let mut rest = &bytes[..count];
+        // Drop by drop, for as long as it is narrow.
+        while !rest.is_empty() {
+            let state = *network.borrow();
+            let Network::Narrow(rate) = state else { break };
+            let (drop, after) = rest.split_at(rest.len().min(DROP));
+            rest = after;
+            tokio::time::sleep(Duration::from_secs(drop.len() as u64) / rate).await;
+            if to.write_all(drop).await.is_err() {
+                return;
+            }
         }
         if let Network::Slow(pause) = now {
             tokio::time::sleep(pause).await;
@@ -182,7 +211,7 @@ async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin,
         if *network.borrow() == Network::HalfOpen {
             return swallowed(network).await;
         }
-        if *network.borrow() == Network::Cut || to.write_all(&bytes[..count]).await.is_err() {
+        if *network.borrow() == Network::Cut || to.write_all(rest).await.is_err() {
             return;
         }
     }
