@@ -114,6 +114,12 @@ impl End {
         Some(Self { mark: mark.to_owned(), by_itself: how == "ended" })
     }
 
+    /// Notes that what its own account of the last program says does not count: it was not used.
+    pub fn doubt(lock: &Path) -> std::io::Result<()> {
+        let Some(Self { mark, .. }) = Self::read(lock) else { return Ok(()) };
+        Self::write(&File::options().write(true).open(lock)?, &mark, "doubted")
+    }
+
     fn write(mut file: &File, mark: &str, how: &str) -> std::io::Result<()> {
         file.set_len(0)?;
         file.rewind()?;

@@ -93,7 +93,11 @@ impl<'a> Cli<'a> {
             match backend::rescue(self.host, self.job, self.saved.as_deref(), &left).await? {
                 Left::Taken => self.saved = Some(left),
                 Left::Known => {}
-                Left::Stray => self.stray = true,
+                Left::Stray => {
+                    self.stray = true;
+                    // Also for whoever opens the workspace next, who does not find this state any more.
+                    End::doubt(&self.workspace.path(LOCK)).map_err(ProviderError::internal)?;
+                }
             }
             remove(&path)?;
         }
