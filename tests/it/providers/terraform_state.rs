@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use paddock::audit::{self, Filter};
 use paddock::base::id::EnvironmentId;
 use paddock::environments::State;
-use paddock::providers::{Host as _, PlanAction, Provider as _, StateOrigin, TerraformProvider};
+use paddock::providers::{Host as _, Phase, PlanAction, Progress, Provider as _, StateOrigin, TerraformProvider};
 use paddock::requests::{Caller, Draft, Intent};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -345,6 +345,35 @@ async fn a_state_left_on_the_machine_is_rescued_or_kept_as_a_stray() {
     assert_eq!(plan.changes[0].summary, "was left half made");
     assert_eq!(host.versions().last().unwrap().0, StateOrigin::Rescued);
     assert!(!left.exists());
+}
+
+/// Whoever looks first brings the stray in; who then works, on the same machine, must know of it.
+#[tokio::test]
+async fn a_stray_that_was_brought_in_by_a_look_is_still_asked_about() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = TerraformProvider::new(settings(folder.path()));
+    let job = template("resource \"terraform_data\" \"x\" {}");
+    let host = RecordingHost::new(folder.path()).of(&job);
+    provider.apply(&job, &host).await.unwrap();
+    let mut state: Value = serde_json::from_slice(&host.load_state().await.unwrap().unwrap()).unwrap();
+
+    // Another attempt's Terraform made something, ended by itself, and left a state of its own history.
+    let job = next_attempt(&job);
+    let host = RecordingHost::new(folder.path()).of(&job);
+    let (address, action) = ("terraform_data.lost".to_owned(), "create".to_owned());
+    let made = Progress { address, action, phase: Phase::Done, provider_id: Some("9".to_owned()) };
+    host.progress(&made).await.unwrap();
+    let root = folder.path().join("work").join(job.environment.to_string());
+    std::fs::create_dir_all(root.join("files")).unwrap();
+    std::fs::write(root.join("guard.lock"), format!("{}.{} ended", job.run, job.attempt)).unwrap();
+    state["lineage"] = json!("other");
+    state["resources"][0]["name"] = json!("lost");
+    std::fs::write(root.join("files/errored.tfstate"), state.to_string()).unwrap();
+
+    let job = next_attempt(&job);
+    provider.read_back(&job, &host).await.unwrap();
+    let error = provider.apply(&job, &host).await.unwrap_err().to_string();
+    assert!(error.starts_with("An earlier attempt made terraform_data.lost (9)"), "{error}");
 }
 
 #[tokio::test]
