@@ -13,6 +13,7 @@ use axum::http::request::Parts;
 use super::error::Problem;
 use crate::app::{App, Visible, http};
 use crate::base::{ErrorKind, Op};
+use crate::db::Connection;
 use crate::environments::Environment;
 use crate::identity::{Access, Authenticated, Credential, Scope};
 use crate::policy::{Ability, Action, Permit, Question, Resource, ability};
@@ -144,8 +145,7 @@ impl<S: Reach> Caller<S> {
     }
 
     /// The projects in which the caller may do this.
-    pub async fn visible(&self, action: Action) -> Result<Visible, Problem> {
-        let mut connection = self.app.db.acquire().await?;
-        Ok(self.app.visible(&mut connection, &self.op, self.access(), action).await?)
+    pub async fn visible(&self, connection: &mut Connection, action: Action) -> Result<Visible, Problem> {
+        Ok(self.app.visible(connection, &self.op, self.access(), action).await?)
     }
 }

@@ -128,8 +128,8 @@ pub async fn list_environments(
     Query(query): Query<EnvironmentQuery>,
 ) -> Result<Json<List<EnvironmentView>>, Problem> {
     let paging = Paging::read(query.limit, query.cursor.as_deref())?;
-    let mut visible = caller.visible(Action::ReadEnvironment).await?;
     let mut connection = caller.app.db.acquire().await?;
+    let mut visible = caller.visible(&mut connection, Action::ReadEnvironment).await?;
     if let Some(slug) = &query.project {
         let project = projects::find(&mut connection, slug).await?;
         let project = project.ok_or_else(|| Problem::malformed("/project", format!("there is no project “{slug}”")))?;

@@ -93,12 +93,13 @@ pub async fn list_projects(
     Query(query): Query<ProjectQuery>,
 ) -> Result<Json<List<ProjectView>>, Problem> {
     let paging = Paging::read(query.limit, query.cursor.as_deref())?;
-    let mut projects = caller.projects().await?;
-    let visible = caller.visible(Action::ReadProject).await?;
+    let mut connection = caller.app.db.acquire().await?;
+    let mut projects = projects::list(&mut connection, None).await?;
+    let visible = caller.visible(&mut connection, Action::ReadProject).await?;
     projects.retain(|project| visible.contains(project.id));
     let page = paging.cut(projects, |project| project.id.0)?;
     let ids: Vec<ProjectId> = page.items.iter().map(|project| project.id).collect();
-    let places = projects::places(&mut *caller.app.db.acquire().await?, &ids).await?;
+    let places = projects::places(&mut connection, &ids).await?;
     Ok(Json(page.map(|project| ProjectView::new(project, &places)).into()))
 }
 

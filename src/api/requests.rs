@@ -197,7 +197,8 @@ pub async fn list_requests(
     Query(query): Query<RequestQuery>,
 ) -> Result<Json<List<RequestView>>, Problem> {
     let paging = Paging::read(query.limit, query.cursor.as_deref())?;
-    let visible = caller.visible(Action::ReadRequest).await?;
+    let mut connection = caller.app.db.acquire().await?;
+    let visible = caller.visible(&mut connection, Action::ReadRequest).await?;
     let me = caller.access().person.id;
     let filter = Filter {
         projects: visible.ids(),
@@ -209,7 +210,6 @@ pub async fn list_requests(
         query: None,
     };
     let requests = &caller.app.requests;
-    let mut connection = caller.app.db.acquire().await?;
     let page = requests.list(&mut connection, &filter, paging.after, paging.limit).await?;
     let items = requests.details(&mut connection, page.items).await?;
     Ok(Json(List { items: items.into_iter().map(Into::into).collect(), next_cursor: page.next_cursor }))
@@ -241,7 +241,14 @@ pub async fn submit_request(
         }
     }
     let submitted = caller.app.requests.submit(&caller.op, caller.person(), &draft, key).await?;
-    let view = load(&caller, submitted.id).await?;
+    let view = match &submitted.decision {
+        // Nobody is asked: there is nothing about it to be read but the request itself.
+        Some(decision) if decision.requirements.is_empty() => {
+            let request = find(&caller, submitted.id).await?;
+            RequestView::new(request, DecisionView::stored(decision, &[]), Vec::new(), None)
+        }
+        _ => load(&caller, submitted.id).await?,
+    };
     let location = [(header::LOCATION, format!("/api/v1/requests/{}", submitted.id))];
     Ok((StatusCode::CREATED, location, Json(view)))
 }
@@ -258,9 +265,7 @@ pub async fn may_see_environment<S: Reach>(caller: &Caller<S>, id: EnvironmentId
 #[utoipa::path(get, path = "/requests/{id}", tag = "requests", params(("id" = String, Path)),
     security(("token" = ["read"]), ("session" = [])), responses((status = 200, body = RequestView)))]
 pub async fn get_request(caller: Caller<Reads>, Id(id): Id<RequestId>) -> Result<Json<RequestView>, Problem> {
-    let found = caller.app.requests.find(&mut *caller.app.db.acquire().await?, id).await?;
-    let request = found.ok_or(requests::Error::NotFound)?;
-    caller.permit_request(&request)?;
+    caller.permit_request(&find(&caller, id).await?)?;
     Ok(Json(load(&caller, id).await?))
 }
 
@@ -288,6 +293,11 @@ pub async fn withdraw_request(
 ) -> Result<Json<RequestView>, Problem> {
     caller.app.requests.withdraw(&caller.op, caller.person(), id).await?;
     Ok(Json(load(&caller, id).await?))
+}
+
+async fn find<S: Reach>(caller: &Caller<S>, id: RequestId) -> Result<Request, Problem> {
+    let found = caller.app.requests.find(&mut *caller.app.db.acquire().await?, id).await?;
+    Ok(found.ok_or(requests::Error::NotFound)?)
 }
 
 async fn load<S: Reach>(caller: &Caller<S>, id: RequestId) -> Result<RequestView, Problem> {

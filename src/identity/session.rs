@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use super::store::sessions::{self as store, NewSession};
 use super::{
     Authenticated, Browser, Credential, IdentityError, Person, Result, Session, Settings, SignInMethod, SignedIn,
-    access, people, secret,
+    people, secret,
 };
 use crate::audit::{self, Entry, Object, Outcome};
 use crate::base::id::{PersonId, SessionId};
@@ -81,14 +81,13 @@ pub async fn authenticate_session(db: &Db, settings: &Settings, token: &str) -> 
     let digest = secret::opaque_digest(token).ok_or(IdentityError::NotSignedIn)?;
     let mut connection = db.acquire().await?;
     let found = store::find_live(&mut connection, digest).await?.ok_or(IdentityError::NotSignedIn)?;
-    if found.person.demo && !settings.demo {
+    if found.access.person.demo && !settings.demo {
         return Err(IdentityError::NotSignedIn);
     }
     if found.stale {
         store::touch(&mut connection, found.session, settings.session_idle).await?;
     }
-    let access = access::of_person(&mut connection, found.person).await?;
-    Ok(Authenticated { access, credential: Credential::Session(found.session) })
+    Ok(Authenticated { access: found.access, credential: Credential::Session(found.session) })
 }
 
 /// The live sessions of a person, last used first, at most 100.

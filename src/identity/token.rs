@@ -10,7 +10,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use super::store::tokens::{self as store, NewToken};
-use super::{ApiToken, Authenticated, Credential, IdentityError, Person, Result, Settings, TokenScopes, access};
+use super::{ApiToken, Authenticated, Credential, IdentityError, Person, Result, Settings, TokenScopes};
 use crate::audit::{self, Entry, Object};
 use crate::base::id::{PersonId, TokenId};
 use crate::base::{Actor, Digest, Op};
@@ -120,12 +120,11 @@ pub async fn authenticate_token(db: &Db, settings: &Settings, token: &str) -> Re
     }
     let mut connection = db.acquire().await?;
     let found = store::find_live(&mut connection, Digest::of(token.as_bytes())).await?;
-    let found = found.filter(|found| settings.demo || !found.person.demo).ok_or(IdentityError::TokenInvalid)?;
+    let found = found.filter(|found| settings.demo || !found.access.person.demo).ok_or(IdentityError::TokenInvalid)?;
     if found.stale {
         store::touch(&mut connection, found.token).await?;
     }
-    let access = access::of_person(&mut connection, found.person).await?;
-    Ok(Authenticated { access, credential: Credential::Token { id: found.token, scopes: found.scopes } })
+    Ok(Authenticated { access: found.access, credential: Credential::Token { id: found.token, scopes: found.scopes } })
 }
 
 /// The tokens of a person without their secrets: those that work, then the newest others; at most 100.

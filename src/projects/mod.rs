@@ -20,6 +20,5 @@ pub use model::{
 pub use quota::{preview, release, reserve, use_up};
 pub use service::{
     bind_target, ensure_environment_type, ensure_project, ensure_project_environment_type, ensure_quota, ensure_target,
-    environment_type, environment_types, find, find_environment_type, limit_target, list, open_target, places, quotas,
-    target, targets,
+    environment_types, find, limit_target, list, open_target, pick_environment_type, places, quotas, target, targets,
 };

@@ -48,25 +48,14 @@ pub async fn places(connection: &mut PgConnection, of: &[ProjectId]) -> Result<V
         .collect())
 }
 
-/// One environment type of a project, by its id.
-pub async fn environment_type(
-    connection: &mut PgConnection,
-    id: ProjectEnvironmentTypeId,
-) -> Result<ProjectEnvironmentType> {
-    projects::environment_type(connection, id).await
-}
-
-/// One enabled environment type of a project, by its slug.
-pub async fn find_environment_type(
-    connection: &mut PgConnection,
+/// One enabled environment type of a project, out of all of them, by its slug.
+pub fn pick_environment_type(
     project: &Project,
+    types: &[ProjectEnvironmentType],
     slug: &str,
 ) -> Result<ProjectEnvironmentType, Error> {
-    let types = projects::environment_types(connection, project.id).await?;
-    types
-        .into_iter()
-        .find(|place| place.slug == slug && place.enabled)
-        .ok_or_else(|| Error::NoEnvironmentType { project: project.slug.clone(), slug: slug.to_owned() })
+    let found = types.iter().find(|place| place.slug == slug && place.enabled).cloned();
+    found.ok_or_else(|| Error::NoEnvironmentType { project: project.slug.clone(), slug: slug.to_owned() })
 }
 
 /// The quotas of a project environment type.

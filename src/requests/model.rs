@@ -11,7 +11,7 @@ use crate::base::id::{
 };
 use crate::environments::Operation;
 use crate::identity::Access;
-use crate::policy::{Role, StoredDecision};
+use crate::policy::{Decision, Role, StoredDecision};
 use crate::providers::PlanChange;
 
 /// The status of a request.
@@ -283,8 +283,8 @@ pub struct RequestDetail {
 pub struct Submitted {
     /// The request.
     pub id: RequestId,
-    /// False when the same key had made it before.
-    pub new: bool,
+    /// The decision that was just made; none when the same key had made the request before.
+    pub decision: Option<Decision>,
 }
 
 /// Requests that wait for this person.

@@ -23,6 +23,8 @@ pub struct Resolved {
     pub project: Project,
     /// Its environment type.
     pub place: ProjectEnvironmentType,
+    /// The slugs of all that are enabled there: what could be asked for instead.
+    pub alternatives: Vec<String>,
     /// The template.
     pub template: catalog::Template,
     /// The version.
@@ -87,8 +89,8 @@ async fn new_environment(connection: &mut PgConnection, intent: &Intent) -> Resu
     let project = projects::find(connection, project)
         .await?
         .ok_or_else(|| missing("/project", format!("there is no project “{project}”")))?;
-    let place = projects::find_environment_type(connection, &project, environment_type)
-        .await
+    let types = projects::environment_types(connection, project.id).await?;
+    let place = projects::pick_environment_type(&project, &types, environment_type)
         .map_err(|error| absent("/environment_type", error))?;
     let (found, current) =
         catalog::get_template(connection, template).await.map_err(|error| absent("/template", error))?;
@@ -111,6 +113,7 @@ async fn new_environment(connection: &mut PgConnection, intent: &Intent) -> Resu
         operation: Operation::Create,
         project,
         place,
+        alternatives: enabled(types),
         template: found,
         version,
         environment: None,
@@ -136,7 +139,8 @@ async fn existing_environment(
     };
     let environment = environments::find(connection, *id).await?.ok_or(environments::Error::NotFound)?;
     let project = projects::find(connection, &environment.project.slug).await?.ok_or(Error::NotFound)?;
-    let place = projects::environment_type(connection, environment.place.id).await?;
+    let types = projects::environment_types(connection, project.id).await?;
+    let place = types.iter().find(|place| place.id == environment.place.id).cloned().ok_or(Error::NotFound)?;
     let (template, _) = catalog::get_template(connection, &environment.template.slug).await?;
     let mut version = catalog::get_version(connection, environment.template.version_id).await?;
     let mut errors = Vec::new();
@@ -167,6 +171,7 @@ async fn existing_environment(
         operation: intent.operation(),
         project,
         place,
+        alternatives: enabled(types),
         template,
         version,
         environment: Some(environment),
@@ -177,6 +182,10 @@ async fn existing_environment(
         reason: String::new(),
         errors,
     })
+}
+
+fn enabled(types: Vec<ProjectEnvironmentType>) -> Vec<String> {
+    types.into_iter().filter(|place| place.enabled).map(|place| place.slug).collect()
 }
 
 /// The maximum is a rule of policy, so that its denial says what would be allowed; here only what

@@ -58,13 +58,13 @@ impl Requests {
         if let (Some(key), Some(person)) = (key, caller.person())
             && let Some((id, before)) = requests::with_key(&mut tx, person, key).await?
         {
-            return if before == body { Ok(Submitted { id, new: false }) } else { Err(Error::KeyReused) };
+            return if before == body { Ok(Submitted { id, decision: None }) } else { Err(Error::KeyReused) };
         }
         let resolved = resolve(&mut tx, &self.sealer, draft).await?;
         if !resolved.errors.is_empty() {
             return Err(Error::Invalid(resolved.errors));
         }
-        let mut decision = self.decide(&mut tx, op, caller, &resolved).await?;
+        let mut decision = self.decide(op, caller, &resolved);
         if let Some(full) = full {
             deny_for_quota(&mut decision, &resolved, &full);
         }
@@ -75,7 +75,7 @@ impl Requests {
         self.store(&mut tx, op, caller, &resolved, &decision, &stored).await?;
         tx.commit().await?;
         self.signals.send(Event::Queue);
-        Ok(Submitted { id, new: true })
+        Ok(Submitted { id, decision: Some(decision) })
     }
 
     async fn store(
@@ -125,10 +125,16 @@ impl Requests {
         if let (RequestStatus::AwaitingApproval, Some(environment)) = (status, environment) {
             plan::ask(tx, op, stored.id, resolved.operation, environment, &resolved.version.provider).await?;
         }
-        if status == RequestStatus::Approved {
-            carry_out::carry_out(tx, op, &self.sealer, stored.id).await?;
+        let created = environment.filter(|_| resolved.environment.is_none());
+        match (status, created) {
+            // Nothing to restore and nothing to read again: it is as it was asked for.
+            (RequestStatus::Approved, Some(created)) => {
+                environments::begin_create(tx, op, created, stored.id).await?;
+            }
+            (RequestStatus::Approved, None) => carry_out::carry_out(tx, op, &self.sealer, stored.id).await?,
+            _ => {}
         }
-        if let (None, Some(created)) = (&resolved.environment, environment) {
+        if let Some(created) = created {
             // Last: the counter's row is locked until the commit, and every submit here wants it.
             projects::reserve(tx, resolved.place.id, created).await?;
         }

@@ -82,7 +82,7 @@ impl Requests {
         caller: Caller<'_>,
         resolved: Resolved,
     ) -> Result<Verdict, Error> {
-        let decision = self.decide(connection, op, caller, &resolved).await?;
+        let decision = self.decide(op, caller, &resolved);
         let mut approvers = Vec::new();
         for requirement in &decision.requirements {
             let people = identity::people_with_role(connection, resolved.project.id, requirement.role).await?;
@@ -117,17 +117,7 @@ impl Requests {
     }
 
     /// The one place where policy is asked about a draft: verdict and submit both come here.
-    pub(super) async fn decide(
-        &self,
-        connection: &mut PgConnection,
-        op: &Op,
-        caller: Caller<'_>,
-        resolved: &Resolved,
-    ) -> Result<Decision, Error> {
-        let question = resolved.question(caller, op.origin.channel);
-        let types = projects::environment_types(connection, resolved.project.id).await?;
-        let alternatives: Vec<String> =
-            types.into_iter().filter(|place| place.enabled).map(|place| place.slug).collect();
-        Ok(self.policy.explain(&question, &alternatives))
+    pub(super) fn decide(&self, op: &Op, caller: Caller<'_>, resolved: &Resolved) -> Decision {
+        self.policy.explain(&resolved.question(caller, op.origin.channel), &resolved.alternatives)
     }
 }

@@ -1,12 +1,16 @@
 //! People and teams.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
+use super::roles::HeldRow;
 use crate::base::cursor::{Cursor, MAX_PAGE};
-use crate::base::id::{PersonId, TeamId};
-use crate::db::Result;
-use crate::identity::{NewPerson, Person, Source, Team};
+use crate::base::id::{PersonId, ProjectId, TeamId};
+use crate::db::{Error, Result};
+use crate::identity::{Access, NewPerson, Person, Source, Team};
 
 pub(in crate::identity) struct PersonRow {
     pub id: PersonId,
@@ -34,7 +38,8 @@ impl From<PersonRow> for Person {
     }
 }
 
-/// A credential that holds, with its active person: how sessions and API tokens are found.
+/// A credential that works, with its active person and what they hold: how sessions and API tokens
+/// are found.
 pub(in crate::identity) struct HolderRow<Id> {
     pub credential: Id,
     /// It was last used more than a minute ago.
@@ -47,11 +52,12 @@ pub(in crate::identity) struct HolderRow<Id> {
     pub demo: bool,
     pub service: bool,
     pub created_at: jiff_sqlx::Timestamp,
+    pub held: Json<Vec<HeldRow>>,
 }
 
 impl<Id> HolderRow<Id> {
-    pub fn into_person(self) -> Person {
-        Person {
+    pub fn into_access(self) -> Result<Access> {
+        let person = Person {
             id: self.id,
             login: self.login,
             display_name: self.display_name,
@@ -60,8 +66,48 @@ impl<Id> HolderRow<Id> {
             demo: self.demo,
             service: self.service,
             created_at: self.created_at.to_jiff(),
+        };
+        access_of(person, self.held.0)
+    }
+}
+
+/// A [`HolderRow`]: which columns are its credential's, and where it is found.
+macro_rules! find_holder {
+    ($credential:tt, $table:tt, $where:tt, $digest:expr) => {
+        sqlx::query_as!(
+            HolderRow,
+            "SELECT "
+                + $credential
+                + r#", p.id AS "id: _", p.login, p.display_name, p.email, p.demo, p.service, p.created_at,
+                   (SELECT coalesce(json_agg(held), '[]') FROM held WHERE held.person_id = p.id) AS "held!: _"
+               FROM "#
+                + $table
+                + " c JOIN person p ON p.id = c.person_id WHERE c.token_hash = $1 AND p.active AND "
+                + $where,
+            $digest
+        )
+    };
+}
+pub(super) use find_holder;
+
+/// Everything that a person holds, from its rows.
+pub(in crate::identity) fn access_of(person: Person, held: Vec<HeldRow>) -> Result<Access> {
+    let mut access =
+        Access { person, teams: Vec::new(), platform_roles: BTreeSet::new(), project_roles: BTreeMap::new() };
+    for row in held {
+        match (row.team, row.slug, row.name, row.role, row.project) {
+            (Some(id), Some(slug), Some(name), None, None) => access.teams.push(Team { id: TeamId(id), slug, name }),
+            (None, None, None, Some(role), None) => {
+                access.platform_roles.insert(role);
+            }
+            (None, None, None, Some(role), Some(project)) => {
+                access.project_roles.entry(ProjectId(project)).or_default().insert(role);
+            }
+            _ => return Err(Error::Corrupt("role binding")),
         }
     }
+    access.teams.sort_unstable_by(|one, other| one.slug.cmp(&other.slug));
+    Ok(access)
 }
 
 /// `None` when the login is taken.

@@ -1,6 +1,8 @@
 //! Role bindings, and what a person holds by them.
 
+use serde::Deserialize;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::people::PersonRow;
 use crate::base::id::{PersonId, ProjectId, RoleBindingId, TeamId};
@@ -65,31 +67,21 @@ pub(in crate::identity) async fn delete(
     Ok(done.rows_affected() > 0)
 }
 
-/// One team of the person, or one role: either the first three or the last two are set.
+/// One team of the person, or one role: either the first three or the last two are set. It also
+/// comes as JSON, with a credential.
+#[derive(Deserialize)]
 pub(in crate::identity) struct HeldRow {
-    pub team: Option<TeamId>,
+    pub team: Option<Uuid>,
     pub slug: Option<String>,
     pub name: Option<String>,
     pub role: Option<Role>,
-    pub project: Option<ProjectId>,
+    pub project: Option<Uuid>,
 }
 
 pub(in crate::identity) async fn held(connection: &mut PgConnection, person: PersonId) -> Result<Vec<HeldRow>> {
     let rows = sqlx::query_as!(
         HeldRow,
-        r#"WITH mine AS (
-               SELECT DISTINCT team.id, team.slug, team.name
-               FROM team_member JOIN team ON team.id = team_member.team_id
-               WHERE team_member.person_id = $1
-           )
-           SELECT id AS "team?: _", slug AS "slug?", name AS "name?", NULL::text AS "role?: _",
-               NULL::uuid AS "project?: _"
-           FROM mine
-           UNION ALL
-           SELECT NULL, NULL, NULL, role, project_id
-           FROM role_binding
-           WHERE person_id = $1 OR team_id IN (SELECT id FROM mine)
-           ORDER BY 2"#,
+        r#"SELECT team, slug, name, role AS "role: _", project FROM held WHERE person_id = $1"#,
         person.0
     )
     .fetch_all(connection)

@@ -3,11 +3,11 @@
 use jiff::SignedDuration;
 use sqlx::PgConnection;
 
-use super::people::HolderRow;
+use super::people::{HolderRow, find_holder};
 use crate::base::Digest;
 use crate::base::id::{PersonId, SessionId};
 use crate::db::Result;
-use crate::identity::{Person, Session, SignInMethod};
+use crate::identity::{Access, Session, SignInMethod};
 
 pub(in crate::identity) struct NewSession<'a> {
     pub id: SessionId,
@@ -49,24 +49,21 @@ pub(in crate::identity) async fn insert(
 pub(in crate::identity) struct Found {
     pub session: SessionId,
     pub stale: bool,
-    pub person: Person,
+    pub access: Access,
 }
 
 /// The live session with this token, if its person is active. `stale` when it was last seen more
 /// than a minute ago.
 pub(in crate::identity) async fn find_live(connection: &mut PgConnection, token: Digest) -> Result<Option<Found>> {
-    let row: Option<HolderRow<SessionId>> = sqlx::query_as!(
-        HolderRow,
-        r#"SELECT session.id AS "credential: _", session.seen_at < now() - interval '1 minute' AS "stale!",
-               '{}'::text[] AS "scopes!", person.id AS "id: _", login, display_name, email, demo, service,
-               person.created_at
-           FROM session JOIN person ON person.id = session.person_id
-           WHERE session.token_hash = $1 AND person.active AND idle_until > now() AND absolute_until > now()"#,
+    let row: Option<HolderRow<SessionId>> = find_holder!(
+        r#"c.id AS "credential: _", c.seen_at < now() - interval '1 minute' AS "stale!", '{}'::text[] AS "scopes!""#,
+        "session",
+        "c.idle_until > now() AND c.absolute_until > now()",
         token.0.as_slice()
     )
     .fetch_optional(connection)
     .await?;
-    Ok(row.map(|row| Found { session: row.credential, stale: row.stale, person: row.into_person() }))
+    row.map(|row| Ok(Found { session: row.credential, stale: row.stale, access: row.into_access()? })).transpose()
 }
 
 /// Notes that the session is in use and moves its idle end.

@@ -3,11 +3,11 @@
 use jiff::SignedDuration;
 use sqlx::PgConnection;
 
-use super::people::HolderRow;
+use super::people::{HolderRow, find_holder};
 use crate::base::Digest;
 use crate::base::id::{PersonId, TokenId};
 use crate::db::{Error, Result};
-use crate::identity::{ApiToken, Person, TokenScopes};
+use crate::identity::{Access, ApiToken, TokenScopes};
 
 pub(in crate::identity) struct NewToken<'a> {
     pub id: TokenId,
@@ -69,26 +69,24 @@ pub(in crate::identity) struct Found {
     pub token: TokenId,
     pub scopes: TokenScopes,
     pub stale: bool,
-    pub person: Person,
+    pub access: Access,
 }
 
 /// The valid token with this digest, if its person is active. `stale` when it was last used more
 /// than a minute ago.
 pub(in crate::identity) async fn find_live(connection: &mut PgConnection, token: Digest) -> Result<Option<Found>> {
-    let row: Option<HolderRow<TokenId>> = sqlx::query_as!(
-        HolderRow,
-        r#"SELECT api_token.id AS "credential: _",
-               (last_used_at IS NULL OR last_used_at < now() - interval '1 minute') AS "stale!",
-               scopes, person.id AS "id: _", login, display_name, email, demo, service, person.created_at
-           FROM api_token JOIN person ON person.id = api_token.person_id
-           WHERE token_hash = $1 AND person.active AND revoked_at IS NULL AND expires_at > now()"#,
+    let row: Option<HolderRow<TokenId>> = find_holder!(
+        r#"c.id AS "credential: _", c.scopes,
+               (c.last_used_at IS NULL OR c.last_used_at < now() - interval '1 minute') AS "stale!""#,
+        "api_token",
+        "c.revoked_at IS NULL AND c.expires_at > now()",
         token.0.as_slice()
     )
     .fetch_optional(connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
     let scopes = scopes(&row.scopes)?;
-    Ok(Some(Found { token: row.credential, scopes, stale: row.stale, person: row.into_person() }))
+    Ok(Some(Found { token: row.credential, scopes, stale: row.stale, access: row.into_access()? }))
 }
 
 pub(in crate::identity) async fn touch(connection: &mut PgConnection, id: TokenId) -> Result<()> {

@@ -146,20 +146,3 @@ pub async fn environment_types_of(
     .await?;
     Ok(rows.into_iter().map(Into::into).collect())
 }
-
-pub async fn environment_type(
-    connection: &mut PgConnection,
-    id: ProjectEnvironmentTypeId,
-) -> Result<ProjectEnvironmentType> {
-    let row = sqlx::query_as!(
-        PlaceRow,
-        r#"SELECT p.id AS "id: _", p.project_id AS "project: _", p.environment_type_id AS "environment_type: _",
-               t.slug, t.name, p.enabled, p.default_lifetime_seconds, p.maximum_lifetime_seconds
-           FROM project_environment_type p JOIN environment_type t ON t.id = p.environment_type_id
-           WHERE p.id = $1"#,
-        id.0
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(row.into())
-}
