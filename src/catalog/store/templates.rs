@@ -1,7 +1,6 @@
 //! Templates, without their content.
 
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 use crate::base::id::{CatalogSourceId, TemplateId, TemplateVersionId};
 use crate::catalog::loader::Loaded;
@@ -54,37 +53,33 @@ impl Row {
     }
 }
 
-/// The only place that reads templates whole, by name.
-async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Row>> {
-    Ok(sqlx::query_as!(
-        Row,
-        r#"SELECT t.id AS "id: _", t.source_id AS "source_id: _", s.slug AS source_slug, t.path, t.slug, t.name,
+/// The only place that reads templates whole. Each way to find them is a statement of its own, so
+/// that Postgres keeps a plan for it.
+macro_rules! templates {
+    ($tail:tt, $value:expr) => {
+        sqlx::query_as!(
+            Row,
+            r#"SELECT t.id AS "id: _", t.source_id AS "source_id: _", s.slug AS source_slug, t.path, t.slug, t.name,
                t.summary, t.provider, t.kind AS "kind: _", t.icon, t.tags, t.created_at,
                v.id AS "version_id?: _", v.version AS "version?", v.number AS "number?"
            FROM template t
            JOIN catalog_source s ON s.id = t.source_id
-           LEFT JOIN template_version v ON v.template_id = t.id AND v.state = 'published'
-           WHERE t.id = ANY ($1)
-           ORDER BY lower(t.name), t.id"#,
-        ids
-    )
-    .fetch_all(connection)
-    .await?)
+           LEFT JOIN template_version v ON v.template_id = t.id AND v.state = 'published' "#
+                + $tail,
+            $value
+        )
+    };
 }
 
 pub(in crate::catalog) async fn find_template(connection: &mut PgConnection, slug: &str) -> Result<Option<Template>> {
-    let id = sqlx::query_scalar!("SELECT id FROM template WHERE slug = $1", slug).fetch_optional(&mut *connection);
-    match id.await? {
-        Some(id) => get_template(connection, TemplateId(id)).await,
-        None => Ok(None),
-    }
+    Ok(templates!("WHERE t.slug = $1", slug).fetch_optional(connection).await?.map(Into::into))
 }
 
 pub(in crate::catalog) async fn get_template(
     connection: &mut PgConnection,
     id: TemplateId,
 ) -> Result<Option<Template>> {
-    Ok(load(connection, &[id.0]).await?.pop().map(Into::into))
+    Ok(templates!("WHERE t.id = $1", id.0).fetch_optional(connection).await?.map(Into::into))
 }
 
 /// Templates with a published version whose name, slug, summary or tags match the `tsquery`.
@@ -104,7 +99,8 @@ pub(in crate::catalog) async fn list(
     )
     .fetch_all(&mut *connection)
     .await?;
-    Ok(load(connection, &ids).await?.into_iter().filter_map(Row::into_summary).collect())
+    let rows = templates!("WHERE t.id = ANY ($1) ORDER BY lower(t.name), t.id", &ids).fetch_all(connection).await?;
+    Ok(rows.into_iter().filter_map(Row::into_summary).collect())
 }
 
 /// What a sync compares with: every template, whichever source it is from.

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 use crate::base::Digest;
 use crate::base::id::{TemplateId, TemplateVersionId};
@@ -58,33 +57,38 @@ impl TryFrom<VersionRow> for TemplateVersion {
     }
 }
 
+/// Versions whole. Each way to find them is a statement of its own, so that Postgres keeps a plan for it.
+macro_rules! versions {
+    ($tail:tt, $($value:expr),+) => {
+        sqlx::query_as!(
+            VersionRow,
+            r#"SELECT id AS "id: _", template_id AS "template_id: _", version, number, state AS "state: _", digest,
+               source_commit, format AS "format: _", manifest, inputs_schema, outputs, provider, provider_config, readme,
+               created_at
+           FROM template_version "#
+                + $tail,
+            $($value),+
+        )
+    };
+}
+
 /// A version by id, or a template's by number, or a template's current one: the published one,
 /// else the newest.
 pub(in crate::catalog) async fn find_version(
     connection: &mut PgConnection,
     which: Which,
 ) -> Result<Option<TemplateVersion>> {
-    let (id, template, number): (Option<Uuid>, Option<Uuid>, Option<i32>) = match which {
-        Which::Id(id) => (Some(id.0), None, None),
-        Which::Number(template, number) => (None, Some(template.0), Some(number)),
-        Which::Current(template) => (None, Some(template.0), None),
+    let row = match which {
+        Which::Id(id) => versions!("WHERE id = $1", id.0).fetch_optional(connection).await?,
+        Which::Number(template, number) => {
+            versions!("WHERE template_id = $1 AND number = $2", template.0, number).fetch_optional(connection).await?
+        }
+        Which::Current(template) => {
+            versions!("WHERE template_id = $1 ORDER BY state = 'published' DESC, number DESC LIMIT 1", template.0)
+                .fetch_optional(connection)
+                .await?
+        }
     };
-    let row = sqlx::query_as!(
-        VersionRow,
-        r#"SELECT id AS "id: _", template_id AS "template_id: _", version, number, state AS "state: _", digest,
-               source_commit, format AS "format: _", manifest, inputs_schema, outputs, provider, provider_config, readme,
-               created_at
-           FROM template_version
-           WHERE ($1::uuid IS NULL OR id = $1) AND ($2::uuid IS NULL OR template_id = $2)
-             AND ($3::integer IS NULL OR number = $3)
-           ORDER BY state = 'published' DESC, number DESC
-           LIMIT 1"#,
-        id,
-        template,
-        number
-    )
-    .fetch_optional(connection)
-    .await?;
     row.map(TryInto::try_into).transpose()
 }
 
