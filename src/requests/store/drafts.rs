@@ -46,9 +46,10 @@ pub async fn save(connection: &mut PgConnection, person: PersonId, draft: &NewSa
 pub async fn find(connection: &mut PgConnection, person: PersonId, form: &str) -> Result<Option<SavedDraft>> {
     let row = sqlx::query!(
         r#"SELECT form, title, link, fields AS "fields: Json<Vec<(String, String)>>", saved_at AS "at: jiff_sqlx::Timestamp"
-           FROM request_draft WHERE person_id = $1 AND form = $2"#,
+           FROM request_draft WHERE person_id = $1 AND form = $2 AND saved_at > now() - make_interval(days => $3)"#,
         person.0,
-        form
+        form,
+        DAYS
     )
     .fetch_optional(connection)
     .await?;

@@ -124,8 +124,12 @@ async fn a_draft_outlives_the_session_and_holds_no_secret() {
     let other = later.get(&format!("{FORM}?name=other-vault")).await;
     other.shows(&["value=\"other-vault\"", "You have a draft of this form", "Continue the draft"]);
     assert_eq!(stored(&test).await, rows);
-    let nobody = test.browser_of("lead").await.get(FORM).await;
-    nobody.hides(&["vault-1", "draft-note"]);
+    // It is nobody else's: not to read, not to be told of, not to throw away.
+    let mut lead = test.browser_of("lead").await;
+    lead.get(FORM).await.hides(&["vault-1", "draft-note"]);
+    lead.get("/").await.hides(&["Your drafts", "Request Vault"]);
+    lead.post(FORM, &with(typed("key-of-lead"), "_discard")).await;
+    assert_eq!(stored(&test).await, rows);
 
     let over = later.post(FORM, &with(typed("key-1"), "_discard")).await;
     assert_eq!((over.status, over.location()), (StatusCode::SEE_OTHER, "/catalog/vault/request?project=storefront"));
@@ -161,6 +165,12 @@ async fn a_person_keeps_so_many_drafts_and_no_more() {
     let rows = stored(&test).await;
     assert_eq!(rows.len(), 20);
     assert!(rows.iter().any(|row| row.contains("vault-1")));
+    // After a month it is not continued any more.
+    let age = "UPDATE request_draft SET saved_at = now() - interval '31 days'";
+    sqlx::query(age).execute(&mut *connection).await.unwrap();
+    let mut browser = test.browser_of("developer").await;
+    browser.get(FORM).await.hides(&["vault-1", "This is your draft"]);
+    browser.get("/").await.hides(&["Your drafts"]);
 }
 
 #[tokio::test]
