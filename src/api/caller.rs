@@ -13,7 +13,7 @@ use axum::http::request::Parts;
 use super::error::Problem;
 use crate::app::{App, Visible, http};
 use crate::base::{ErrorKind, Op};
-use crate::db::Connection;
+use crate::db::{Connection, Held};
 use crate::environments::Environment;
 use crate::identity::{Access, Authenticated, Credential, Scope};
 use crate::policy::{Ability, Action, Permit, Question, Resource, ability};
@@ -60,11 +60,16 @@ pub struct Caller<S: Reach> {
     scope: PhantomData<S>,
 }
 
-impl<S: Reach> FromRequestParts<App> for Caller<S> {
+/// A [`Caller`] with the connection on which they were found, for handlers that only read lists: it
+/// costs as much to take another as to ask something on it. All else takes a `Caller`, which holds
+/// none, so that nobody waits for a second connection while holding a first.
+pub struct Reader<S: Reach>(pub Caller<S>, pub Held);
+
+impl<S: Reach> FromRequestParts<App> for Reader<S> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let who = authenticate(app, &parts.headers).await?;
+        let (who, connection) = authenticate(app, &parts.headers).await?;
         // A browser sends cookies by itself, but a token only when a program put it there.
         if matches!(who.credential, Credential::Session(_)) {
             http::check_origin(app, &parts.method, &parts.headers)
@@ -74,12 +79,20 @@ impl<S: Reach> FromRequestParts<App> for Caller<S> {
             return Err(Problem::token_scope(S::SCOPE, "use this address"));
         }
         let op = http::op_of(app, parts, "api").with_actor(who.actor());
-        Ok(Self { app: app.clone(), op, who, scope: PhantomData })
+        Ok(Self(Caller { app: app.clone(), op, who, scope: PhantomData }, connection))
+    }
+}
+
+impl<S: Reach> FromRequestParts<App> for Caller<S> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        Ok(Reader::from_request_parts(parts, app).await?.0)
     }
 }
 
 /// Who sends these headers; 401 when nobody is known.
-pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Authenticated, Problem> {
+pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<(Authenticated, Held), Problem> {
     http::authenticate(app, headers).await?.ok_or_else(|| {
         let detail = "Send an API token as “Authorization: Bearer …”, or sign in with a browser.";
         Problem::new(ErrorKind::Unauthenticated, detail)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::caller::{Caller, Reads};
+use super::caller::{Caller, Reader, Reads};
 use super::decisions::PersonView;
 use super::error::Problem;
 use super::extract::{Id, Query};
@@ -124,11 +124,10 @@ pub struct EnvironmentQuery {
 #[utoipa::path(get, path = "/environments", tag = "environments", params(EnvironmentQuery),
     security(("token" = ["read"]), ("session" = [])), responses((status = 200, body = List<EnvironmentView>)))]
 pub async fn list_environments(
-    caller: Caller<Reads>,
+    Reader(caller, mut connection): Reader<Reads>,
     Query(query): Query<EnvironmentQuery>,
 ) -> Result<Json<List<EnvironmentView>>, Problem> {
     let paging = Paging::read(query.limit, query.cursor.as_deref())?;
-    let mut connection = caller.app.db.acquire().await?;
     let mut visible = caller.visible(&mut connection, Action::ReadEnvironment).await?;
     if let Some(slug) = &query.project {
         let project = projects::find(&mut connection, slug).await?;

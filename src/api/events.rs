@@ -132,7 +132,7 @@ impl Follow {
         }
         self.checked = Instant::now();
         match authenticate(&self.app, &self.headers).await {
-            Ok(who) => who.access.person.id == self.person && who.reaches(identity::Scope::Read),
+            Ok((who, _)) => who.access.person.id == self.person && who.reaches(identity::Scope::Read),
             Err(_) => false,
         }
     }

@@ -5,7 +5,7 @@ use axum::extract::Path;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::caller::{Caller, Reads};
+use super::caller::{Caller, Reader, Reads};
 use super::error::Problem;
 use super::extract::Query;
 use super::page::{List, Paging};
@@ -89,11 +89,10 @@ pub struct ProjectQuery {
 #[utoipa::path(get, path = "/projects", tag = "projects", params(ProjectQuery),
     security(("token" = ["read"]), ("session" = [])), responses((status = 200, body = List<ProjectView>)))]
 pub async fn list_projects(
-    caller: Caller<Reads>,
+    Reader(caller, mut connection): Reader<Reads>,
     Query(query): Query<ProjectQuery>,
 ) -> Result<Json<List<ProjectView>>, Problem> {
     let paging = Paging::read(query.limit, query.cursor.as_deref())?;
-    let mut connection = caller.app.db.acquire().await?;
     let mut projects = projects::list(&mut connection, None).await?;
     let visible = caller.visible(&mut connection, Action::ReadProject).await?;
     projects.retain(|project| visible.contains(project.id));

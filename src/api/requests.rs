@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::caller::{Caller, Reach, Reads, Requests, Reviews};
+use super::caller::{Caller, Reach, Reader, Reads, Requests, Reviews};
 use super::decisions::{DecisionView, PersonView};
 use super::drafts::{DraftBody, environment_of};
 use super::error::Problem;
@@ -193,11 +193,10 @@ pub struct RequestQuery {
 #[utoipa::path(get, path = "/requests", tag = "requests", params(RequestQuery),
     security(("token" = ["read"]), ("session" = [])), responses((status = 200, body = List<RequestView>)))]
 pub async fn list_requests(
-    caller: Caller<Reads>,
+    Reader(caller, mut connection): Reader<Reads>,
     Query(query): Query<RequestQuery>,
 ) -> Result<Json<List<RequestView>>, Problem> {
     let paging = Paging::read(query.limit, query.cursor.as_deref())?;
-    let mut connection = caller.app.db.acquire().await?;
     let visible = caller.visible(&mut connection, Action::ReadRequest).await?;
     let me = caller.access().person.id;
     let filter = Filter {

@@ -77,15 +77,18 @@ pub(super) async fn refused(
 
 /// Who the session token of a cookie belongs to, with what they hold now. Moves the idle end, at
 /// most once a minute.
-pub async fn authenticate_session(db: &Db, settings: &Settings, token: &str) -> Result<Authenticated> {
+pub async fn authenticate_session(
+    connection: &mut PgConnection,
+    settings: &Settings,
+    token: &str,
+) -> Result<Authenticated> {
     let digest = secret::opaque_digest(token).ok_or(IdentityError::NotSignedIn)?;
-    let mut connection = db.acquire().await?;
-    let found = store::find_live(&mut connection, digest).await?.ok_or(IdentityError::NotSignedIn)?;
+    let found = store::find_live(connection, digest).await?.ok_or(IdentityError::NotSignedIn)?;
     if found.access.person.demo && !settings.demo {
         return Err(IdentityError::NotSignedIn);
     }
     if found.stale {
-        store::touch(&mut connection, found.session, settings.session_idle).await?;
+        store::touch(connection, found.session, settings.session_idle).await?;
     }
     Ok(Authenticated { access: found.access, credential: Credential::Session(found.session) })
 }

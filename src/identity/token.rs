@@ -114,15 +114,18 @@ fn check_others(live: &[String], name: &str) -> Result<()> {
 }
 
 /// Who a bearer token belongs to, with what they hold now. Notes the use, at most once a minute.
-pub async fn authenticate_token(db: &Db, settings: &Settings, token: &str) -> Result<Authenticated> {
+pub async fn authenticate_token(
+    connection: &mut PgConnection,
+    settings: &Settings,
+    token: &str,
+) -> Result<Authenticated> {
     if !looks_like_token(token) {
         return Err(IdentityError::TokenInvalid);
     }
-    let mut connection = db.acquire().await?;
-    let found = store::find_live(&mut connection, Digest::of(token.as_bytes())).await?;
+    let found = store::find_live(connection, Digest::of(token.as_bytes())).await?;
     let found = found.filter(|found| settings.demo || !found.access.person.demo).ok_or(IdentityError::TokenInvalid)?;
     if found.stale {
-        store::touch(&mut connection, found.token).await?;
+        store::touch(connection, found.token).await?;
     }
     Ok(Authenticated { access: found.access, credential: Credential::Token { id: found.token, scopes: found.scopes } })
 }

@@ -151,7 +151,7 @@ where
 /// Who the browser's session belongs to; `None` when there is none, or it has ended.
 pub async fn session_of(app: &App, headers: &HeaderMap) -> Result<Option<Authenticated>, IdentityError> {
     let Some(token) = session_cookie(app, headers) else { return Ok(None) };
-    match identity::authenticate_session(&app.db, &app.identity, &token).await {
+    match identity::authenticate_session(&mut *app.db.acquire().await?, &app.identity, &token).await {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == ErrorKind::Unauthenticated => Ok(None),
         Err(error) => Err(error),

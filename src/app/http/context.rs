@@ -12,6 +12,7 @@ use axum::response::Response;
 use crate::app::App;
 use crate::base::id::OperationId;
 use crate::base::{Actor, Op, Origin};
+use crate::db::Held;
 use crate::identity::{self, Authenticated, Cookie, IdentityError};
 
 /// Answers carry the operation id here: quote it when asking for help.
@@ -59,19 +60,22 @@ pub fn peer_of(parts: &Parts) -> Peer {
     Peer(parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip()))
 }
 
-/// Who makes the request. A bearer token wins, and then cookies do not count: a request with a
-/// token that is not valid is refused, never taken for the browser's. `None`: no credential.
-pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<Authenticated>, IdentityError> {
+/// Who makes the request, and the connection on which they were found. A bearer token wins, and then
+/// cookies do not count: a request with a token that is not valid is refused, never taken for the
+/// browser's. `None`: no credential.
+pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<(Authenticated, Held)>, IdentityError> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let token = value.to_str().ok().and_then(|text| text.split_once(' '));
         let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
         let token = token.ok_or(IdentityError::TokenInvalid)?;
-        return identity::authenticate_token(&app.db, &app.identity, token).await.map(Some);
+        let mut connection = app.db.acquire().await?;
+        let who = identity::authenticate_token(&mut connection, &app.identity, token).await?;
+        return Ok(Some((who, connection)));
     }
-    match session_cookie(app, headers) {
-        Some(token) => identity::authenticate_session(&app.db, &app.identity, &token).await.map(Some),
-        None => Ok(None),
-    }
+    let Some(token) = session_cookie(app, headers) else { return Ok(None) };
+    let mut connection = app.db.acquire().await?;
+    let who = identity::authenticate_session(&mut connection, &app.identity, &token).await?;
+    Ok(Some((who, connection)))
 }
 
 /// The session token that the browser sent.

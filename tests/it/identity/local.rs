@@ -36,7 +36,13 @@ async fn the_right_password_signs_in_and_nothing_else_does() {
     let op = fixture.anonymous();
     let signed_in = try_in(&fixture, &op, " Dana ", PASSWORD).await.unwrap();
     assert_eq!(signed_in.person, dana);
-    let who = authenticate_session(&fixture.db, &fixture.settings, signed_in.token.expose_secret()).await.unwrap();
+    let who = authenticate_session(
+        &mut fixture.db.acquire().await.unwrap(),
+        &fixture.settings,
+        signed_in.token.expose_secret(),
+    )
+    .await
+    .unwrap();
     assert_eq!(who.access.person, dana);
     for (login, password) in
         [("dana", OTHER), ("dana", ""), ("no-password", PASSWORD), ("nobody", PASSWORD), (PASSWORD, "dana")]
@@ -179,8 +185,9 @@ async fn changing_the_password_needs_the_old_one_and_ends_the_other_sessions() {
         assert_eq!(errors[0].pointer, pointer);
     }
     change(PASSWORD, OTHER).await.unwrap();
-    let holds =
-        async |token: &SecretString| authenticate_session(&fixture.db, &DEMO, token.expose_secret()).await.is_ok();
+    let holds = async |token: &SecretString| {
+        authenticate_session(&mut fixture.db.acquire().await.unwrap(), &DEMO, token.expose_secret()).await.is_ok()
+    };
     assert!(holds(&here.token).await);
     assert!(!holds(&there.token).await);
     assert!(is_wrong(&try_in(&fixture, &op, "dana", PASSWORD).await));

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 use super::fixture::{DEMO, Fixture};
 
 async fn holds(fixture: &Fixture, token: &str) -> bool {
-    match authenticate_session(&fixture.db, &DEMO, token).await {
+    match authenticate_session(&mut fixture.db.acquire().await.unwrap(), &DEMO, token).await {
         Ok(_) => true,
         Err(IdentityError::NotSignedIn) => false,
         Err(other) => panic!("{other:?}"),
@@ -20,7 +20,7 @@ async fn a_session_tells_who_and_only_its_hash_is_stored() {
     let fixture = Fixture::new().await;
     let signed_in = fixture.demo_session("admin", None).await;
     let token = signed_in.token.expose_secret();
-    let who = authenticate_session(&fixture.db, &DEMO, token).await.unwrap();
+    let who = authenticate_session(&mut fixture.db.acquire().await.unwrap(), &DEMO, token).await.unwrap();
     assert_eq!(who.access.person, signed_in.person);
     assert!(who.access.has_platform_role(identity::Role::Admin));
     assert_eq!(who.credential, Credential::Session(signed_in.session_id));
@@ -183,8 +183,8 @@ async fn without_the_flag_nothing_from_a_demo_counts() {
     let fixture = Fixture::new().await;
     let signed_in = fixture.demo_session("admin", None).await;
     let token = signed_in.token.expose_secret();
-    assert!(authenticate_session(&fixture.db, &DEMO, token).await.is_ok());
-    let off = authenticate_session(&fixture.db, &fixture.settings, token).await;
+    assert!(authenticate_session(&mut fixture.db.acquire().await.unwrap(), &DEMO, token).await.is_ok());
+    let off = authenticate_session(&mut fixture.db.acquire().await.unwrap(), &fixture.settings, token).await;
     assert!(matches!(off, Err(IdentityError::NotSignedIn)));
 }
 

@@ -22,7 +22,7 @@ async fn mint_named(fixture: &Fixture, person: &Person, name: &str, scopes: &str
 }
 
 async fn holds(fixture: &Fixture, token: &str) -> bool {
-    match authenticate_token(&fixture.db, &DEMO, token).await {
+    match authenticate_token(&mut fixture.db.acquire().await.unwrap(), &DEMO, token).await {
         Ok(_) => true,
         Err(IdentityError::TokenInvalid) => false,
         Err(other) => panic!("{other:?}"),
@@ -35,7 +35,7 @@ async fn a_token_tells_who_and_how_far_and_only_its_hash_is_stored() {
     let dana = fixture.person("dana").await;
     let token = mint(&fixture, &dana, "request").await;
     assert!(token.starts_with("pdkp_"));
-    let who = authenticate_token(&fixture.db, &DEMO, &token).await.unwrap();
+    let who = authenticate_token(&mut fixture.db.acquire().await.unwrap(), &DEMO, &token).await.unwrap();
     assert_eq!(who.access.person, dana);
     let reached: Vec<_> = Scope::ALL.into_iter().filter(|scope| who.reaches(*scope)).collect();
     assert_eq!(reached, [Scope::Read, Scope::Request]);
@@ -147,7 +147,7 @@ async fn a_token_is_revoked_by_its_owner_and_with_the_owner() {
     let (dana, lee) = (fixture.person("dana").await, fixture.person("lee").await);
     let one = mint(&fixture, &dana, "read").await;
     let two = mint_named(&fixture, &dana, "two", "read").await;
-    let who = authenticate_token(&fixture.db, &DEMO, &one).await.unwrap();
+    let who = authenticate_token(&mut fixture.db.acquire().await.unwrap(), &DEMO, &one).await.unwrap();
     let Credential::Token { id, .. } = who.credential else { panic!("a token") };
     let foreign = identity::revoke_token(&fixture.db, &fixture.as_person(&lee), &lee, id).await;
     assert!(matches!(foreign, Err(IdentityError::NotFound(_))));
@@ -166,7 +166,7 @@ async fn a_demo_persons_token_counts_only_in_a_demo() {
     let people = identity::ensure_demo(&fixture.db, &fixture.operator()).await.unwrap();
     let token = mint(&fixture, &people.admin, "admin").await;
     assert!(holds(&fixture, &token).await);
-    let off = authenticate_token(&fixture.db, &fixture.settings, &token).await;
+    let off = authenticate_token(&mut fixture.db.acquire().await.unwrap(), &fixture.settings, &token).await;
     assert!(matches!(off, Err(IdentityError::TokenInvalid)));
 }
 

@@ -15,7 +15,7 @@ fn secret_of(page: &Answer) -> String {
 
 /// The scopes that a token reaches; none when it is refused.
 async fn reached(test: &TestApp, token: &str) -> Vec<Scope> {
-    match identity::authenticate_token(&test.app.db, &test.app.identity, token).await {
+    match identity::authenticate_token(&mut test.app.db.acquire().await.unwrap(), &test.app.identity, token).await {
         Ok(found) => Scope::ALL.into_iter().filter(|scope| found.reaches(*scope)).collect(),
         Err(identity::IdentityError::TokenInvalid) => Vec::new(),
         Err(other) => panic!("{other:?}"),

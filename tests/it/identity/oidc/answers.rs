@@ -27,7 +27,7 @@ async fn an_honest_answer_signs_in() {
     let done = trip.finish().await.unwrap();
     assert_eq!((done.return_to.as_str(), done.signed_in.person.login.as_str()), ("/environments", "dana"));
     let token = done.signed_in.token.expose_secret();
-    let who = authenticate_session(&fixture.db, &fixture.settings, token).await.unwrap();
+    let who = authenticate_session(&mut fixture.db.acquire().await.unwrap(), &fixture.settings, token).await.unwrap();
     assert_eq!(who.access.person.display_name, "Dana Reyes");
     assert_eq!(fixture.audit("session.signed_in").await, [r#"dana dana succeeded {"method": "oidc"}"#]);
     let exchange = hostile.behaviour.lock().unwrap().exchanges.remove(0);
@@ -179,7 +179,9 @@ async fn sign_in_ends_the_session_that_the_browser_had_and_tries_are_limited() {
     hostile.answer(&hostile.claims(&second));
     let browser = Browser { session: Some(old.token.expose_secret()), user_agent: None };
     second.finish_from("192.0.2.7", browser).await.unwrap();
-    let gone = authenticate_session(&fixture.db, &fixture.settings, old.token.expose_secret()).await;
+    let gone =
+        authenticate_session(&mut fixture.db.acquire().await.unwrap(), &fixture.settings, old.token.expose_secret())
+            .await;
     assert!(matches!(gone, Err(IdentityError::NotSignedIn)));
     for _ in 0..20 {
         assert!(is_unknown(&second.finish_from("203.0.113.1", Browser::default()).await));
