@@ -57,8 +57,10 @@ impl Followers {
     /// Follows a run, from after its line `after`.
     pub fn follow(&self, id: RunId, after: i64) -> Follower {
         let mut followed = self.followed();
-        let looks = followed.entry(id).or_insert_with(|| watch::Sender::new(None)).subscribe();
+        let mut looks = followed.entry(id).or_insert_with(|| watch::Sender::new(None)).subscribe();
         drop(followed);
+        // What is there already counts as seen for who subscribes: not for who has seen nothing.
+        looks.mark_changed();
         self.joined.notify_one();
         Follower { db: self.db.clone(), id, after, looks, seen: None }
     }
@@ -187,8 +189,8 @@ impl Follower {
         let end = look.lines.last().map_or(0, |line| line.seq);
         let lines = if self.after < reached {
             self.seen = Some(Arc::clone(&look));
-            let behind = async { log::after(&mut *self.db.acquire().await?, self.id, self.after, REACH).await };
-            let lines = behind.await?;
+            // On the heap, and only now: it is larger than all else that a reader keeps.
+            let lines = Box::pin(behind(&self.db, self.id, self.after)).await?;
             self.seen = None;
             lines
         } else {
@@ -201,4 +203,8 @@ impl Follower {
         let last = look.run.state.is_terminal() && self.after >= end;
         Ok(News { look, lines, last })
     }
+}
+
+async fn behind(db: &Db, run: RunId, after: i64) -> Result<Vec<LogLine>> {
+    log::after(&mut *db.acquire().await?, run, after, REACH).await
 }
