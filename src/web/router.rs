@@ -32,20 +32,26 @@ pub fn router(app: App) -> Router {
     let time_out = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_OUT);
     let require = from_fn_with_state(app.clone(), visitor::require);
     let pages = Router::new().merge(pages().layer(require.clone())).merge(gate()).layer(time_out);
-    let streams = streams().layer(require);
+    let texts = Router::new().route(urls::RUN_LOG, get(runs::text)).layer(require.clone());
+    let pages = pages.merge(texts).fallback(problem::not_found);
+    // Events are not compressed, and the layer would keep room for an encoder beside each reader.
+    let events = Router::new().route(urls::RUN_EVENTS, get(runs::follow)).layer(require);
     Router::new()
-        .merge(pages)
-        .merge(streams)
-        .fallback(problem::not_found)
-        .layer(from_fn_with_state(app.clone(), problem::guard))
-        .merge(unguarded())
-        .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
-        .layer(from_fn_with_state(app.clone(), problem::show))
-        .layer(CompressionLayer::new())
+        .merge(around(&app, pages, unguarded()).layer(CompressionLayer::new()))
+        .merge(around(&app, events, Router::new()))
         .layer(from_fn_with_state(app.clone(), security_headers))
         .layer(from_fn_with_state(app.clone(), begin))
         .with_state(app)
+}
+
+/// The layers that hold mishaps: what is not allowed, too large, or panics.
+fn around(app: &App, guarded: Router<App>, unguarded: Router<App>) -> Router<App> {
+    guarded
+        .layer(from_fn_with_state(app.clone(), problem::guard))
+        .merge(unguarded)
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .layer(from_fn_with_state(app.clone(), problem::show))
 }
 
 /// Pages for people who are signed in.
@@ -96,11 +102,6 @@ fn gate() -> Router<App> {
         .route(urls::SIGN_OUT, post(gate::sign_in::sign_out))
         .route(urls::SET_UP, get(gate::set_up::page).post(gate::set_up::complete))
         .route(urls::PREFERENCES, post(preferences::change))
-}
-
-/// Streams of events: open as long as somebody watches.
-fn streams() -> Router<App> {
-    Router::new().route(urls::RUN_EVENTS, get(runs::follow)).route(urls::RUN_LOG, get(runs::text))
 }
 
 /// Assets, which change nothing, and reports, which browsers send without saying from where.
