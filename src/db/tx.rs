@@ -58,6 +58,12 @@ impl Db {
         Ok(Tx { lent: self.lend(), transaction })
     }
 
+    /// The same with settings that hold until its end: `how` is `BEGIN; SET LOCAL …`, one round trip.
+    pub async fn begin_with(&self, how: &'static str) -> Result<Tx> {
+        let transaction = self.pool.begin_with(how).await?;
+        Ok(Tx { lent: self.lend(), transaction })
+    }
+
     /// One connection for reads outside a transaction.
     pub async fn acquire(&self) -> Result<Held> {
         let connection = self.pool.acquire().await?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::desk::Desk;
 use super::execution::{Execution, run_entry, worker_op};
 use super::lease::Stop;
 use super::store::{claim, lanes, steps, workers};
@@ -91,6 +92,9 @@ impl Worker {
         let kinds: Vec<String> = self.workflows.keys().cloned().collect();
         let mut hints = self.signals.subscribe();
         let mut running: JoinSet<()> = JoinSet::new();
+        let (desk, clerks) = Desk::new(&self.db);
+        // They end with the last attempt, or with this.
+        let _clerks: JoinSet<()> = clerks.into_iter().collect();
         let mut stops: Vec<Stop> = Vec::new();
         let mut housekeeping = tokio::time::interval(self.settings.lease / 5);
         let mut behind = false;
@@ -107,7 +111,7 @@ impl Worker {
                     Ok(claimed) => {
                         behind = claimed.runs.len() == free;
                         for run in claimed.runs {
-                            if let Some((execution, stop)) = self.execution(run) {
+                            if let Some((execution, stop)) = self.execution(run, &desk) {
                                 stops.push(stop);
                                 running.spawn(execution.execute());
                             }
@@ -150,9 +154,8 @@ impl Worker {
     async fn claim(&self, kinds: &[String], free: usize) -> Result<Claimed> {
         reach("claim.look");
         let limit = i64::try_from(free).unwrap_or(1);
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_with(claim::BEGIN).await?;
         let limited: Vec<String> = self.settings.provider_limits.keys().cloned().collect();
-        claim::prepare(&mut tx).await?;
         let busy = claim::lock_limits(&mut tx, &limited).await?;
         let runs = claim::claim(&mut tx, &self.settings, kinds, &busy, limit).await?;
         let contended = runs.len() < free && !(busy.0.is_empty() && busy.1.is_empty());
@@ -186,7 +189,7 @@ impl Worker {
         Ok(self.claim(&kinds, most).await?.runs)
     }
 
-    fn execution(&self, run: Run) -> Option<(Execution, Stop)> {
+    fn execution(&self, run: Run, desk: &Desk) -> Option<(Execution, Stop)> {
         let workflow = Arc::clone(self.workflows.get(&run.kind)?);
         let stop = Stop::default();
         let execution = Execution {
@@ -199,6 +202,7 @@ impl Worker {
             firm: self.settings.firm,
             run,
             stop: stop.clone(),
+            desk: desk.clone(),
         };
         Some((execution, stop))
     }

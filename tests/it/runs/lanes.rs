@@ -100,15 +100,7 @@ async fn every_way_to_end_promotes_the_next() {
 /// An earlier version knew two steps and laid them out; its worker died in the second one.
 #[tokio::test]
 async fn a_run_laid_out_by_an_earlier_version_gets_the_new_steps() {
-    let yard = Yard::open().await;
-    let id = yard.queue("ok older", 1).await;
-    yard.execute("UPDATE run SET attempt = 1").await;
-    yard.execute(
-        "INSERT INTO run_step (run_id, position, name, status, attempt, checkpoint)
-         SELECT id, 1, 'prepare', 'succeeded', 1, 'prepare'::bytea FROM run
-         UNION ALL SELECT id, 2, 'collect', 'running', 1, NULL FROM run",
-    )
-    .await;
+    let (yard, id) = laid_out_before("('prepare', 'succeeded'), ('collect', 'running')").await;
     let _worker = yard.work(settings("one", 1));
     yard.until_state(id, RunState::Succeeded).await;
     assert_eq!(*yard.script.calls.lock().unwrap(), ["ok older apply 2", "ok older collect 2 unsure"]);
@@ -121,15 +113,7 @@ async fn a_run_laid_out_by_an_earlier_version_gets_the_new_steps() {
 /// A step that a later version put before one that succeeded is not gone back to.
 #[tokio::test]
 async fn a_run_never_goes_back_behind_what_succeeded() {
-    let yard = Yard::open().await;
-    let id = yard.queue("ok older", 1).await;
-    yard.execute("UPDATE run SET attempt = 1").await;
-    yard.execute(
-        "INSERT INTO run_step (run_id, position, name, status, attempt, checkpoint)
-         SELECT id, 1, 'apply', 'succeeded', 1, ''::bytea FROM run
-         UNION ALL SELECT id, 2, 'collect', 'pending', 0, NULL FROM run",
-    )
-    .await;
+    let (yard, id) = laid_out_before("('apply', 'succeeded'), ('collect', 'pending')").await;
     yard.script.partial.store(true, std::sync::atomic::Ordering::SeqCst);
     let _worker = yard.work(settings("one", 1));
     yard.until_state(id, RunState::Succeeded).await;
@@ -230,6 +214,22 @@ async fn read_of_run(yard: &Yard) -> i64 {
         "SELECT (seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_user_tables WHERE relname = 'run'";
     yard.execute("SELECT pg_stat_force_next_flush()").await;
     yard.count(query).await
+}
+
+/// A run whose first attempt another version began, with the two steps that it knew: `('name', 'status')`.
+async fn laid_out_before(steps: &'static str) -> (Yard, RunId) {
+    let yard = Yard::open().await;
+    let id = yard.queue("ok older", 1).await;
+    yard.execute("UPDATE run SET attempt = 1").await;
+    let insert = format!(
+        "INSERT INTO run_step (run_id, position, name, status, attempt, checkpoint)
+         SELECT run.id, row_number() OVER (), s.name, s.status, CASE WHEN s.status = 'pending' THEN 0 ELSE 1 END,
+             CASE WHEN s.status = 'succeeded' THEN ''::bytea END
+         FROM run, (VALUES {steps}) AS s (name, status)"
+    );
+    let done = sqlx::raw_sql(sqlx::AssertSqlSafe(insert)).execute(yard.db().pool()).await.unwrap();
+    assert_eq!(done.rows_affected(), 2);
+    (yard, id)
 }
 
 async fn head(connection: &mut PgConnection) -> RunId {

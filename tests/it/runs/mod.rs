@@ -1,6 +1,8 @@
 //! Runs from the request to the resource and back, with real providers.
 
+mod desk;
 mod fair;
+mod follow;
 mod holding;
 mod journey;
 mod killed;
