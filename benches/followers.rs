@@ -14,9 +14,9 @@ use paddock::db::Tx;
 use paddock::identity;
 use paddock::orchestrator::{Ending, Run, Settings, StepContext, StepError, Worker, Workflow};
 use paddock::providers::Stream;
-use paddock::requests::{Caller, Draft, Intent};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use secrecy::ExposeSecret as _;
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -85,9 +85,11 @@ fn now() -> u128 {
 
 pub async fn run(world: &World) {
     let cookie = sign_in(world).await;
+    world.empty_queue().await;
     let mut runs = Vec::new();
     for number in 0..RUNS {
-        runs.push(submit(world, number).await);
+        let inputs = json!({"size": "small"});
+        runs.push(world.create("postgres-database", format!("followed-{number}"), inputs).await.1);
     }
     let (stop, drain) = (Arc::new(AtomicBool::new(false)), CancellationToken::new());
     let workflow: Arc<dyn Workflow> = Arc::new(Chatty(Arc::clone(&stop)));
@@ -101,6 +103,9 @@ pub async fn run(world: &World) {
     };
     let working = tokio::spawn(worker.work(drain.clone()));
 
+    // Pages of the program and caches that the first reader needs are not the two thousandth's.
+    let first = futures_util::future::join_all(runs.iter().map(|run| open(&world.address, &cookie, *run))).await;
+    drop(first);
     let before = world.memory();
     let connected = Arc::new(AtomicUsize::new(0));
     let streams: Vec<TcpStream> = futures_util::stream::iter(0..FOLLOWERS)
@@ -143,27 +148,6 @@ async fn sign_in(world: &World) -> String {
     let app = &world.app;
     let found = identity::sign_in_local(&app.db, &op, &app.identity, LOGIN, &PASSWORD.into(), browser).await.unwrap();
     format!("paddock={}", found.token.expose_secret())
-}
-
-async fn submit(world: &World, number: usize) -> RunId {
-    let app = &world.app;
-    let mut connection = app.db.acquire().await.unwrap();
-    let person = identity::find_person(&mut connection, LOGIN).await.unwrap().unwrap();
-    let access = identity::load_access(&mut connection, person.id).await.unwrap();
-    let actor = Actor::Person { id: person.id, login: person.login.clone(), token: None };
-    let op = app.op(actor, Origin::internal("api"));
-    let intent = Intent::Create {
-        project: "payments".to_owned(),
-        environment_type: "dev".to_owned(),
-        template: "postgres-database".to_owned(),
-        version: None,
-        name: format!("followed-{number}"),
-        inputs: serde_json::Map::from_iter([("size".to_owned(), "small".into())]),
-        lifetime: None,
-    };
-    let draft = Draft { intent, reason: String::new() };
-    let id = app.requests.submit(&op, Caller::Person(&access), &draft, None).await.unwrap().id;
-    app.requests.find(&mut connection, id).await.unwrap().unwrap().run.unwrap()
 }
 
 /// A connection on which the stream has begun.

@@ -1,12 +1,13 @@
 //! A private Postgres with durable commits, the demo's projects, and the real `serve`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 use paddock::app::{App, DemoServer, Parts, seed_demo};
+use paddock::base::id::{EnvironmentId, RunId};
 use paddock::base::{Actor, Origin, OsEntropy, Sealer, SystemClock};
 use paddock::catalog::{self, NewSource, SourceKind};
 use paddock::db::embedded::{Embedded, Reporter, Settings};
@@ -15,8 +16,10 @@ use paddock::identity::{self, Holder, Role, Scope, Source, TokenScopes};
 use paddock::policy::PolicyEngine;
 use paddock::projects;
 use paddock::providers::{self, Registry};
-use paddock::requests;
+use paddock::requests::{self, Caller, Draft, Intent};
 use secrecy::ExposeSecret as _;
+
+use crate::overhead;
 
 /// Who asks in the measurements.
 pub const LOGIN: &str = "bench";
@@ -78,7 +81,7 @@ impl World {
         let db = Db::with_options(embedded.options(), 8);
         migrate(&db).await.unwrap();
         let app = app(db, folder.path());
-        seed(&app).await;
+        seed(&app, &embedded, folder.path()).await;
         let token = token(&app).await;
         let mut url = url::Url::parse(&embedded.superuser_url()).unwrap();
         url.set_path(embedded.options().get_database().unwrap_or("paddock"));
@@ -86,6 +89,36 @@ impl World {
         let (serve, address, ready_after) = serve(&url).await;
         let idle_memory = resident(serve.0.id());
         Self { app, url, address, token, serve, ready_after, idle_memory, embedded, _folder: folder }
+    }
+
+    /// Submits a new environment for dev, as [`LOGIN`]: its run is queued.
+    pub async fn create(&self, template: &str, name: String, inputs: serde_json::Value) -> (EnvironmentId, RunId) {
+        let app = &self.app;
+        let mut connection = app.db.acquire().await.unwrap();
+        let person = identity::find_person(&mut connection, LOGIN).await.unwrap().unwrap();
+        let access = identity::load_access(&mut connection, person.id).await.unwrap();
+        let op = app.op(Actor::Person { id: person.id, login: person.login, token: None }, Origin::internal("api"));
+        let intent = Intent::Create {
+            project: "payments".to_owned(),
+            environment_type: "dev".to_owned(),
+            template: template.to_owned(),
+            version: None,
+            name,
+            inputs: inputs.as_object().unwrap().clone(),
+            lifetime: None,
+        };
+        let draft = Draft { intent, reason: String::new() };
+        let id = app.requests.submit(&op, Caller::Person(&access), &draft, None).await.unwrap().id;
+        let request = app.requests.find(&mut connection, id).await.unwrap().unwrap();
+        (request.environment.unwrap(), request.run.unwrap())
+    }
+
+    /// Ends what waits: a worker shall find what is measured, and nothing else.
+    pub async fn empty_queue(&self) {
+        // Each lane that ends takes a lock until the commit: not all at once.
+        let some = "UPDATE run SET state = 'canceled', ended_at = now()
+             WHERE id IN (SELECT id FROM run WHERE state = 'queued' LIMIT 1000)";
+        while sqlx::query(some).execute(self.app.db.pool()).await.unwrap().rows_affected() > 0 {}
     }
 
     /// The resident memory of `serve` now, in KiB, where /proc tells.
@@ -101,7 +134,7 @@ impl World {
     }
 }
 
-fn app(db: Db, folder: &std::path::Path) -> App {
+fn app(db: Db, folder: &Path) -> App {
     let machine =
         providers::Settings::new(folder.join("work"), program(), std::env::var_os("PATH").unwrap_or_default());
     App::new(Parts {
@@ -118,25 +151,29 @@ fn app(db: Db, folder: &std::path::Path) -> App {
     })
 }
 
-async fn seed(app: &App) {
+/// The demo's projects, with the bench's own Postgres as target, and the templates.
+async fn seed(app: &App, embedded: &Embedded, folder: &Path) {
+    let address = embedded.tcp_address();
     let server = DemoServer {
-        postgres_url: "postgres://unused@127.0.0.1/postgres".into(),
-        host: "127.0.0.1".to_owned(),
-        port: 5432,
+        postgres_url: embedded.superuser_url().into(),
+        host: address.ip().to_string(),
+        port: address.port(),
         repositories: PathBuf::from("/nonexistent"),
     };
     seed_demo(app, &server).await.unwrap();
-    let op = app.op(Actor::Operator, Origin::internal("cli"));
-    let source = NewSource {
-        slug: "sample".to_owned(),
-        kind: SourceKind::Embedded,
-        location: String::new(),
-        branch: None,
-        folder: String::new(),
-    };
-    let id = catalog::add_source(&app.db, &op, source).await.unwrap();
-    catalog::sync(&app.db, &op, id).await.unwrap();
+    add_source(app, "sample", SourceKind::Embedded, String::new()).await;
+    let own = folder.join("catalog");
+    overhead::write_template(&own);
+    add_source(app, "bench", SourceKind::Folder, own.display().to_string()).await;
     sqlx::query("UPDATE quota SET maximum = 1000000000").execute(app.db.pool()).await.unwrap();
+}
+
+async fn add_source(app: &App, slug: &str, kind: SourceKind, location: String) {
+    let op = app.op(Actor::Operator, Origin::internal("cli"));
+    let source = NewSource { slug: slug.to_owned(), kind, location, branch: None, folder: String::new() };
+    let id = catalog::add_source(&app.db, &op, source).await.unwrap();
+    let synced = catalog::sync(&app.db, &op, id).await.unwrap();
+    assert!(synced.added > 0, "no template in {slug}");
 }
 
 /// A developer of the project; the people of the demo are strangers to a `serve` without `--demo`.
