@@ -40,15 +40,15 @@ inputs:
 pub fn write_template(catalog: &Path) {
     let folder = catalog.join(SLOW);
     std::fs::create_dir_all(&folder).unwrap();
-    let mut text = "variable \"service_name\" { type = string }\n".to_owned();
-    for number in 1..=CHAIN {
+    let part = |number| {
         let after = if number == 1 { String::new() } else { format!("terraform_data.part_{}", number - 1) };
-        text += &format!(
+        format!(
             "resource \"terraform_data\" \"part_{number}\" {{\n  input = var.service_name\n  depends_on = [{after}]\n  \
              provisioner \"local-exec\" {{ command = \"sleep 1\" }}\n}}\n"
-        );
-    }
-    std::fs::write(folder.join("main.tf"), text).unwrap();
+        )
+    };
+    let parts = (1..=CHAIN).map(part).collect::<String>();
+    std::fs::write(folder.join("main.tf"), format!("variable \"service_name\" {{ type = string }}\n{parts}")).unwrap();
     std::fs::write(folder.join("paddock.yaml"), MANIFEST).unwrap();
 }
 
