@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_provider_that_ended_within_a_call_leaves_the_outcome_open() {
         for summary in CUT_OFF {
-            let line = json!({"type": "diagnostic", "diagnostic": {
+            let line = json!({"@level": "error", "@message": "Error: x", "type": "diagnostic", "diagnostic": {
                 "severity": "error", "summary": summary, "address": "lab_object.b", "detail": "It ended."}});
             let Message::Error { text, .. } = parse(&line.to_string()) else { panic!() };
             assert_eq!(
