@@ -168,7 +168,6 @@ impl<'a> Scripts<'a> {
     }
 }
 
-/// One variable per value; objects also value by value, with the names joined.
 /// What can be said of a script that said nothing. Codes above 128 are signals: a shell that the
 /// kernel gives no more memory ends by ABRT, KILL or SEGV, without a word.
 fn silent(script: &str, code: i32, memory: u64) -> String {
@@ -180,6 +179,7 @@ fn silent(script: &str, code: i32, memory: u64) -> String {
     ended
 }
 
+/// One variable per value; objects also value by value, with the names joined.
 fn flatten(environment: &mut Environment, prefix: &str, values: &Map<String, Value>) {
     for (key, value) in values {
         let name = format!("{prefix}{}", variable_name(key));
