@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::desk::{Desk, End};
 use super::lease::{Stop, beat};
 use super::log_writer::LogWriter;
 use super::store::log::NewLine;
-use super::store::steps::{Advance, Finish};
+use super::store::steps::Finish;
 use super::store::{claim, log, steps};
 use super::{Ending, Error, Event, Interrupt, Run, Signals, StepContext, StepError, StepStatus, Workflow};
 use crate::audit::{self, Entry, Object, Outcome};
@@ -30,7 +29,6 @@ pub struct Execution {
     pub firm: Duration,
     pub run: Run,
     pub stop: Stop,
-    pub desk: Desk,
 }
 
 /// How the steps ended. The end of the last step is recorded together with what follows from it.
@@ -147,24 +145,18 @@ impl Execution {
             if begun {
                 reach("step.intent");
             }
-            let checkpoint = finish.checkpoint.clone().unwrap_or_default();
             // First the lines, then a connection, everywhere: else the two could wait for each other.
             let mut lines = log.waiting().await;
-            let advance = Arc::new(self.advance(finish, &lines, next));
-            unsure = match self.desk.advance(&advance).await? {
-                Some(begun) => begun,
-                None => {
-                    let alone = steps::advance(&mut *self.db.acquire().await?, &advance).await?;
-                    alone.ok_or(Error::LeaseLost)?
-                }
-            };
+            let mut connection = self.db.acquire().await?;
+            let before = steps::advance(&mut connection, self.run.id, self.run.attempt, &finish, &lines, next).await?;
+            unsure = before.ok_or(Error::LeaseLost)?;
             reach("step.recorded");
             if !lines.is_empty() {
                 reach("log.written");
             }
             lines.clear();
             self.signals.send(Event::Run(self.run.id));
-            checkpoints.insert(name.to_owned(), checkpoint);
+            checkpoints.insert(name.to_owned(), finish.checkpoint.unwrap_or_default());
         }
         Ok(Steps { verdict: Verdict::Done, last: None })
     }
@@ -238,30 +230,15 @@ impl Execution {
     ) -> Result<(), Error> {
         reach("end.open");
         let mut lines = log.waiting().await;
-        let end = Arc::new(End {
-            run: self.run.clone(),
-            ending: ending.clone(),
-            step: step.map(str::to_owned),
-            last,
-            lines: lines.clone(),
-            checkpoints: checkpoints.clone(),
-            workflow: Arc::clone(&self.workflow),
-            op: self.op(),
-        });
-        let held = match self.desk.end(&end).await? {
-            Some(held) => held,
-            None => {
-                let mut tx = self.db.begin().await?;
-                let held = end.write(&mut tx).await?;
-                if held {
-                    tx.commit().await?;
-                }
-                held
-            }
-        };
-        if !held {
+        let mut tx = self.db.begin().await?;
+        if !claim::end(&mut tx, &self.run, ending, step, last.as_ref(), &lines).await? {
             return Err(Error::LeaseLost);
         }
+        reach("end.ended");
+        let op = self.op();
+        self.workflow.settle(&mut tx, &op, &self.run, ending, checkpoints).await?;
+        reach("end.settled");
+        tx.commit().await?;
         reach("end.committed");
         lines.clear();
         self.signals.send(Event::Queue);
@@ -302,16 +279,12 @@ impl Execution {
     async fn finish(&self, tx: &mut Tx, last: Option<Finish>, lines: &[NewLine]) -> Result<(), Error> {
         let (id, attempt) = (self.run.id, self.run.attempt);
         let held = match last {
-            Some(finish) => steps::advance(tx, &self.advance(finish, lines, None)).await?.is_some(),
+            Some(finish) => steps::advance(tx, id, attempt, &finish, lines, None).await?.is_some(),
             None if lines.is_empty() => true,
             None => log::append(tx, id, attempt, lines).await?,
         };
         reach("step.recorded");
         if held { Ok(()) } else { Err(Error::LeaseLost) }
-    }
-
-    fn advance(&self, finish: Finish, lines: &[NewLine], next: Option<&'static str>) -> Advance {
-        Advance { run: self.run.id, attempt: self.run.attempt, finish, lines: lines.to_vec(), next }
     }
 
     /// A record of an attempt that another one had replaced when it wanted to write.

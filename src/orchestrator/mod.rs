@@ -9,7 +9,6 @@
 //! What a run *does* is a [`Workflow`], wired by `app`. Its last transaction, [`Workflow::settle`],
 //! is shared with the run's own end, so the subject's state and the run's never disagree.
 
-mod desk;
 mod error;
 mod execution;
 mod follow;

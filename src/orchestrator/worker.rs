@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::desk::Desk;
 use super::execution::{Execution, run_entry, worker_op};
 use super::lease::Stop;
 use super::store::{claim, lanes, steps, workers};
@@ -92,9 +91,6 @@ impl Worker {
         let kinds: Vec<String> = self.workflows.keys().cloned().collect();
         let mut hints = self.signals.subscribe();
         let mut running: JoinSet<()> = JoinSet::new();
-        let (desk, clerks) = Desk::new(&self.db);
-        // They end with the last attempt, or with this.
-        let _clerks: JoinSet<()> = clerks.into_iter().collect();
         let mut stops: Vec<Stop> = Vec::new();
         let mut housekeeping = tokio::time::interval(self.settings.lease / 5);
         let mut behind = false;
@@ -111,7 +107,7 @@ impl Worker {
                     Ok(claimed) => {
                         behind = claimed.runs.len() == free;
                         for run in claimed.runs {
-                            if let Some((execution, stop)) = self.execution(run, &desk) {
+                            if let Some((execution, stop)) = self.execution(run) {
                                 stops.push(stop);
                                 running.spawn(execution.execute());
                             }
@@ -189,7 +185,7 @@ impl Worker {
         Ok(self.claim(&kinds, most).await?.runs)
     }
 
-    fn execution(&self, run: Run, desk: &Desk) -> Option<(Execution, Stop)> {
+    fn execution(&self, run: Run) -> Option<(Execution, Stop)> {
         let workflow = Arc::clone(self.workflows.get(&run.kind)?);
         let stop = Stop::default();
         let execution = Execution {
@@ -202,7 +198,6 @@ impl Worker {
             firm: self.settings.firm,
             run,
             stop: stop.clone(),
-            desk: desk.clone(),
         };
         Some((execution, stop))
     }

@@ -18,10 +18,6 @@ use crate::orchestrator::{AGEING, Ending, Run, RunState, StepStatus};
 /// of it may read a whole table, whatever the statistics say.
 pub const BEGIN: &str = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off";
 
-/// How a transaction that ends many runs begins: it waits for nobody. Two that end runs of the same
-/// projects, or one and a submit, could else wait for each other.
-pub const BEGIN_ENDS: &str = "BEGIN; SET LOCAL lock_timeout = '100ms'";
-
 /// Takes the locks of the limits that apply, without waiting: a limit is counted by one claim at a
 /// time. Returns the targets and the providers whose lock another claim holds: theirs is the next turn.
 pub async fn lock_limits(

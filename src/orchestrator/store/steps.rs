@@ -1,7 +1,6 @@
 //! Rows of `run_step`: intent before the call, checkpoint after it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use sqlx::PgConnection;
 
@@ -70,21 +69,17 @@ pub async fn begin(connection: &mut PgConnection, run: RunId, attempt: i32, name
     .await?)
 }
 
-/// The end of a step with what follows: its checkpoint, the log lines that wait, and the intent to
-/// execute the next one.
-#[derive(Debug)]
-pub struct Advance {
-    pub run: RunId,
-    pub attempt: i32,
-    pub finish: Finish,
-    pub lines: Vec<NewLine>,
-    pub next: Option<&'static str>,
-}
-
-/// Records it in one statement. `None`: the run is not this attempt's any more; else whether
+/// Records in one statement how a step ended, with its checkpoint and the log lines that wait, and
+/// the intent to execute the next one. `None`: the run is not this attempt's any more; else whether
 /// an earlier attempt began that next one.
-pub async fn advance(connection: &mut PgConnection, one: &Advance) -> Result<Option<bool>> {
-    let Advance { run, attempt, finish, lines, next } = one;
+pub async fn advance(
+    connection: &mut PgConnection,
+    run: RunId,
+    attempt: i32,
+    finish: &Finish,
+    lines: &[NewLine],
+    next: Option<&str>,
+) -> Result<Option<bool>> {
     let lines = Columns::of(lines);
     let before = sqlx::query_scalar!(
         r#"WITH held AS (
@@ -109,7 +104,7 @@ pub async fn advance(connection: &mut PgConnection, one: &Advance) -> Result<Opt
         finish.status as StepStatus,
         finish.checkpoint,
         finish.error,
-        *next,
+        next,
         lines.count,
         &lines.steps,
         &lines.streams,
@@ -118,83 +113,6 @@ pub async fn advance(connection: &mut PgConnection, one: &Advance) -> Result<Opt
     .fetch_optional(connection)
     .await?;
     Ok(before)
-}
-
-/// How the transaction of [`advance_many`] begins. It knows each row by its key, and statistics of
-/// tables that just grow must not make it read them whole.
-pub const BEGIN_MANY: &str = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off;
-     SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
-
-/// [`advance`] of many runs in one statement, each under its own token. In their order: `None` for a
-/// run that is not its attempt's any more, or that somebody else has locked: it waits for nobody.
-pub async fn advance_many(connection: &mut PgConnection, many: &[Arc<Advance>]) -> Result<Vec<Option<bool>>> {
-    let (mut numbers, mut places, mut lines) = (Vec::new(), Vec::new(), Vec::new());
-    for (number, one) in (1_i64..).zip(many) {
-        for (place, line) in (1_i64..).zip(&one.lines) {
-            numbers.push(number);
-            places.push(place);
-            lines.push(line.clone());
-        }
-    }
-    let lines = Columns::of(&lines);
-    let rows = sqlx::query!(
-        r#"WITH letter AS (
-             SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::text[],
-                 $8::bigint[]) WITH ORDINALITY AS l (run, token, step, ended, made, wrong, next, lines, n)),
-         free AS MATERIALIZED (
-             SELECT letter.* FROM letter JOIN run ON run.id = letter.run
-             WHERE run.attempt = letter.token AND run.lease_until IS NOT NULL FOR NO KEY UPDATE OF run SKIP LOCKED),
-         held AS (
-             UPDATE run SET log_seq = log_seq + free.lines FROM free
-             WHERE run.id = free.run AND run.attempt = free.token AND run.lease_until IS NOT NULL
-             RETURNING free.*, log_seq - free.lines AS before),
-         finished AS (
-             UPDATE run_step SET status = held.ended, checkpoint = coalesce(held.made, checkpoint), error = held.wrong,
-                 ended_at = clock_timestamp()
-             FROM held WHERE run_id = held.run AND name = held.step AND attempt = held.token),
-         begun AS (
-             UPDATE run_step SET status = 'running', attempt = held.token, error = NULL, ended_at = NULL,
-                 started_at = clock_timestamp()
-             FROM held WHERE run_id = held.run AND name = held.next),
-         written AS (
-             INSERT INTO log_line (run_id, seq, attempt, step, stream, text)
-             SELECT held.run, held.before + line.place, held.token, line.step, line.stream, line.text
-             FROM held JOIN unnest($9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::text[])
-                 AS line (letter, place, step, stream, text) ON line.letter = held.n)
-         SELECT n AS "n!", EXISTS (
-             SELECT FROM run_step WHERE run_id = held.run AND name = held.next AND attempt > 0) AS "begun!" FROM held"#,
-        &column(many, |one| one.run.0),
-        &column(many, |one| one.attempt),
-        &column(many, |one| one.finish.name.clone()),
-        &column(many, |one| status_name(one.finish.status).to_owned()),
-        &column(many, |one| one.finish.checkpoint.clone()) as &[Option<Vec<u8>>],
-        &column(many, |one| one.finish.error.clone()) as &[Option<String>],
-        &column(many, |one| one.next.map(str::to_owned)) as &[Option<String>],
-        &column(many, |one| i64::try_from(one.lines.len()).unwrap_or(i64::MAX)),
-        &numbers,
-        &places,
-        &lines.steps,
-        &lines.streams,
-        &lines.texts
-    )
-    .fetch_all(connection)
-    .await?;
-    let begun: BTreeMap<i64, bool> = rows.into_iter().map(|row| (row.n, row.begun)).collect();
-    Ok((1_i64..).zip(many).map(|(number, _)| begun.get(&number).copied()).collect())
-}
-
-fn status_name(status: StepStatus) -> &'static str {
-    match status {
-        StepStatus::Pending => "pending",
-        StepStatus::Running => "running",
-        StepStatus::Succeeded => "succeeded",
-        StepStatus::Failed => "failed",
-        StepStatus::Canceled => "canceled",
-    }
-}
-
-fn column<T>(many: &[Arc<Advance>], of: impl Fn(&Advance) -> T) -> Vec<T> {
-    many.iter().map(|one| of(one)).collect()
 }
 
 struct StepRow {

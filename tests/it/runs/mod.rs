@@ -1,6 +1,5 @@
 //! Runs from the request to the resource and back, with real providers.
 
-mod desk;
 mod fair;
 mod follow;
 mod holding;
