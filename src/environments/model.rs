@@ -279,7 +279,7 @@ pub struct NewEnvironment {
 }
 
 /// Which environments to list; everything that is set narrows.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
     /// Only these projects; `None` is all.
     pub projects: Option<Vec<ProjectId>>,

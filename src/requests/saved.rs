@@ -36,12 +36,16 @@ pub struct NewSavedDraft<'a> {
     pub link: &'a str,
     /// Names and values as a browser posts them, without secrets.
     pub fields: &'a [(String, String)],
-    /// The idempotency key of the form: a form that was sent is no draft any more.
+    /// The idempotency key of the form: one that was sent or thrown away is no draft any more.
     pub key: &'a str,
 }
 
-/// Keeps the draft in place of an older one of the same form.
-pub async fn save_draft(connection: &mut PgConnection, person: PersonId, draft: &NewSavedDraft<'_>) -> db::Result<()> {
+/// Keeps the draft in place of an older one of the same form; false when its form has ended.
+pub async fn save_draft(
+    connection: &mut PgConnection,
+    person: PersonId,
+    draft: &NewSavedDraft<'_>,
+) -> db::Result<bool> {
     drafts::save(connection, person, draft).await
 }
 
@@ -55,7 +59,7 @@ pub async fn drafts_of(connection: &mut PgConnection, person: PersonId, limit: i
     drafts::list(connection, person, limit).await
 }
 
-/// Throws a draft away.
-pub async fn discard_draft(connection: &mut PgConnection, person: PersonId, form: &str) -> db::Result<()> {
-    drafts::discard(connection, person, form).await
+/// Throws a draft away. `key`: the idempotency key of the form; what it still sends is not kept.
+pub async fn discard_draft(connection: &mut PgConnection, person: PersonId, form: &str, key: &str) -> db::Result<()> {
+    drafts::discard(connection, person, form, key).await
 }

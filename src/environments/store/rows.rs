@@ -85,12 +85,12 @@ impl From<Row> for Environment {
     }
 }
 
-/// Rows with the names of what they belong to.
+/// Rows of `$from` with the names of what they belong to.
 ///
-/// One by its key and many by theirs are two statements on purpose: Postgres keeps a plan for each,
-/// and planning seven tables anew costs more than reading them.
+/// One by its key, many by theirs and the newest are statements of their own on purpose: Postgres
+/// keeps a plan for each, and planning seven tables anew costs more than reading them.
 macro_rules! named {
-    ($tail:tt, $ids:expr) => {
+    ([$($from:tt)+], $tail:tt, $($argument:expr),*) => {
         sqlx::query_as!(
             Row,
             r#"SELECT e.id AS "id: _", e.name, p.id AS "project_id: _", p.slug AS project_slug, p.name AS project_name,
@@ -101,7 +101,9 @@ macro_rules! named {
                e.state AS "state: _", e.generation, e.inputs, e.lifetime_seconds, e.expires_at, e.last_error,
                e.created_at, e.ready_at, e.deleted_at,
                extract(epoch FROM e.expires_at - now())::bigint AS remaining_seconds
-           FROM environment e
+           FROM "#
+                $(+ $from)+
+                + r#" e
            JOIN project p ON p.id = e.project_id
            JOIN project_environment_type w ON w.id = e.project_environment_type_id
            JOIN environment_type et ON et.id = w.environment_type_id
@@ -109,19 +111,37 @@ macro_rules! named {
            JOIN template_version v ON v.id = e.template_version_id
            JOIN person o ON o.id = e.owner_id "#
                 + $tail,
-            $ids
+            $($argument),*
+        )
+    };
+}
+
+/// The newest that live, from a cursor on. How many is a part of the text: what Postgres plans for an
+/// unknown number reads whole tables of names.
+macro_rules! newest {
+    ($limit:tt, $at:expr, $id:expr) => {
+        named!(
+            [
+                "(SELECT * FROM environment
+                  WHERE state <> 'deleted'
+                    AND (created_at, id) < (coalesce($1, 'infinity'::timestamptz), coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+                  ORDER BY created_at DESC, id DESC LIMIT " $limit ")"
+            ],
+            "ORDER BY e.created_at DESC, e.id DESC",
+            $at,
+            $id
         )
     };
 }
 
 pub async fn find(connection: &mut PgConnection, id: EnvironmentId) -> Result<Option<Environment>> {
-    let row = named!("WHERE e.id = $1", id.0).fetch_optional(connection).await?;
+    let row = named!(["environment"], "WHERE e.id = $1", id.0).fetch_optional(connection).await?;
     Ok(row.map(Into::into))
 }
 
 /// Those with these ids, newest first.
 async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Environment>> {
-    let rows = named!("WHERE e.id = ANY ($1) ORDER BY e.created_at DESC, e.id DESC", ids);
+    let rows = named!(["environment"], "WHERE e.id = ANY ($1) ORDER BY e.created_at DESC, e.id DESC", ids);
     let rows = rows.fetch_all(connection).await?;
     Ok(rows.into_iter().map(Into::into).collect())
 }
@@ -132,14 +152,18 @@ pub async fn lock(connection: &mut PgConnection, id: EnvironmentId) -> Result<Op
     find(connection, id).await
 }
 
-/// Newest first. Which rows is planned for each filter anew, by an index that suits it; their names
-/// come by one plan that stays (planning seven tables costs more than reading them).
+/// Newest first; one more than `limit` at least, if there are so many. Without a filter it is one
+/// statement, whose plan stays. With one, which rows is planned anew each time, by an index that
+/// suits it.
 pub async fn list(
     connection: &mut PgConnection,
     filter: &Filter,
     after: Option<Cursor>,
     limit: i64,
 ) -> Result<Vec<Environment>> {
+    if *filter == Filter::default() {
+        return newest(connection, after, limit).await;
+    }
     let projects: Option<Vec<Uuid>> = filter.projects.as_ref().map(|ids| ids.iter().map(|id| id.0).collect());
     let ids = sqlx::query_scalar!(
         "SELECT id FROM environment
@@ -169,6 +193,17 @@ pub async fn list(
     .fetch_all(&mut *connection)
     .await?;
     load(connection, &ids).await
+}
+
+async fn newest(connection: &mut PgConnection, after: Option<Cursor>, limit: i64) -> Result<Vec<Environment>> {
+    let at = after.map(|cursor| cursor.at.to_sqlx()) as Option<jiff_sqlx::Timestamp>;
+    let id = after.map(|cursor| cursor.id);
+    let rows: Vec<Row> = if limit <= 50 {
+        newest!("51", at as _, id).fetch_all(connection).await?
+    } else {
+        newest!("101", at as _, id).fetch_all(connection).await?
+    };
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 struct ExpiringRow {

@@ -13,14 +13,14 @@ use crate::web::visitor::Visitor;
 /// The largest draft that is kept; a form may be larger.
 const LARGEST: usize = 200 * 1024;
 
-/// Keeps what was typed.
-pub(super) async fn keep(visitor: &Visitor, subject: &Subject, typed: &Typed, form: &Form) -> Result<(), PageError> {
+/// Keeps what was typed; false when it is not kept.
+pub(super) async fn keep(visitor: &Visitor, subject: &Subject, typed: &Typed, form: &Form) -> Result<bool, PageError> {
     let fields = share::pairs(subject, typed);
     let too_large = fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > LARGEST;
     // A draft never stands in the way: what is wrong with the character is told beside its field.
     let not_storable = fields.iter().any(|(_, value)| value.contains('\0')) || form.get("_link").contains('\0');
     if too_large || not_storable {
-        return Ok(());
+        return Ok(false);
     }
     let (address, title) = (subject.address(), subject.title());
     let title: String = title.chars().take(200).collect();
@@ -42,9 +42,11 @@ pub(super) async fn find(visitor: &Visitor, address: &str) -> Result<Option<Save
 }
 
 /// Throws the draft away: it was sent, or is not wanted.
-pub(super) async fn discard(visitor: &Visitor, address: &str) -> Result<(), PageError> {
+pub(super) async fn discard(visitor: &Visitor, address: &str, form: &Form) -> Result<(), PageError> {
+    // A key that no form was given is nobody's.
+    let key = Some(form.get("_key")).filter(|key| key.len() <= 200 && !key.contains('\0')).unwrap_or_default();
     let mut connection = visitor.app.db.acquire().await?;
-    Ok(requests::discard_draft(&mut connection, visitor.access.person.id, address).await?)
+    Ok(requests::discard_draft(&mut connection, visitor.access.person.id, address, key).await?)
 }
 
 /// Whether the form goes on with the draft: it was opened without a link, or by the same one.

@@ -83,7 +83,7 @@ async fn show(visitor: &Visitor, ask: Ask, query: &Form) -> Result<Response, Pag
 
 async fn post(visitor: &Visitor, ask: Ask, form: Form) -> Result<Response, PageError> {
     if form.has("_discard") {
-        draft::discard(visitor, &ask.address()).await?;
+        draft::discard(visitor, &ask.address(), &form).await?;
         let link = form.get("_link");
         let address = if link.is_empty() { ask.address() } else { format!("{}?{link}", ask.address()) };
         return Ok(answer::see_other(&address));
@@ -92,9 +92,9 @@ async fn post(visitor: &Visitor, ask: Ask, form: Form) -> Result<Response, PageE
     let typed = Typed::posted(&subject, &form);
     let editing = inputs::list_button(&form.0);
     if editing || form.has("_check") {
-        draft::keep(visitor, &subject, &typed, &form).await?;
+        let kept = draft::keep(visitor, &subject, &typed, &form).await?;
         let (mut verdict, found) = judge(visitor, &subject, &typed).await?;
-        verdict.saved = Some(visitor.times().clock(visitor.op.now()));
+        verdict.saved = kept.then(|| visitor.times().clock(visitor.op.now()));
         if visitor.partial {
             return answer::page(&VerdictFragment { verdict });
         }
@@ -114,7 +114,7 @@ async fn submit(visitor: &Visitor, subject: &Subject, typed: &Typed, form: &Form
     let error = if found.is_empty() {
         match requests.submit(&visitor.op, caller, &draft, Some(form.get("_key"))).await {
             Ok(submitted) => {
-                draft::discard(visitor, &subject.address()).await?;
+                draft::discard(visitor, &subject.address(), form).await?;
                 return sent(visitor, submitted.id).await;
             }
             Err(error) => error,
