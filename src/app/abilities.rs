@@ -140,8 +140,7 @@ impl App {
     }
 
     fn allowed_in(&self, op: &Op, access: &Access, action: Action, projects: &[Project]) -> Vec<ProjectId> {
-        let allowed =
-            |project: &&Project| self.policy.decide(&self.project_question(op, access, action, project)).is_allowed();
+        let allowed = |project: &&Project| self.policy.allows(&self.project_question(op, access, action, project));
         projects.iter().filter(allowed).map(|project| project.id).collect()
     }
 

@@ -13,6 +13,7 @@ use super::annotations;
 use super::decision::PolicySetText;
 use super::engine::{Compiled, RuleText};
 use super::entities::Types;
+use super::memo::Memo;
 use super::question::{Action, Context, Principal, Question, Resource, ResourceKind, Role};
 use super::{Error, Problem, names};
 use crate::base::Digest;
@@ -54,7 +55,7 @@ pub(super) fn compile(schema_file: &File, mut files: Vec<File>) -> Result<Compil
     let source = joined(&files);
     let digest = digest(&schema_file.text, &source);
     let text = Arc::new(PolicySetText { digest, schema: schema_file.text.clone(), source });
-    let compiled = Compiled { schema, types, slices, rules, text };
+    let compiled = Compiled { schema, types, slices, rules, text, memo: Memo::default() };
     probe(&compiled)?;
     Ok(compiled)
 }

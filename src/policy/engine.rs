@@ -10,6 +10,7 @@ use super::decision::{
     DEFAULT_DENY, Decision, ENGINE_ERROR, Effect, MadeBy, Outcome, PolicySetText, Requirement, Rule,
 };
 use super::entities::Types;
+use super::memo::Memo;
 use super::permit::{Ability, Denied, Permit};
 use super::question::{Action, Question, Role};
 use super::{Error, load, words};
@@ -27,6 +28,7 @@ pub(super) struct Compiled {
     pub(super) slices: HashMap<Action, PolicySet>,
     pub(super) rules: HashMap<PolicyId, RuleText>,
     pub(super) text: Arc<PolicySetText>,
+    pub(super) memo: Memo,
 }
 
 /// What the annotations of a rule say.
@@ -82,6 +84,11 @@ impl PolicyEngine {
         let sentence = words::sentence(question, outcome, &rules, &requirements);
         let (policy_digest, made_by) = (self.0.text.digest, MadeBy::new(&self.0.text));
         Decision { outcome, rules, requirements, policy_digest, sentence, would_be_allowed: Vec::new(), made_by }
+    }
+
+    /// Whether it is allowed at once, for lists, which ask the same again and again.
+    pub fn allows(&self, question: &Question) -> bool {
+        self.0.memo.answer(question, || self.0.answer(question).0 == Outcome::Allowed)
     }
 
     #[cfg(test)]

@@ -21,6 +21,7 @@ mod error;
 mod explain;
 mod inputs;
 mod load;
+mod memo;
 mod names;
 mod permit;
 mod question;

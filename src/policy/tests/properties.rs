@@ -91,6 +91,13 @@ proptest! {
     }
 
     #[test]
+    fn what_is_remembered_is_what_is_decided(one in any_question(), other in any_question()) {
+        for question in [&one, &other, &one] {
+            prop_assert_eq!(ENGINE.allows(question), ENGINE.decide(question).outcome == Outcome::Allowed);
+        }
+    }
+
+    #[test]
     fn only_leads_review(mut question in any_question()) {
         question.action = Action::ReviewRequest;
         question.resource.kind = ResourceKind::Request;
