@@ -107,16 +107,14 @@ impl Browser {
         self.until(&format!("the address is {what}"), look).await
     }
 
-    /// The text of everything that fits the selector, with single spaces; empty when there is none.
+    /// The text of everything that fits the selector and is shown, with single spaces; empty when
+    /// there is none. Read in one go: between two looks a page may replace its parts.
     pub async fn text(&self, css: &str) -> String {
-        let mut text = String::new();
-        for element in self.driver.find_all(By::Css(css)).await.unwrap_or_default() {
-            for word in element.text().await.unwrap_or_default().split_whitespace() {
-                text.push_str(word);
-                text.push(' ');
-            }
-        }
-        text
+        let read = "return [...document.querySelectorAll(arguments[0])]
+            .filter((one) => one.checkVisibility({ visibilityProperty: true })).map((one) => one.innerText).join(' ')";
+        let text = self.driver.execute(read, vec![json!(css)]).await.ok().and_then(|found| found.convert().ok());
+        let words: String = text.unwrap_or_default();
+        words.split_whitespace().flat_map(|word| [word, " "]).collect()
     }
 
     /// Waits until the part of the page says this.
@@ -182,7 +180,8 @@ impl Browser {
         SelectElement::new(&element).await.unwrap().select_by_value(value).await.unwrap();
     }
 
-    async fn click_by(&self, by: By) {
+    /// The same by another way to find it.
+    pub async fn click_by(&self, by: By) {
         self.until(&format!("{by:?} can be clicked"), async || {
             for element in self.driver.find_all(by.clone()).await.ok()? {
                 let ready =
@@ -200,23 +199,25 @@ impl Browser {
 
     /// Empties the field and types.
     pub async fn fill(&self, css: &str, text: &str) {
-        let element = self.shown(By::Css(css)).await;
         // As a person does it: into the field, all of it marked, and over it. WebDriver's own "clear"
         // leaves the field and makes it count as untouched.
-        element.click().await.unwrap();
+        self.click(css).await;
+        let element = self.shown(By::Css(css)).await;
         element.send_keys(Key::Control + "a").await.unwrap();
         element.send_keys(text).await.unwrap();
     }
 
     /// What stands in a field.
     pub async fn value(&self, css: &str) -> String {
-        let element = self.shown(By::Css(css)).await;
-        element.prop("value").await.unwrap().unwrap_or_default()
+        self.shown(By::Css(css)).await;
+        let value = "return document.querySelector(arguments[0]).value";
+        self.driver.execute(value, vec![json!(css)]).await.unwrap().convert().unwrap()
     }
 
     /// An attribute of the first that fits.
     pub async fn attribute(&self, css: &str, name: &str) -> Option<String> {
-        self.driver.find(By::Css(css)).await.ok()?.attr(name).await.ok()?
+        let read = "return document.querySelector(arguments[0])?.getAttribute(arguments[1]) ?? null";
+        self.driver.execute(read, vec![json!(css), json!(name)]).await.unwrap().convert().unwrap()
     }
 
     /// Types into whatever has the focus.

@@ -119,7 +119,7 @@ impl Play {
         b.see(self.name).await;
         self.inspect(b, &format!("{picture}-list")).await;
         let link = format!("//a[contains(@class, 'row-link')][contains(., '{}')]", self.name);
-        b.shown(thirtyfour::By::XPath(link)).await.click().await.unwrap();
+        b.click_by(thirtyfour::By::XPath(link)).await;
         b.until_at("the approval", |path| path.starts_with("/approvals/req_")).await;
         b.see("Dana Reyes").await;
         b.see("Your review").await;
@@ -193,9 +193,7 @@ impl Play {
 
     /// When the environment ends, as its page says.
     async fn end(&self) -> String {
-        let end = self.developer.text(".next-event").await;
-        assert!(end.contains("elete"), "the page says no end: {end}");
-        end
+        self.developer.see_in(".next-event", "elete").await
     }
 
     /// By typing its name; the database is gone afterwards.
