@@ -74,6 +74,56 @@ async fn stops_without_lease() {
 }
 
 #[tokio::test]
+async fn what_ended_well_is_not_run_again_for_the_same_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = CommandProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    let runs = folder.path().join("runs");
+    let job = scripts(&format!("echo x >> '{}'", runs.display()), "true", "exit 1", "idempotent");
+    for attempt in [job.clone(), next_attempt(&job)] {
+        provider.apply(&attempt, &host).await.unwrap();
+    }
+    assert_eq!(lines(&runs).len(), 1);
+    provider.apply(&next_run(&job, "update"), &host).await.unwrap();
+    assert_eq!(lines(&runs).len(), 2, "a new run does");
+}
+
+#[tokio::test]
+async fn what_a_script_leaves_has_a_largest_size() {
+    for (place, words) in [
+        ("STORAGE/big", "the storage folder holds more than 16 MiB"),
+        ("OUTPUTS", "the outputs file is larger than 16 MiB"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let provider = CommandProvider::new(settings(folder.path()));
+        let host = RecordingHost::new(folder.path());
+        let (variable, rest) = place.split_once('/').map_or((place, ""), |(name, _)| (name, "/big"));
+        let deploy = format!("head -c 17000000 /dev/zero > \"$PADDOCK_{variable}{rest}\"");
+        let job = scripts(&deploy, "true", "exit 1", "idempotent");
+        let error = provider.apply(&job, &host).await.unwrap_err();
+        assert!(matches!(&error, ProviderError::Failed { message } if message == words), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_no_variable_can_hold_is_in_the_file_of_inputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = CommandProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    let seen = folder.path().join("seen");
+    let deploy = format!(
+        "env | cut -d= -f1 | grep ^PADDOCK_INPUT_ > '{0}'; wc -c < \"$PADDOCK_INPUTS\" >> '{0}'",
+        seen.display()
+    );
+    let mut job = scripts(&deploy, "true", "exit 1", "idempotent");
+    job.inputs = inputs(json!({"plain": "x", "odd": "a\0b", "long": "y".repeat(200_000)}));
+    provider.apply(&job, &host).await.unwrap();
+    let seen = lines(&seen);
+    assert_eq!(seen[0], "PADDOCK_INPUT_PLAIN");
+    assert!(seen.len() == 2 && seen[1].trim().parse::<usize>().unwrap() > 200_000, "{seen:?}");
+}
+
+#[tokio::test]
 async fn a_repository_can_be_cloned_and_follows_its_inputs() {
     let folder = tempfile::tempdir().unwrap();
     let provider = CommandProvider::new(settings(folder.path()));

@@ -172,6 +172,25 @@ async fn what_is_not_ours_is_never_touched() {
 }
 
 #[tokio::test]
+async fn a_role_that_is_not_ours_is_never_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = RecordingHost::new(folder.path());
+    let job = job();
+    PostgresProvider.apply(&job, &host).await.unwrap();
+    let name = output(&job, &host, "user").await;
+    let mut admin = admin().await;
+    let comment = |text: &str| sqlx::AssertSqlSafe(format!("COMMENT ON ROLE \"{name}\" IS '{text}'"));
+    admin.execute(sqlx::raw_sql(comment("of somebody else"))).await.unwrap();
+    let away = next_run(&job, "delete");
+    for result in [PostgresProvider.apply(&job, &host).await, PostgresProvider.destroy(&away, &host).await] {
+        let message = result.unwrap_err().to_string();
+        assert!(message.starts_with(&format!("a role named {name} is already on the server")), "{message}");
+    }
+    admin.execute(sqlx::raw_sql(comment(&format!("paddock:{}", job.environment)))).await.unwrap();
+    PostgresProvider.destroy(&away, &host).await.unwrap();
+}
+
+#[tokio::test]
 async fn refusals_are_told_in_words_and_without_the_secret() {
     let folder = tempfile::tempdir().unwrap();
     let host = RecordingHost::new(folder.path());
@@ -245,6 +264,27 @@ async fn a_creation_goes_on_after_kill_9() {
     PgConnection::connect(&output(&second, &host, "url").await).await.unwrap().close().await.unwrap();
     PostgresProvider.destroy(&next_run(&job, "delete"), &host).await.unwrap();
     assert_eq!(PostgresProvider.read_back(&second, &host).await.unwrap(), []);
+}
+
+/// A worker that was away for long comes back into the middle of its successor's work.
+#[tokio::test]
+async fn an_attempt_that_meets_a_later_one_stops_and_leaves_it_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = RecordingHost::new(folder.path());
+    let zombie = job();
+    let heir = next_attempt(&zombie);
+    let mut blocker = admin().await;
+    let mut blocking = blocker.begin().await.unwrap();
+    blocking.execute("LOCK TABLE pg_database IN SHARE MODE").await.unwrap();
+    let late = async {
+        wait_until_creating(&mut admin().await, &format!("paddock/{}/2", heir.run.0.simple())).await;
+        let met = PostgresProvider.apply(&zombie, &host).await;
+        assert!(matches!(met, Err(ProviderError::LeaseLost)), "{met:?}");
+        blocking.rollback().await.unwrap();
+    };
+    let (applied, ()) = tokio::join!(PostgresProvider.apply(&heir, &host), late);
+    applied.unwrap();
+    PostgresProvider.destroy(&next_run(&heir, "delete"), &host).await.unwrap();
 }
 
 async fn wait_until_creating(watcher: &mut PgConnection, application: &str) {

@@ -50,6 +50,57 @@ async fn people_go_first_and_automation_ages() {
     assert_eq!((order[0].as_str(), order[5].as_str()), ("ok old robot", "ok robot"), "{order:?}");
 }
 
+#[tokio::test]
+async fn people_go_before_automation_of_another_team() {
+    let yard = Yard::open().await;
+    yard.queue_run(NewRun { priority: 200, ..of_project("ok robot", 1, 2) }).await;
+    for number in 0..3 {
+        yard.queue(&format!("ok person {number}"), 10 + number).await;
+    }
+    let _worker = yard.work(settings("one", 1));
+    yard.until_count("SELECT count(*) FROM run WHERE state = 'succeeded'", 4).await;
+    assert_eq!(yard.order("prepare")[3], "ok robot");
+}
+
+#[tokio::test]
+async fn a_team_with_runs_at_work_waits_for_one_without() {
+    let yard = Yard::open().await;
+    for number in 0..2 {
+        yard.queue(&format!("hold {number}"), number).await;
+    }
+    let _full = yard.work(settings("full", 2));
+    yard.until_calls(4).await;
+    yard.queue("ok older", 10).await;
+    let other = yard.queue_run(of_project("ok other", 11, 2)).await;
+    let _free = yard.work(settings("free", 1));
+    yard.until_state(other, RunState::Succeeded).await;
+    yard.until_count("SELECT count(*) FROM run WHERE state = 'succeeded'", 2).await;
+    assert_eq!(yard.order("prepare")[2..], ["ok other", "ok older"]);
+}
+
+/// Two claims that count at the same time would both find room: while one counts, the other leaves
+/// that target alone, and only that.
+#[tokio::test]
+async fn a_limit_is_counted_by_one_at_a_time() {
+    let yard = Yard::open().await;
+    yard.execute("INSERT INTO target (id, slug, name, provider, run_limit) VALUES ('00000000-0000-0000-0000-00000000004d', 'small', 'Small', 'noop', 2)").await;
+    let mut counting = yard.db().begin().await.unwrap();
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended(id::text, 7302)) FROM target")
+        .execute(&mut *counting)
+        .await
+        .unwrap();
+    let target = Some(Uuid::from_u128(77));
+    let limited = yard.queue_run(place("ok limited", 1, RunPlace { target, ..RunPlace::default() })).await;
+    let _worker = yard.work(settings("one", 1));
+    for number in 0..3 {
+        let beside = yard.queue(&format!("ok {number}"), 10 + number).await;
+        yard.until_state(beside, RunState::Succeeded).await;
+    }
+    assert_eq!(yard.run(limited).await.attempt, 0, "it was counted by two");
+    counting.rollback().await.unwrap();
+    yard.until_state(limited, RunState::Succeeded).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_takes_as_many_as_it_may() {
     let yard = Yard::open().await;
