@@ -90,7 +90,7 @@ impl From<Row> for Environment {
 /// One by its key, many by theirs and the newest are statements of their own on purpose: Postgres
 /// keeps a plan for each, and planning seven tables anew costs more than reading them.
 macro_rules! named {
-    ([$($from:tt)+], $tail:tt, $($argument:expr),*) => {
+    ($from:tt, $tail:tt, $($argument:expr),*) => {
         sqlx::query_as!(
             Row,
             r#"SELECT e.id AS "id: _", e.name, p.id AS "project_id: _", p.slug AS project_slug, p.name AS project_name,
@@ -102,7 +102,7 @@ macro_rules! named {
                e.created_at, e.ready_at, e.deleted_at,
                extract(epoch FROM e.expires_at - now())::bigint AS remaining_seconds
            FROM "#
-                $(+ $from)+
+                + $from
                 + r#" e
            JOIN project p ON p.id = e.project_id
            JOIN project_environment_type w ON w.id = e.project_environment_type_id
@@ -116,32 +116,14 @@ macro_rules! named {
     };
 }
 
-/// The newest that live, from a cursor on. How many is a part of the text: what Postgres plans for an
-/// unknown number reads whole tables of names.
-macro_rules! newest {
-    ($limit:tt, $at:expr, $id:expr) => {
-        named!(
-            [
-                "(SELECT * FROM environment
-                  WHERE state <> 'deleted'
-                    AND (created_at, id) < (coalesce($1, 'infinity'::timestamptz), coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
-                  ORDER BY created_at DESC, id DESC LIMIT " $limit ")"
-            ],
-            "ORDER BY e.created_at DESC, e.id DESC",
-            $at,
-            $id
-        )
-    };
-}
-
 pub async fn find(connection: &mut PgConnection, id: EnvironmentId) -> Result<Option<Environment>> {
-    let row = named!(["environment"], "WHERE e.id = $1", id.0).fetch_optional(connection).await?;
+    let row = named!("environment", "WHERE e.id = $1", id.0).fetch_optional(connection).await?;
     Ok(row.map(Into::into))
 }
 
 /// Those with these ids, newest first.
 async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Environment>> {
-    let rows = named!(["environment"], "WHERE e.id = ANY ($1) ORDER BY e.created_at DESC, e.id DESC", ids);
+    let rows = named!("environment", "WHERE e.id = ANY ($1) ORDER BY e.created_at DESC, e.id DESC", ids);
     let rows = rows.fetch_all(connection).await?;
     Ok(rows.into_iter().map(Into::into).collect())
 }
@@ -152,19 +134,23 @@ pub async fn lock(connection: &mut PgConnection, id: EnvironmentId) -> Result<Op
     find(connection, id).await
 }
 
-/// Newest first; one more than `limit` at least, if there are so many. Without a filter it is one
-/// statement, whose plan stays. With one, which rows is planned anew each time, by an index that
-/// suits it.
+/// Newest first; one more than `limit` at least, if there are so many. With a filter, which rows is
+/// planned anew each time, by an index that suits it. Most lists are a page of all that lives, or of
+/// all in a few projects: those are one statement each, whose plan stays.
 pub async fn list(
     connection: &mut PgConnection,
     filter: &Filter,
     after: Option<Cursor>,
     limit: i64,
 ) -> Result<Vec<Environment>> {
-    if *filter == Filter::default() {
-        return newest(connection, after, limit).await;
-    }
     let projects: Option<Vec<Uuid>> = filter.projects.as_ref().map(|ids| ids.iter().map(|id| id.0).collect());
+    if limit <= PAGE && (Filter { projects: None, ..filter.clone() }) == Filter::default() {
+        match &projects {
+            None => return newest(connection, after).await,
+            Some(few) if few.len() <= FEW => return newest_of(connection, few, after).await,
+            Some(_) => {}
+        }
+    }
     let ids = sqlx::query_scalar!(
         "SELECT id FROM environment
          WHERE ($1::uuid[] IS NULL OR project_id = ANY ($1))
@@ -195,15 +181,54 @@ pub async fn list(
     load(connection, &ids).await
 }
 
-async fn newest(connection: &mut PgConnection, after: Option<Cursor>, limit: i64) -> Result<Vec<Environment>> {
-    let at = after.map(|cursor| cursor.at.to_sqlx()) as Option<jiff_sqlx::Timestamp>;
-    let id = after.map(|cursor| cursor.id);
-    let rows: Vec<Row> = if limit <= 50 {
-        newest!("51", at as _, id).fetch_all(connection).await?
-    } else {
-        newest!("101", at as _, id).fetch_all(connection).await?
-    };
-    Ok(rows.into_iter().map(Into::into).collect())
+// `(SELECT $1)` below hides a value from the planner: it finds that a plan for any value costs no more
+// than one for this value, and keeps it.
+
+/// The usual page. It stands in the texts below, with one more: what Postgres plans for a number
+/// that it does not know reads whole tables of names.
+const PAGE: i64 = 50;
+/// Of each of so many projects a page is read.
+const FEW: usize = 20;
+
+/// What lives, newest first.
+async fn newest(connection: &mut PgConnection, after: Option<Cursor>) -> Result<Vec<Environment>> {
+    let (at, id) = place(after);
+    let rows = named!(
+        "(SELECT * FROM environment WHERE state <> 'deleted' AND (created_at, id) < ((SELECT $1::timestamptz), (SELECT $2::uuid))
+          ORDER BY created_at DESC, id DESC LIMIT 51)",
+        "ORDER BY e.created_at DESC, e.id DESC",
+        at as _,
+        id
+    );
+    Ok(rows.fetch_all(connection).await?.into_iter().map(Into::into).collect())
+}
+
+/// What lives in these projects, newest first. `= ANY` and the sorting by project leave the index of
+/// projects as the only way: another one passes over all that is newer in large projects to find
+/// what is in a small one.
+async fn newest_of(
+    connection: &mut PgConnection,
+    projects: &[Uuid],
+    after: Option<Cursor>,
+) -> Result<Vec<Environment>> {
+    let (at, id) = place(after);
+    let rows = named!(
+        "(SELECT live.* FROM unnest((SELECT $1::uuid[])) AS mine (id) CROSS JOIN LATERAL (
+              SELECT * FROM environment
+              WHERE project_id = ANY (ARRAY[mine.id]) AND state <> 'deleted' AND (created_at, id) < ((SELECT $2::timestamptz), (SELECT $3::uuid))
+              ORDER BY project_id, created_at DESC, id DESC LIMIT 51) AS live
+          ORDER BY created_at DESC, id DESC LIMIT 51)",
+        "ORDER BY e.created_at DESC, e.id DESC",
+        projects,
+        at as _,
+        id
+    );
+    Ok(rows.fetch_all(connection).await?.into_iter().map(Into::into).collect())
+}
+
+/// Where a page begins: after this, or with the newest.
+fn place(after: Option<Cursor>) -> (jiff_sqlx::Timestamp, Uuid) {
+    after.map_or((Timestamp::MAX.to_sqlx(), Uuid::max()), |cursor| (cursor.at.to_sqlx(), cursor.id))
 }
 
 struct ExpiringRow {

@@ -1,8 +1,12 @@
 //! Lists and single things.
 
 use axum::http::StatusCode;
+use paddock::base::cursor::Cursor;
+use paddock::environments::{self, Filter};
 use paddock::policy::Role;
+use paddock::projects;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{create, text};
 use crate::support::http::Site;
@@ -38,6 +42,64 @@ async fn lists_are_walked_page_by_page() {
         assert_eq!(walked, whole, "{path}");
         assert!(whole.len() >= 2, "{path}");
     }
+}
+
+/// As many rows are read as a page shows, and one more, of each project: not those that are newer in a
+/// large project to find what is in a small one, and not those that are gone.
+#[tokio::test]
+async fn a_page_of_environments_reads_no_more_than_it_shows() {
+    let site = Site::start().await;
+    let developer = site.client("developer").await;
+    developer.post("/api/v1/requests", &create("dev", "orders")).await.expect(StatusCode::CREATED);
+    site.sql(
+        "INSERT INTO environment (id, project_id, project_environment_type_id, template_id, template_version_id, owner_id,
+             name, kind, state, inputs, seed, lifetime_seconds, created_at, deleted_at)
+         SELECT gen_random_uuid(), e.project_id, e.project_environment_type_id, e.template_id, e.template_version_id,
+             e.owner_id, 'copy-' || n, e.kind, CASE WHEN n > 200 THEN 'deleted' ELSE 'requested' END, e.inputs, e.seed,
+             e.lifetime_seconds, now() + n * interval '1 hour', CASE WHEN n > 200 THEN now() END
+         FROM environment e, generate_series(1, 5000) AS n WHERE e.name = 'orders'",
+    )
+    .await;
+    site.sql("ANALYZE environment").await;
+    // The planner knows of one project only, as where a single one has nearly all.
+    let mut body = create("dev", "basket");
+    body["project"] = json!("storefront");
+    developer.post("/api/v1/requests", &body).await.expect(StatusCode::CREATED);
+    let mut tx = site.test.app.db.begin().await.unwrap();
+    let mut of = async |slug: &str| projects::find(&mut tx, slug).await.unwrap().unwrap().id;
+    let (large, small) = (of("payments").await, of("storefront").await);
+    for projects in [None, Some(vec![large]), Some(vec![small]), Some(vec![large, small])] {
+        let most = 51 * projects.as_ref().map_or(1, |ids: &Vec<_>| ids.len() as i64);
+        let filter = Filter { projects: projects.clone(), ..Filter::default() };
+        let expected: Vec<Uuid> = sqlx::query_scalar(
+            "SELECT id FROM environment WHERE state <> 'deleted' AND ($1::uuid[] IS NULL OR project_id = ANY ($1))
+             ORDER BY created_at DESC, id DESC",
+        )
+        .bind(projects.map(|ids| ids.iter().map(|id| id.0).collect::<Vec<_>>()))
+        .fetch_all(&mut *tx)
+        .await
+        .unwrap();
+        // Postgres keeps a plan from the sixth time on.
+        for _ in 0..6 {
+            environments::list(&mut tx, &filter, None, 50).await.unwrap();
+        }
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let before = rows_read(&mut tx).await;
+            let page = environments::list(&mut tx, &filter, after, 50).await.unwrap();
+            let read = rows_read(&mut tx).await - before;
+            assert!(read <= most, "{read} rows were read for {} of {filter:?}", page.items.len());
+            found.extend(page.items.iter().map(|one| one.id.0));
+            let Some(next) = page.next_cursor else { break };
+            after = Some(Cursor::decode(&next).unwrap());
+        }
+        assert_eq!(found, expected, "{filter:?}");
+    }
+}
+
+async fn rows_read(connection: &mut sqlx::PgConnection) -> i64 {
+    let query = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'environment'";
+    sqlx::query_scalar(query).fetch_one(connection).await.unwrap()
 }
 
 #[tokio::test]
