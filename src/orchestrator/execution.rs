@@ -189,7 +189,13 @@ impl Execution {
             Injected::Fail => return Err(StepError::Retryable("failed on purpose by a failpoint".to_owned())),
             Injected::Twice => drop(self.workflow.step(context, name).await?),
         }
-        self.workflow.step(context, name).await
+        match self.workflow.step(context, name).await {
+            // Often the last line of a program, which may tell a secret.
+            Err(StepError::Failed(text)) => Err(StepError::Failed(context.log.clean(&text).await)),
+            Err(StepError::Retryable(text)) => Err(StepError::Retryable(context.log.clean(&text).await)),
+            Err(StepError::Unknown(text)) => Err(StepError::Unknown(context.log.clean(&text).await)),
+            result => result,
+        }
     }
 
     /// What a step's result means for the step and, when it was not a success, for the run.

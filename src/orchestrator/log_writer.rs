@@ -51,11 +51,19 @@ impl LogWriter {
         }
     }
 
-    /// Values that are masked in every later line (I20). Shorter than 4 characters are left alone:
-    /// masking them would make the log unreadable and say where they are.
+    /// Values that are masked in every later line (I20), and each of their lines: programs print line
+    /// by line. Shorter than 4 characters are left alone: masking them would make the log unreadable
+    /// and say where they are.
     pub async fn mask(&self, secrets: impl IntoIterator<Item = SecretString>) {
-        let long = secrets.into_iter().filter(|secret| secret.expose_secret().len() >= 4);
-        self.secrets.write().await.extend(long);
+        let mut known = self.secrets.write().await;
+        for secret in secrets {
+            let whole = secret.expose_secret();
+            let parts = whole.lines().chain([whole]).map(str::trim).filter(|part| part.len() >= 4);
+            known.extend(parts.map(SecretString::from));
+        }
+        // One may be a part of another.
+        known.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
+        known.dedup_by(|one, other| one.expose_secret() == other.expose_secret());
     }
 
     /// Takes a line.
@@ -77,7 +85,8 @@ impl LogWriter {
         Ok(())
     }
 
-    async fn clean(&self, text: &str) -> String {
+    /// The text without control characters and secrets, and no longer than a line may be.
+    pub async fn clean(&self, text: &str) -> String {
         let mut clean: String =
             text.chars().filter(|c| !c.is_control() || matches!(c, '\t' | '\n' | '\u{1b}')).take(LONGEST).collect();
         for secret in self.secrets.read().await.iter() {

@@ -69,7 +69,7 @@ async fn a_page_of_environments_reads_no_more_than_it_shows() {
     let mut of = async |slug: &str| projects::find(&mut tx, slug).await.unwrap().unwrap().id;
     let (large, small) = (of("payments").await, of("storefront").await);
     for projects in [None, Some(vec![large]), Some(vec![small]), Some(vec![large, small])] {
-        let most = 51 * projects.as_ref().map_or(1, |ids: &Vec<_>| ids.len() as i64);
+        let most = 51 * projects.as_ref().map_or(1, Vec::len);
         let filter = Filter { projects: projects.clone(), ..Filter::default() };
         let expected: Vec<Uuid> = sqlx::query_scalar(
             "SELECT id FROM environment WHERE state <> 'deleted' AND ($1::uuid[] IS NULL OR project_id = ANY ($1))
@@ -97,9 +97,9 @@ async fn a_page_of_environments_reads_no_more_than_it_shows() {
     }
 }
 
-async fn rows_read(connection: &mut sqlx::PgConnection) -> i64 {
+async fn rows_read(connection: &mut sqlx::PgConnection) -> usize {
     let query = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'environment'";
-    sqlx::query_scalar(query).fetch_one(connection).await.unwrap()
+    sqlx::query_scalar::<_, i64>(query).fetch_one(connection).await.unwrap().try_into().unwrap()
 }
 
 #[tokio::test]
