@@ -22,8 +22,12 @@ pub enum InvalidName {
     #[error("must start with a letter or a digit")]
     Start,
     /// A character that is not allowed.
-    #[error("may contain letters, digits, “-”, “_” and “.”, but not “{0}”")]
+    #[error("may contain letters, digits, “-”, “_” and “.”, but {}", words(*.0))]
     Character(char),
+}
+
+fn words(refused: char) -> String {
+    if refused.is_whitespace() { "no spaces".to_owned() } else { format!("not “{refused}”") }
 }
 
 impl Name {
@@ -110,6 +114,8 @@ mod tests {
         assert_eq!("-ab".parse::<Name>(), Err(InvalidName::Start));
         assert_eq!("a b".parse::<Name>(), Err(InvalidName::Character(' ')));
         assert_eq!("äbc".parse::<Name>(), Err(InvalidName::Character('ä')));
+        assert!(InvalidName::Character(' ').to_string().ends_with("but no spaces"));
+        assert!(InvalidName::Character('ä').to_string().ends_with("but not “ä”"));
     }
 
     #[test]

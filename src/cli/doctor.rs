@@ -1,6 +1,8 @@
 //! `paddock doctor`: checks the set-up, in words, with what to do about what is wrong.
 
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
@@ -15,15 +17,40 @@ use crate::db::MigrationState;
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
     /// Only ask the server at this address whether it is ready: the health check of a container
-    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "http://127.0.0.1:8400")]
-    live: Option<Url>,
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = Server::HERE)]
+    live: Option<Server>,
+    /// Where the server listens: who --live asks when it is given no URL
+    #[arg(long, env = "PADDOCK_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8400")]
+    listen: SocketAddr,
     #[command(flatten)]
     store: StoreArgs,
 }
 
+/// Which server is asked whether it is ready.
+#[derive(Debug, Clone)]
+enum Server {
+    /// The one that has the same settings.
+    Here,
+    At(Url),
+}
+
+impl Server {
+    const HERE: &str = "here";
+}
+
+impl FromStr for Server {
+    type Err = url::ParseError;
+
+    fn from_str(text: &str) -> Result<Self, url::ParseError> {
+        if text == Self::HERE { Ok(Self::Here) } else { text.parse().map(Self::At) }
+    }
+}
+
 pub(super) async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
-    if let Some(url) = args.live {
-        return live(&url).await;
+    match args.live {
+        Some(Server::Here) => return live(&here(args.listen)?).await,
+        Some(Server::At(url)) => return live(&url).await,
+        None => {}
     }
     let mut report = Report { problems: 0 };
     let config = args.store.check()?;
@@ -122,6 +149,14 @@ async fn first_that_runs(programs: &[&str], argument: &str) -> Option<String> {
     None
 }
 
+/// The address at which this machine reaches a server that listens here.
+fn here(mut listen: SocketAddr) -> Result<Url, url::ParseError> {
+    if listen.ip().is_unspecified() {
+        listen.set_ip(if listen.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    Url::parse(&format!("http://{listen}"))
+}
+
 async fn live(url: &Url) -> anyhow::Result<ExitCode> {
     let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).no_proxy().build()?;
     let problem = match client.get(url.join("/readyz")?).send().await {
@@ -131,4 +166,21 @@ async fn live(url: &Url) -> anyhow::Result<ExitCode> {
     };
     out(problem);
     Ok(ExitCode::FAILURE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_asked_where_it_listens() {
+        for (listen, asked) in [
+            ("127.0.0.1:8400", "http://127.0.0.1:8400/"),
+            ("0.0.0.0:9000", "http://127.0.0.1:9000/"),
+            ("[::]:9000", "http://[::1]:9000/"),
+            ("192.0.2.7:80", "http://192.0.2.7/"),
+        ] {
+            assert_eq!(here(listen.parse().unwrap()).unwrap().as_str(), asked);
+        }
+    }
 }

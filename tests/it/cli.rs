@@ -80,6 +80,10 @@ async fn servers_and_workers_share_a_database_and_stop_when_told() {
     for address in &addresses {
         let output = command(&["doctor", "--live", address]).output().unwrap();
         assert!(output.status.success(), "{output:?}");
+        // As in a container: by the setting that the server has.
+        let listen = address.trim_start_matches("http://").trim_end_matches('/');
+        let output = command(&["doctor", "--live"]).env("PADDOCK_LISTEN", listen).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
     }
     let [first, second] = &mut servers;
     for (program, signal) in [(first, Signal::TERM), (second, Signal::INT), (&mut worker, Signal::TERM)] {

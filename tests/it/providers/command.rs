@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
-use paddock::providers::{CommandProvider, Job, Provider, ProviderError, Target, TemplateFile};
+use paddock::providers::{CommandProvider, Job, Provider, ProviderError, Settings, Target, TemplateFile};
 use serde_json::json;
 
 use super::conformance::{self, files, inputs, next_attempt, next_run};
@@ -86,6 +87,39 @@ async fn what_ended_well_is_not_run_again_for_the_same_run() {
     assert_eq!(lines(&runs).len(), 1);
     provider.apply(&next_run(&job, "update"), &host).await.unwrap();
     assert_eq!(lines(&runs).len(), 2, "a new run does");
+}
+
+#[tokio::test]
+async fn a_program_that_takes_too_long_is_stopped_with_all_that_it_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let limit = Duration::from_secs(2);
+    let provider = CommandProvider::new(Settings { limit, ..settings(folder.path()) });
+    let host = RecordingHost::new(folder.path());
+    let started = folder.path().join("started");
+    let deploy = format!("echo $$ >> '{0}'; sleep 600 & echo $! >> '{0}'; wait", started.display());
+    let job = scripts(&deploy, "true", "exit 1", "idempotent");
+    let error = provider.apply(&job, &host).await.unwrap_err();
+    assert!(
+        matches!(&error, ProviderError::Failed { message } if message.starts_with("did not end within")),
+        "{error:?}"
+    );
+    let pids = lines(&started);
+    assert_eq!(pids.len(), 2);
+    until("all of it has ended", || !pids.iter().any(|pid| is_alive(pid))).await;
+}
+
+/// Whoever killed it, the machine for want of memory perhaps: nobody knows how far it came.
+#[tokio::test]
+async fn a_program_that_was_killed_is_not_known_to_have_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = CommandProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    let job = scripts("kill -KILL $PPID", "true", "exit 1", "idempotent");
+    let error = provider.apply(&job, &host).await.unwrap_err();
+    assert!(
+        matches!(&error, ProviderError::Unknown { message } if message.contains("killed from outside")),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]

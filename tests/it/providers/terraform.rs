@@ -48,6 +48,18 @@ fn slow(folder: &Path) -> Job {
     ))
 }
 
+/// Whoever may write into a shared cache runs in all environments that use it.
+#[tokio::test]
+async fn a_plugin_cache_is_not_shared() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |config: &str| {
+        TerraformProvider::new(Settings { terraform_config: Some(config.to_owned()), ..settings(folder.path()) })
+    };
+    with("disable_checkpoint = true").check().await.unwrap();
+    let refused = with("disable_checkpoint = true\n  plugin_cache_dir = \"/var/cache/plugins\"").check().await;
+    assert!(refused.unwrap_err().contains("plugin_cache_dir"));
+}
+
 #[tokio::test]
 async fn lives_and_ends() {
     let folder = tempfile::tempdir().unwrap();

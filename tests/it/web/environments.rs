@@ -103,7 +103,7 @@ async fn production_ends_only_when_its_name_is_typed() {
     page.hides(&["to confirm"]);
     let done = developer.post(&format!("/environments/{dev}/delete"), &[("_key", &page.value_of("_key"))]).await;
     assert_eq!(done.location(), format!("/environments/{dev}"));
-    developer.get(done.location()).await.shows(&["scratch is being deleted."]);
+    developer.get(done.location()).await.shows(&["This page shows how scratch is deleted."]);
     test.until_state(dev, State::Deleted).await;
 }
 

@@ -156,11 +156,12 @@ pub(in crate::web) async fn sent(visitor: &Visitor, id: RequestId) -> Result<Res
             answer::see_other_saying(&urls::request(id), "Sent. It waits for approval now.")
         }
         (_, Some(environment)) => {
+            // It stays on the page while that goes on to show what has become of it.
             let done = match request.operation {
-                Operation::Create => format!("{name} is being made."),
-                Operation::Update => format!("{name} is being updated."),
+                Operation::Create => format!("Sent. This page shows how {name} is made."),
+                Operation::Update => format!("Sent. This page shows how {name} is updated."),
                 Operation::Extend => format!("{name} has a new end."),
-                Operation::Delete => format!("{name} is being deleted."),
+                Operation::Delete => format!("Sent. This page shows how {name} is deleted."),
             };
             answer::see_other_saying(&urls::environment(environment), &done)
         }
