@@ -96,7 +96,7 @@ async fn a_program_that_takes_too_long_is_stopped_with_all_that_it_started() {
     let provider = CommandProvider::new(Settings { limit, ..settings(folder.path()) });
     let host = RecordingHost::new(folder.path());
     let started = folder.path().join("started");
-    let deploy = format!("echo $$ >> '{0}'; sleep 600 & echo $! >> '{0}'; wait", started.display());
+    let deploy = format!("echo $$ >> '{0}'; sleep 60 & echo $! >> '{0}'; wait", started.display());
     let job = scripts(&deploy, "true", "exit 1", "idempotent");
     let error = provider.apply(&job, &host).await.unwrap_err();
     assert!(
