@@ -17,7 +17,36 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[allow(clippy::disallowed_methods, reason = "the one place that reads the real clock")]
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        let now = Timestamp::now();
+        #[cfg(debug_assertions)]
+        let now = wrong::told(now);
+        now
+    }
+}
+
+#[cfg(debug_assertions)]
+mod wrong {
+    //! A machine whose clock is wrong, for tests; only debug builds have it. `PADDOCK_CLOCK` says by
+    //! how much, for example `-10m`; of several with `/` between, each look is told the next.
+
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use jiff::{SignedDuration, Timestamp};
+
+    #[expect(clippy::disallowed_methods, reason = "for tests, as failpoints are: no setting")]
+    static BY: LazyLock<Vec<SignedDuration>> = LazyLock::new(|| {
+        let text = std::env::var("PADDOCK_CLOCK").unwrap_or_default();
+        text.split('/').filter_map(|by| by.parse().ok()).collect()
+    });
+    static LOOKS: AtomicUsize = AtomicUsize::new(0);
+
+    pub(super) fn told(now: Timestamp) -> Timestamp {
+        let turn = LOOKS.fetch_add(1, Ordering::Relaxed).checked_rem(BY.len());
+        match turn.and_then(|turn| BY.get(turn)) {
+            Some(by) => now.saturating_add(*by).unwrap_or(now),
+            None => now,
+        }
     }
 }
 

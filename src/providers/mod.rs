@@ -27,7 +27,7 @@ pub use error::ProviderError;
 pub use guard::Limits;
 pub use kept::{Kept, NewState, StateLock, StateOrigin};
 pub use model::{
-    Job, Output, Phase, Plan, PlanAction, PlanChange, Progress, Resource, Stream, Target, TemplateFile, Trace,
+    Job, Output, Phase, Plan, PlanAction, PlanChange, Progress, Resource, Stream, Target, TemplateFile, Trace, Turn,
 };
 pub use postgres::PostgresProvider;
 pub use process::Settings;

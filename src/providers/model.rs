@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -46,6 +47,9 @@ pub struct Job {
     pub project: String,
     /// The run.
     pub run: RunId,
+    /// When the run was first claimed, by the database's clock. Ids do not tell which run is later:
+    /// they are made by the clocks of many machines.
+    pub since: Timestamp,
     /// Which attempt this is: the fencing token.
     pub attempt: i32,
     /// The environment's generation; a new one with every change that a person asked for.
@@ -71,6 +75,17 @@ pub struct Job {
     /// Canceled when the run must stop.
     pub cancel: CancellationToken,
 }
+
+impl Job {
+    /// Orders the attempts of all runs of an environment: a later one is larger.
+    pub fn turn(&self) -> Turn {
+        Turn(self.since.as_microsecond(), self.attempt)
+    }
+}
+
+/// The place of an attempt among all of its environment, over all runs: microseconds and attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Turn(pub i64, pub i32);
 
 /// Which stream a log line came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]

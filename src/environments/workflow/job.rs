@@ -61,6 +61,7 @@ impl Shared {
             environment_type: environment.place.slug.clone(),
             project: environment.project.slug.clone(),
             run: context.run.id,
+            since: context.run.started_at.ok_or(crate::db::Error::Corrupt("run"))?,
             attempt: context.run.attempt,
             generation,
             operation: operation.as_str(),

@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
 use crate::base::id::EnvironmentId;
-use crate::providers::Job;
+use crate::providers::{Job, Turn};
 
 /// What a server cuts names to, in bytes (`NAMEDATALEN` − 1).
 const LONGEST_NAME: usize = 63;
@@ -45,16 +45,17 @@ pub fn lock_key(environment: EnvironmentId) -> i64 {
     i64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default())
 }
 
-/// The name that our connections show in `pg_stat_activity`: which run, which attempt.
+/// The name that our connections show in `pg_stat_activity`: which run, since when, which attempt.
 pub fn application_name(job: &Job) -> String {
-    format!("paddock/{}/{}", job.run.0.simple(), job.attempt)
+    let Turn(since, attempt) = job.turn();
+    format!("paddock/{}/{since:x}/{attempt}", job.run.0.simple())
 }
 
-/// Run and attempt of another connection's application name, in an order in which later is larger:
-/// run ids grow with time.
-pub fn run_and_attempt(application_name: &str) -> Option<(String, i32)> {
-    let (run, attempt) = application_name.strip_prefix("paddock/")?.split_once('/')?;
-    Some((run.to_owned(), attempt.parse().ok()?))
+/// Whose turn another connection is, by its application name.
+pub fn turn(application_name: &str) -> Option<Turn> {
+    let (_, turn) = application_name.strip_prefix("paddock/")?.split_once('/')?;
+    let (since, attempt) = turn.split_once('/')?;
+    Some(Turn(i64::from_str_radix(since, 16).ok()?, attempt.parse().ok()?))
 }
 
 /// The role's password: 256 bits that follow from the job's seed.
@@ -144,9 +145,12 @@ mod tests {
 
     #[test]
     fn later_runs_and_attempts_are_larger() {
-        let parsed = |name| run_and_attempt(name).unwrap();
-        assert!(parsed("paddock/01/2") > parsed("paddock/01/1"));
-        assert!(parsed("paddock/02/1") > parsed("paddock/01/9"));
-        assert_eq!(run_and_attempt("psql"), None);
+        let parsed = |name| turn(name).unwrap();
+        assert!(parsed("paddock/01/a/2") > parsed("paddock/01/a/1"));
+        // The id of a later run may be smaller.
+        assert!(parsed("paddock/01/10/1") > parsed("paddock/02/a/9"));
+        for other in ["psql", "paddock", "paddock/01/1", "paddock/01/x/1"] {
+            assert_eq!(turn(other), None);
+        }
     }
 }

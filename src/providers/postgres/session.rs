@@ -104,9 +104,9 @@ impl Session {
                 .await
             })
             .await?;
-        let ours = names::run_and_attempt(&names::application_name(job));
+        let ours = Some(job.turn());
         for (pid, application) in holders {
-            let theirs = names::run_and_attempt(&application);
+            let theirs = names::turn(&application);
             if theirs > ours {
                 return Err(ProviderError::LeaseLost);
             }

@@ -150,7 +150,7 @@ impl Cloud<'_> {
         token: &str,
     ) -> (Option<Line>, Result<(Answer, u64), ProviderError>) {
         let newest = holdings.newest.get(&self.job.environment);
-        if newest.is_some_and(|newest| *newest > (self.job.run.0, self.job.attempt)) {
+        if newest.is_some_and(|newest| *newest > self.job.turn()) {
             // A cloud behind a state lock knows who holds it, as Paddock's Terraform backend does.
             let call = self.line(holdings, verb, object, token, None);
             return (Some(Line::Call(Call { stale: true, ..call })), Err(ProviderError::LeaseLost));
@@ -217,6 +217,7 @@ impl Cloud<'_> {
             at: SystemClock.now(),
             environment: self.job.environment,
             run: self.job.run.0,
+            since: self.job.since,
             attempt: self.job.attempt,
             generation: self.job.generation,
             verb,

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::config::{FaultKind, Verb};
 use crate::base::id::EnvironmentId;
-use crate::providers::ProviderError;
+use crate::providers::{ProviderError, Turn};
 
 /// One line: a call, or that a call was answered.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -44,6 +44,9 @@ pub struct Call {
     pub environment: EnvironmentId,
     /// Which run called.
     pub run: Uuid,
+    /// Since when it is at work.
+    #[serde(default)]
+    pub since: Timestamp,
     /// Which attempt of it.
     pub attempt: i32,
     /// The environment's generation.
@@ -111,8 +114,8 @@ pub struct Holdings {
     pub objects: BTreeMap<(EnvironmentId, String), Object>,
     /// Every token that ever made something.
     pub tokens: BTreeMap<String, String>,
-    /// The newest run and attempt of each owner.
-    pub newest: BTreeMap<EnvironmentId, (Uuid, i32)>,
+    /// The newest attempt of each owner.
+    pub newest: BTreeMap<EnvironmentId, Turn>,
     /// How often each owner, verb and object was called.
     pub calls: BTreeMap<(EnvironmentId, Verb, String), u32>,
     /// How often each fault hit it.
@@ -143,7 +146,7 @@ impl Holdings {
             *self.faults.entry((call.environment, call.verb, call.object.clone(), fault)).or_default() += 1;
         }
         if !call.stale {
-            self.newest.insert(call.environment, (call.run, call.attempt));
+            self.newest.insert(call.environment, Turn(call.since.as_microsecond(), call.attempt));
         }
         let done = self.done.entry(call.environment).or_default();
         let key = (call.environment, call.object);
@@ -272,6 +275,7 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
             environment: EnvironmentId(Uuid::nil()),
             run: Uuid::nil(),
+            since: Timestamp::UNIX_EPOCH,
             attempt: 1,
             generation: 1,
             verb: Verb::Create,

@@ -12,4 +12,5 @@ mod network;
 mod peers;
 mod practice;
 mod restarts;
+mod skew;
 mod targets;

@@ -180,8 +180,13 @@ impl World {
 
     /// One worker process with settings of its own.
     pub fn worker_set(&self, settings: &[&str]) -> Program {
+        self.worker_in(&[], settings)
+    }
+
+    /// The same with more variables in its environment.
+    pub fn worker_in(&self, variables: &[(&str, &str)], settings: &[&str]) -> Program {
         let mut command = self.program("worker", "", self.test.database.url());
-        command.args(settings);
+        command.args(settings).envs(variables.iter().copied());
         Self::ready(command)
     }
 
@@ -198,8 +203,13 @@ impl World {
 
     /// The same by another way to the database.
     pub fn server_by(&self, url: String) -> Program {
+        self.server_in(&[], url)
+    }
+
+    /// The same with more variables in its environment.
+    pub fn server_in(&self, variables: &[(&str, &str)], url: String) -> Program {
         let mut command = self.program("serve", "", url);
-        command.args(["--listen", "127.0.0.1:0"]);
+        command.args(["--listen", "127.0.0.1:0"]).envs(variables.iter().copied());
         Program::start(command)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use paddock::base::id::{EnvironmentId, RunId};
-use paddock::base::{ManualClock, SeededEntropy};
+use paddock::base::{Clock as _, ManualClock, SeededEntropy};
 use paddock::providers::{Host, Job, Plan, PlanAction, Provider, ProviderError, TemplateFile};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ pub fn job() -> Job {
         environment_type: "dev".to_owned(),
         project: "test".to_owned(),
         run: RunId::new(&clock, &entropy),
+        since: clock.now(),
         attempt: 1,
         generation: 1,
         operation: "create",
@@ -70,8 +71,18 @@ pub fn files(folder: &Path) -> Arc<Vec<TemplateFile>> {
 
 /// The job for another run on the same environment.
 pub fn next_run(job: &Job, operation: &'static str) -> Job {
-    let run = RunId(uuid::Uuid::from_u128(job.run.0.as_u128() + 1));
-    Job { run, attempt: 1, operation, generation: job.generation + 1, cancel: CancellationToken::new(), ..job.clone() }
+    // Made on a machine whose clock is behind: its id is smaller.
+    let run = RunId(uuid::Uuid::from_u128(job.run.0.as_u128() - 1));
+    let since = job.since.checked_add(jiff::SignedDuration::from_secs(1)).unwrap();
+    Job {
+        run,
+        since,
+        attempt: 1,
+        operation,
+        generation: job.generation + 1,
+        cancel: CancellationToken::new(),
+        ..job.clone()
+    }
 }
 
 pub fn next_attempt(job: &Job) -> Job {

@@ -221,9 +221,9 @@ async fn refusals_are_told_in_words_and_without_the_secret() {
 /// The same job in the killed process and in the one that goes on.
 pub fn victim(folder: &Path) -> (Box<dyn Provider>, Job) {
     let ids = std::fs::read_to_string(folder.join("ids")).unwrap();
-    let [environment, run, server] = ids.split(' ').collect::<Vec<_>>().try_into().unwrap();
-    let job = Job { environment: environment.parse().unwrap(), run: run.parse().unwrap(), ..job_on(server) };
-    (Box::new(PostgresProvider), job)
+    let [environment, run, since, server] = ids.split(' ').collect::<Vec<_>>().try_into().unwrap();
+    let (environment, run, since) = (environment.parse().unwrap(), run.parse().unwrap(), since.parse().unwrap());
+    (Box::new(PostgresProvider), Job { environment, run, since, ..job_on(server) })
 }
 
 #[tokio::test]
@@ -231,7 +231,8 @@ async fn a_creation_goes_on_after_kill_9() {
     let folder = tempfile::tempdir().unwrap();
     let host = RecordingHost::new(folder.path());
     let job = job();
-    std::fs::write(folder.path().join("ids"), format!("{} {} {}", job.environment, job.run, server())).unwrap();
+    let ids = format!("{} {} {} {}", job.environment, job.run, job.since, server());
+    std::fs::write(folder.path().join("ids"), ids).unwrap();
 
     // CREATE DATABASE waits as long as this transaction holds the catalog.
     let mut blocker = admin().await;
@@ -240,14 +241,14 @@ async fn a_creation_goes_on_after_kill_9() {
 
     let mut watcher = admin().await;
     let mut victim = victim::start("postgres", folder.path());
-    let first = format!("paddock/{}/1", job.run.0.simple());
+    let first = shown_by(&job);
     wait_until_creating(&mut watcher, &first).await;
     victim.kill();
 
     let second = next_attempt(&job);
     let going_on = PostgresProvider.apply(&second, &host);
     let release = async {
-        wait_until_creating(&mut watcher, &format!("paddock/{}/2", job.run.0.simple())).await;
+        wait_until_creating(&mut watcher, &shown_by(&second)).await;
         let leftovers: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_stat_activity WHERE application_name = $1")
             .bind(&first)
             .fetch_one(&mut watcher)
@@ -266,6 +267,11 @@ async fn a_creation_goes_on_after_kill_9() {
     assert_eq!(PostgresProvider.read_back(&second, &host).await.unwrap(), []);
 }
 
+/// The name that the connections of an attempt show.
+fn shown_by(job: &Job) -> String {
+    format!("paddock/{}/{:x}/{}", job.run.0.simple(), job.since.as_microsecond(), job.attempt)
+}
+
 /// A worker that was away for long comes back into the middle of its successor's work.
 #[tokio::test]
 async fn an_attempt_that_meets_a_later_one_stops_and_leaves_it_alone() {
@@ -277,7 +283,7 @@ async fn an_attempt_that_meets_a_later_one_stops_and_leaves_it_alone() {
     let mut blocking = blocker.begin().await.unwrap();
     blocking.execute("LOCK TABLE pg_database IN SHARE MODE").await.unwrap();
     let late = async {
-        wait_until_creating(&mut admin().await, &format!("paddock/{}/2", heir.run.0.simple())).await;
+        wait_until_creating(&mut admin().await, &shown_by(&heir)).await;
         let met = PostgresProvider.apply(&zombie, &host).await;
         assert!(matches!(met, Err(ProviderError::LeaseLost)), "{met:?}");
         blocking.rollback().await.unwrap();
