@@ -53,6 +53,7 @@ async fn what_a_script_prints_of_its_secrets_is_nowhere_to_be_read() {
     site.test.work();
     let prints = r#"
         echo "the token is $PADDOCK_INPUT_TOKEN."
+        printf '%8184s%s\n' long "$PADDOCK_INPUT_TOKEN"
         printf '%s' "$PADDOCK_INPUT_LOGIN_PASSWORD" >&2
         echo "wrong: $PADDOCK_INPUT_LOGIN_MORE_PIN ($PADDOCK_INPUT_TOKEN)" >&2
         exit 1"#;
