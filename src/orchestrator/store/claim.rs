@@ -112,7 +112,7 @@ pub async fn claim(
                SELECT run.id FROM chosen JOIN run ON run.id = chosen.id WHERE run.state = 'queued' AND run.head
                ORDER BY chosen.rank, chosen.turn, chosen.run_at, chosen.id LIMIT $2::bigint FOR UPDATE OF run SKIP LOCKED)
            UPDATE run SET state = 'running', attempt = attempt + 1, worker = $3,
-               lease_until = now() + make_interval(secs => $4), started_at = coalesce(started_at, now()),
+               lease_until = now() + make_interval(secs => $4), started_at = coalesce(started_at, clock_timestamp()),
                error = NULL, error_step = NULL
            FROM next WHERE run.id = next.id
            RETURNING run.id AS "id: _", kind, subject_id, request_id AS "request_id: _",

@@ -17,8 +17,7 @@ const DAYS: i32 = 30;
 pub async fn save(connection: &mut PgConnection, person: PersonId, draft: &NewSavedDraft<'_>) -> Result<bool> {
     let saved = sqlx::query!(
         "INSERT INTO request_draft (person_id, form, title, link, fields)
-         SELECT $1, $2, $3, $4, $5
-         WHERE NOT EXISTS (SELECT FROM request WHERE requester_id = $1 AND idempotency_key = $6)
+         VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (person_id, form) DO UPDATE
          SET title = excluded.title, link = excluded.link, fields = excluded.fields, saved_at = now()
          WHERE request_draft.ended_key IS DISTINCT FROM $6",

@@ -29,7 +29,7 @@ pub(super) async fn keep(visitor: &Visitor, subject: &Subject, typed: &Typed, fo
         title: &title,
         link: Some(form.get("_link")).filter(|link| link.len() <= 8000).unwrap_or_default(),
         fields: &fields,
-        key: form.get("_key"),
+        key: key(form),
     };
     let mut connection = visitor.app.db.acquire().await?;
     Ok(requests::save_draft(&mut connection, visitor.access.person.id, &draft).await?)
@@ -43,10 +43,13 @@ pub(super) async fn find(visitor: &Visitor, address: &str) -> Result<Option<Save
 
 /// Throws the draft away: it was sent, or is not wanted.
 pub(super) async fn discard(visitor: &Visitor, address: &str, form: &Form) -> Result<(), PageError> {
-    // A key that no form was given is nobody's.
-    let key = Some(form.get("_key")).filter(|key| key.len() <= 200 && !key.contains('\0')).unwrap_or_default();
     let mut connection = visitor.app.db.acquire().await?;
-    Ok(requests::discard_draft(&mut connection, visitor.access.person.id, address, key).await?)
+    Ok(requests::discard_draft(&mut connection, visitor.access.person.id, address, key(form)).await?)
+}
+
+/// The key that the form was given; one that no form was given is nobody's.
+fn key(form: &Form) -> &str {
+    Some(form.get("_key")).filter(|key| key.len() <= 200 && !key.contains('\0')).unwrap_or_default()
 }
 
 /// Whether the form goes on with the draft: it was opened without a link, or by the same one.
