@@ -37,6 +37,10 @@ async fn processes_ten_minutes_ahead_and_behind_and_jumping() {
     assert_eq!(world.number("SELECT max(attempt) FROM run").await, 1, "nobody took a run from another");
     let workers = "SELECT count(DISTINCT detail ->> 'worker') FROM audit_record WHERE action = 'run.started'";
     assert!(world.number(workers).await >= 2, "more than one of them was at work");
+    // The ids tell that the clocks were wrong: their first 48 bits are milliseconds.
+    let wrong = "SELECT max(at) - min(at) FROM (
+        SELECT ('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint AS at FROM request) AS ids";
+    assert!(world.number(wrong).await > 15 * 60_000, "no clock was wrong");
     let waits = "SELECT count(*) FROM run
                  WHERE started_at - created_at NOT BETWEEN interval '0' AND interval '5 minutes'";
     assert_eq!(world.number(waits).await, 0, "a run waited for a clock");

@@ -97,8 +97,11 @@ async fn production_ends_only_when_its_name_is_typed() {
     assert_eq!(busy.status, StatusCode::CONFLICT, "another request is open: {}", busy.text);
 
     let dev = asked(&test, "dev", "scratch").await;
+    let page = format!("/environments/{dev}");
+    developer.get(&page).await.shows(&["hx-trigger=\"load delay:400ms, every 2s\""]);
     test.work();
     test.until_state(dev, State::Ready).await;
+    developer.get(&page).await.hides(&["every 2s"]);
     let page = developer.get(&format!("/environments/{dev}/delete")).await;
     page.hides(&["to confirm"]);
     let done = developer.post(&format!("/environments/{dev}/delete"), &[("_key", &page.value_of("_key"))]).await;
