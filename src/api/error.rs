@@ -19,7 +19,7 @@ use crate::base::id::OperationId;
 use crate::base::{ErrorKind, FieldError, Kinded};
 use crate::identity::{IdentityError, Scope};
 use crate::policy::Denied;
-use crate::{catalog, requests};
+use crate::{catalog, projects, requests};
 
 /// How long an answer may take to begin; a stream goes on for longer.
 const TIME_OUT: Duration = Duration::from_secs(30);
@@ -168,6 +168,9 @@ impl<E: Kinded + Send + Sync + 'static> From<E> for Problem {
 fn fields(error: &dyn Any) -> Vec<FieldError> {
     if let Some(error) = error.downcast_ref::<requests::Error>() {
         return error.field_errors().to_vec();
+    }
+    if let Some(projects::Error::Invalid(errors)) = error.downcast_ref::<projects::Error>() {
+        return errors.clone();
     }
     match (error.downcast_ref::<IdentityError>(), error.downcast_ref::<catalog::CatalogError>()) {
         (Some(IdentityError::Invalid(errors)), _) | (_, Some(catalog::CatalogError::InvalidSource(errors))) => {

@@ -38,6 +38,8 @@ pub struct ProjectDetail {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = EnvironmentType)]
 pub struct TypeView {
+    /// The id of the project environment type, `pet_…`.
+    id: String,
     slug: String,
     name: String,
     /// Whether new environments may be made.
@@ -140,6 +142,7 @@ impl TypeView {
             reserved: quota.reserved,
         });
         Self {
+            id: place.kind.id.to_string(),
             slug: place.kind.slug.clone(),
             name: place.kind.name.clone(),
             enabled: place.kind.enabled,

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
-use secrecy::SecretString;
-use serde_json::json;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, json};
+use url::Url;
 
 use super::App;
 use crate::base::id::{EnvironmentTypeId, ProjectEnvironmentTypeId, TargetId};
@@ -13,6 +14,7 @@ use crate::db::Tx;
 use crate::identity::{self, DemoPeople, Holder, Source};
 use crate::policy::Role;
 use crate::projects::{self, NewProjectEnvironmentType};
+use crate::providers;
 
 /// Where the demo makes things.
 #[derive(Debug, Clone)]
@@ -70,9 +72,13 @@ async fn targets(
     op: &Op,
     server: &DemoServer,
 ) -> anyhow::Result<Vec<(&'static str, TargetId)>> {
-    let address = json!({"host": server.host, "port": server.port});
     let name = ("demo-postgres", "This machine's Postgres", "postgres");
-    let postgres = projects::ensure_target(tx, op, &app.sealer, name, address, Some(&server.postgres_url)).await?;
+    // As an admin would fill it in, where that can say all of the URL.
+    let form = Url::parse(server.postgres_url.expose_secret()).ok().as_ref().and_then(providers::postgres_target);
+    let (mut settings, secret) = form.unwrap_or_else(|| (Map::new(), Some(server.postgres_url.clone())));
+    settings.insert("host".to_owned(), json!(server.host));
+    settings.insert("port".to_owned(), json!(server.port));
+    let postgres = projects::ensure_target(tx, op, &app.sealer, name, settings.into(), secret.as_ref()).await?;
     let folder = json!({"folder": server.repositories, "writable_folders": [server.repositories]});
     let name = ("demo-repositories", "Repositories on this machine", "command");
     let repositories = projects::ensure_target(tx, op, &app.sealer, name, folder, None).await?;

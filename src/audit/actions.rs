@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 61] = [
+pub const ACTIONS: [&str; 68] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -51,6 +51,13 @@ pub const ACTIONS: [&str; 61] = [
     "freeze.lifted",
     "worker.drained",
     "worker.resumed",
+    "target.connected",
+    "target.updated",
+    "target.checked",
+    "target.rotated",
+    "target.bound",
+    "target.unbound",
+    "target.disconnected",
     "target.limited",
     "role.granted",
     "role.withdrawn",

@@ -9,7 +9,7 @@ use super::{AuditRecord, Entry, Filter, Outcome};
 use crate::base::cursor::{Cursor, MAX_PAGE};
 use crate::base::id::{
     AuditRecordId, CatalogSourceId, DecisionId, EnvironmentId, OperationId, PersonId, ProjectId, RequestId, RunId,
-    SessionId, TeamId, TemplateId, TemplateVersionId, TokenId,
+    SessionId, TargetId, TeamId, TemplateId, TemplateVersionId, TokenId,
 };
 use crate::base::{Actor, Op};
 use crate::db::Result;
@@ -78,6 +78,7 @@ fn prefixed(kind: &str, id: Uuid) -> String {
         "project" => ProjectId(id).to_string(),
         "session" => SessionId(id).to_string(),
         "token" => TokenId(id).to_string(),
+        "target" => TargetId(id).to_string(),
         "decision" => DecisionId(id).to_string(),
         _ => id.simple().to_string(),
     }

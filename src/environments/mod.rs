@@ -28,5 +28,6 @@ pub use service::{
     load, open_secret_inputs, plan, resources, retry, seal_secret_inputs, secret_inputs, warn_expiring,
 };
 pub use states::{StateVersion, list_versions};
+pub use store::living::{Living, on_target};
 pub use store::timings::{ResourceTiming, list as resource_timings};
 pub use workflow::{OPERATIONS, Planned, RequestSink, Wish, Work, Workflows, kind_of, plan_kind_of};

@@ -52,7 +52,11 @@ impl From<Action> for Scope {
             | Action::RevealOutput
             | Action::WithdrawRequest => Self::Request,
             Action::ReviewRequest => Self::Review,
-            Action::ManageCatalog | Action::ReadAdmin | Action::ManageQueue | Action::ManageTokens => Self::Admin,
+            Action::ManageCatalog
+            | Action::ReadAdmin
+            | Action::ManageQueue
+            | Action::ManageTargets
+            | Action::ManageTokens => Self::Admin,
             Action::ReadAudit => Self::Audit,
         }
     }

@@ -133,6 +133,13 @@ pub struct Queue {
     pub waiting: Vec<Waiting>,
 }
 
+impl Queue {
+    /// How many runs are at work on each target.
+    pub async fn at_work(connection: &mut PgConnection) -> Result<BTreeMap<Uuid, i64>> {
+        store::at_work(connection).await
+    }
+}
+
 /// The queue now.
 pub async fn queue(connection: &mut PgConnection) -> Result<Queue> {
     let waiting = store::waiting(connection, MOST).await?;

@@ -268,7 +268,9 @@ pub(super) fn kinds_of(action: Action) -> &'static [ResourceKind] {
         Action::ReadProject => &[ResourceKind::Project],
         Action::ReadAudit => &[ResourceKind::AuditLog],
         Action::ManageCatalog => &[ResourceKind::Platform, ResourceKind::CatalogSource, ResourceKind::Template],
-        Action::ReadAdmin | Action::ManageQueue | Action::ManageTokens => &[ResourceKind::Platform],
+        Action::ReadAdmin | Action::ManageQueue | Action::ManageTargets | Action::ManageTokens => {
+            &[ResourceKind::Platform]
+        }
     }
 }
 

@@ -40,7 +40,7 @@ pub mod ability {
     abilities! {
         CreateEnvironment, UpdateEnvironment, ExtendEnvironment, DeleteEnvironment, RetryRun, CancelRun, ReadCatalog,
         ReadProject, ReadEnvironment, RevealOutput, ReadRequest, ReviewRequest, WithdrawRequest, ReadAudit,
-        ManageCatalog, ReadAdmin, ManageQueue, ManageTokens,
+        ManageCatalog, ReadAdmin, ManageQueue, ManageTargets, ManageTokens,
     }
 }
 

@@ -115,6 +115,8 @@ actions! {
     ReadAdmin = "read_admin", "read the administration pages";
     /// Hold runs back, and drain workers.
     ManageQueue = "manage_queue", "hold runs or drain workers";
+    /// Connect, change, check and disconnect targets, and say where they are used.
+    ManageTargets = "manage_targets", "manage targets";
     /// Make and revoke tokens of one's own.
     ManageTokens = "manage_tokens", "manage one's own tokens";
 }

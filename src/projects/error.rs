@@ -1,7 +1,7 @@
 //! Errors of projects and quotas.
 
 use super::QuotaUse;
-use crate::base::{ErrorKind, Kinded, SealError};
+use crate::base::{ErrorKind, FieldError, Kinded, SealError};
 use crate::db;
 
 /// What can go wrong.
@@ -21,6 +21,27 @@ pub enum Error {
     /// No room is left.
     #[error("the quota of {} {} is used up", .0.maximum, .0.dimension)]
     QuotaFull(QuotaUse),
+    /// Some values are wrong.
+    #[error("some values are not right: {}", first(.0))]
+    Invalid(Vec<FieldError>),
+    /// There is no such target.
+    #[error("there is no such target")]
+    NoTarget,
+    /// The slug is taken.
+    #[error("there is a target “{0}” already")]
+    TargetExists(String),
+    /// Somebody changed the target in the meantime.
+    #[error("somebody changed the target in the meantime: look at it again")]
+    StaleTarget,
+    /// Environments live on the target.
+    #[error("it cannot be disconnected: {0} on it. Delete them first, then disconnect it")]
+    LivedOn(String),
+    /// Nobody knows whether the target takes the new credential.
+    #[error("it is not sure whether the target takes the new credential ({0}); runs try both. Rotate it once more")]
+    Unsure(String),
+    /// The idempotency key was used for something else.
+    #[error("this idempotency key was used for another target; use a new key")]
+    KeyReused,
     /// A stored credential does not open.
     #[error("a stored credential does not open")]
     Seal(#[from] SealError),
@@ -33,9 +54,18 @@ impl Kinded for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NoProject(_) | Self::NoEnvironmentType { .. } => ErrorKind::NotFound,
+            Self::NoTarget => ErrorKind::NotFound,
+            Self::Invalid(_) | Self::KeyReused => ErrorKind::Invalid,
+            Self::TargetExists(_) | Self::LivedOn(_) => ErrorKind::Conflict,
+            Self::StaleTarget => ErrorKind::Stale,
+            Self::Unsure(_) => ErrorKind::Unavailable,
             Self::QuotaFull(_) => ErrorKind::Limited,
             Self::Seal(_) => ErrorKind::Internal,
             Self::Db(error) => error.kind(),
         }
     }
+}
+
+fn first(errors: &[FieldError]) -> String {
+    errors.first().map_or_else(String::new, |error| format!("{} {}", error.pointer, error.detail))
 }

@@ -1,6 +1,6 @@
 //! Use-cases of projects: look up, set up.
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
@@ -78,19 +78,8 @@ pub async fn open_target(
     sealer: &Sealer,
     id: TargetId,
 ) -> Result<Option<providers::Target>, Error> {
-    let Some(stored) = targets::find(connection, id).await? else { return Ok(None) };
-    let secret = match &stored.secret {
-        Some(blob) => {
-            let plain = sealer.open(&secret_place(stored.id), blob)?;
-            Some(SecretString::from(String::from_utf8(plain).map_err(|_| crate::db::Error::Corrupt("target secret"))?))
-        }
-        None => None,
-    };
-    Ok(Some(providers::Target { slug: stored.slug, settings: stored.settings, secret }))
-}
-
-fn secret_place(id: TargetId) -> String {
-    format!("target/{id}/secret")
+    let stored = targets::find(connection, id).await?;
+    stored.map(|stored| super::connect::open(sealer, stored)).transpose()
 }
 
 /// Makes the project unless its slug is taken.
@@ -145,19 +134,15 @@ pub async fn ensure_target(
         name: name.to_owned(),
         provider: provider.to_owned(),
         settings,
+        generation: 1,
         secret: None,
+        next_secret: None,
     };
     let id = targets::ensure(tx, &new).await?;
     if let Some(secret) = secret {
-        let sealed = sealer.seal(op.entropy(), &secret_place(id), secret.expose_secret().as_bytes())?;
-        targets::set_secret(tx, id, &sealed).await?;
+        super::connect::set_credential(tx, op, sealer, id, secret).await?;
     }
     Ok(id)
-}
-
-/// Every target by slug, with what holds its runs.
-pub async fn targets(connection: &mut PgConnection) -> Result<Vec<TargetLimits>> {
-    targets::limits(connection, None).await
 }
 
 /// Sets how many runs of a target may be at work at a time, and what a worker must have for those
@@ -169,7 +154,7 @@ pub async fn limit_target(
     run_limit: Option<i32>,
     labels: &[String],
 ) -> Result<Option<TargetLimits>> {
-    let Some(before) = targets::limits(tx, Some(id)).await?.pop() else { return Ok(None) };
+    let Some(before) = targets::limits(tx, id).await? else { return Ok(None) };
     targets::set_limits(tx, id, run_limit, labels).await?;
     let detail = json!({
         "run_limit": run_limit, "labels": labels,

@@ -62,7 +62,7 @@ pub fn doors(job: &Job) -> Result<Vec<PathBuf>, ProviderError> {
 }
 
 /// Upper-case names, without those that steer the program itself or the loader.
-fn is_free(name: &str) -> bool {
+pub fn is_free(name: &str) -> bool {
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     // Of Terraform's own: values of variables and credentials of registries, nothing that steers it.

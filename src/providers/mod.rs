@@ -12,12 +12,14 @@ mod environment;
 mod error;
 pub mod guard;
 mod kept;
+mod machine;
 mod model;
 mod postgres;
 mod process;
 mod registry;
 mod sandbox;
 mod simulated;
+pub mod target;
 mod terraform;
 mod workspace;
 
@@ -29,11 +31,13 @@ pub use kept::{Kept, NewState, StateLock, StateOrigin};
 pub use model::{
     Job, Output, Phase, Plan, PlanAction, PlanChange, Progress, Resource, Stream, Target, TemplateFile, Trace, Turn,
 };
-pub use postgres::PostgresProvider;
+pub use postgres::{PostgresProvider, from_connection_url as postgres_target};
 pub use process::Settings;
 pub use registry::Registry;
 pub use sandbox::{Sandbox, close_to_others};
+use secrecy::SecretString;
 pub use simulated::SimulatedProvider;
+pub use target::{Finding, TargetForm, Verdict};
 pub use terraform::{TerraformProvider, state_changes};
 pub use workspace::{environments as workspaces, make_folder, tidy as tidy_workspace};
 
@@ -87,6 +91,20 @@ pub trait Provider: Send + Sync {
     /// Whether this process can run it at the moment, for example whether the CLI is installed:
     /// the reason in words when it cannot.
     async fn check(&self) -> Result<(), String>;
+
+    /// What an admin fills in to connect a target.
+    fn target_form(&self) -> &'static TargetForm;
+
+    /// Whether the target can be reached from this process, and used with its credential. Changes
+    /// nothing there, gives up within seconds, and puts nothing secret into what it found.
+    async fn check_target(&self, target: &Target) -> Vec<Finding>;
+
+    /// Makes the target take `new` in place of its credential, where [`TargetForm::sets_credential`].
+    /// `salt` is random, for what the target stores of it.
+    async fn set_credential(&self, target: &Target, new: &SecretString, salt: [u8; 32]) -> Result<(), ProviderError> {
+        let _ = (new, salt);
+        Err(ProviderError::failed(format!("Paddock cannot set the credential of the target {} there", target.slug)))
+    }
 
     /// What apply would do. Writes nothing to the target.
     async fn plan(&self, job: &Job, host: &dyn Host) -> Result<Plan, ProviderError>;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
@@ -30,8 +30,30 @@ pub struct Target {
     pub slug: String,
     /// Settings without secrets, as the provider defines them.
     pub settings: Value,
-    /// The credential, as the provider defines it; for `postgres` a connection URL.
+    /// The credential, as the provider defines it.
     pub secret: Option<SecretString>,
+    /// The one that is about to replace it, while nobody knows which of the two the target takes: tried
+    /// when it refuses the other.
+    pub next_secret: Option<SecretString>,
+}
+
+impl Target {
+    /// Every text that tells something of the credential: the whole, the values of an object, the
+    /// password of a URL. They are masked wherever something about the target is written down.
+    pub fn secret_texts(&self) -> Vec<SecretString> {
+        let mut found = Vec::new();
+        for secret in [&self.secret, &self.next_secret].into_iter().flatten() {
+            let text = secret.expose_secret();
+            if let Ok(Value::Object(parts)) = serde_json::from_str(text) {
+                found.extend(parts.values().filter_map(Value::as_str).map(SecretString::from));
+            }
+            if let Some(password) = url::Url::parse(text).ok().as_ref().and_then(url::Url::password) {
+                found.push(SecretString::from(password));
+            }
+            found.push(secret.clone());
+        }
+        found
+    }
 }
 
 /// Everything a provider needs for one run. Equal for every attempt, but for `attempt`.

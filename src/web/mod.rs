@@ -28,6 +28,7 @@ mod router;
 pub mod runs;
 pub mod search;
 pub mod shell;
+pub mod targets;
 pub mod ui;
 pub mod urls;
 pub mod visitor;

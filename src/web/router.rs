@@ -17,7 +17,7 @@ use tower_http::timeout::TimeoutLayer;
 use super::requests::form;
 use super::{
     admin, approvals, assets, audit, catalog, environments, gate, preferences, problem, queue, reports, requests, runs,
-    search, urls, visitor,
+    search, targets, urls, visitor,
 };
 use crate::app::App;
 use crate::app::http::{begin, security_headers};
@@ -85,6 +85,16 @@ fn pages() -> Router<App> {
         .route(urls::ADMIN_WORKERS, get(queue::workers_page))
         .route(urls::ADMIN_WORKER_DRAIN, post(queue::drain))
         .route(urls::ADMIN_WORKER_RESUME, post(queue::resume))
+        .route(urls::ADMIN_TARGETS, get(targets::list_page))
+        .route(urls::ADMIN_TARGET_NEW, get(targets::connect::show).post(targets::connect::post))
+        .route(urls::ADMIN_TARGET, get(targets::page::show))
+        .route(urls::ADMIN_TARGET_EDIT, get(targets::edit::show).post(targets::edit::post))
+        .route(urls::ADMIN_TARGET_CHECK, post(targets::act::check))
+        .route(urls::ADMIN_TARGET_ROTATE, post(targets::act::rotate))
+        .route(urls::ADMIN_TARGET_BIND, post(targets::act::bind))
+        .route(urls::ADMIN_TARGET_UNBIND, post(targets::act::unbind))
+        .route(urls::ADMIN_TARGET_LIMITS, post(targets::act::limit))
+        .route(urls::ADMIN_TARGET_DISCONNECT, post(targets::act::disconnect))
         .route(urls::RUN, get(runs::page))
         .route(urls::RUN_CANCEL, post(runs::cancel))
         .route(urls::RUN_RETRY, post(runs::retry))

@@ -86,6 +86,26 @@ pub const ADMIN_WORKERS: &str = "/admin/workers";
 pub const ADMIN_WORKER_DRAIN: &str = "/admin/workers/{worker}/drain";
 /// Telling a worker to take runs again.
 pub const ADMIN_WORKER_RESUME: &str = "/admin/workers/{worker}/resume";
+/// The targets.
+pub const ADMIN_TARGETS: &str = "/admin/targets";
+/// Connecting a target.
+pub const ADMIN_TARGET_NEW: &str = "/admin/targets/new";
+/// One target.
+pub const ADMIN_TARGET: &str = "/admin/targets/{target}";
+/// Changing its name and settings.
+pub const ADMIN_TARGET_EDIT: &str = "/admin/targets/{target}/edit";
+/// Checking it now.
+pub const ADMIN_TARGET_CHECK: &str = "/admin/targets/{target}/check";
+/// Bringing a new credential.
+pub const ADMIN_TARGET_ROTATE: &str = "/admin/targets/{target}/rotate";
+/// Using it for a project environment type.
+pub const ADMIN_TARGET_BIND: &str = "/admin/targets/{target}/bind";
+/// Using it there no more.
+pub const ADMIN_TARGET_UNBIND: &str = "/admin/targets/{target}/unbind";
+/// What holds its runs.
+pub const ADMIN_TARGET_LIMITS: &str = "/admin/targets/{target}/limits";
+/// Its end.
+pub const ADMIN_TARGET_DISCONNECT: &str = "/admin/targets/{target}/disconnect";
 /// Where browsers report what the content security policy refused.
 pub const CSP_REPORTS: &str = "/csp-reports";
 /// Content-hashed assets.
@@ -189,6 +209,18 @@ pub fn admin_worker_drain(worker: impl Display) -> String {
 pub fn admin_worker_resume(worker: impl Display) -> String {
     format!("/admin/workers/{worker}/resume")
 }
+/// Connecting a target of this provider.
+pub fn admin_target_new(provider: impl Display) -> String {
+    format!("{ADMIN_TARGET_NEW}?provider={provider}")
+}
+/// A target's page.
+pub fn admin_target(target: impl Display) -> String {
+    format!("/admin/targets/{target}")
+}
+/// What is done to a target: `edit`, `check`, `rotate`, `bind`, `unbind`, `limits`, `disconnect`.
+pub fn admin_target_verb(target: impl Display, verb: &str) -> String {
+    format!("/admin/targets/{target}/{verb}")
+}
 
 #[cfg(test)]
 mod tests {
@@ -217,6 +249,14 @@ mod tests {
             (admin_freeze_lift("x"), ADMIN_FREEZE_LIFT),
             (admin_worker_drain("x"), ADMIN_WORKER_DRAIN),
             (admin_worker_resume("x"), ADMIN_WORKER_RESUME),
+            (admin_target("x"), ADMIN_TARGET),
+            (admin_target_verb("x", "edit"), ADMIN_TARGET_EDIT),
+            (admin_target_verb("x", "check"), ADMIN_TARGET_CHECK),
+            (admin_target_verb("x", "rotate"), ADMIN_TARGET_ROTATE),
+            (admin_target_verb("x", "bind"), ADMIN_TARGET_BIND),
+            (admin_target_verb("x", "unbind"), ADMIN_TARGET_UNBIND),
+            (admin_target_verb("x", "limits"), ADMIN_TARGET_LIMITS),
+            (admin_target_verb("x", "disconnect"), ADMIN_TARGET_DISCONNECT),
         ];
         for (link, pattern) in pairs {
             let open = pattern.find('{').unwrap();

@@ -52,6 +52,7 @@ impl Shared {
         };
         let secret_names = secret_inputs.keys().cloned().collect();
         context.mask(texts(&secret_inputs)).await;
+        context.mask(target.iter().flat_map(crate::providers::Target::secret_texts)).await;
         catalog::schema::merge(&mut inputs, secret_inputs);
         let plan =
             context.checkpoint(plans::STEP).map(|blob| plans::open(&self.sealer, context.run.id, blob)).transpose()?;

@@ -115,3 +115,14 @@ pub async fn usual(connection: &mut PgConnection, kinds: &[String]) -> Result<BT
     .await?;
     Ok(rows.into_iter().map(|row| (row.kind, Duration::from_secs_f64(row.seconds.max(0.0)))).collect())
 }
+
+/// How many runs are at work on each target.
+pub async fn at_work(connection: &mut PgConnection) -> Result<BTreeMap<Uuid, i64>> {
+    let rows = sqlx::query!(
+        r#"SELECT target_id AS "target!", count(*) AS "count!" FROM run
+           WHERE state = 'running' AND target_id IS NOT NULL GROUP BY target_id"#
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.target, row.count)).collect())
+}

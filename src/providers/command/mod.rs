@@ -15,6 +15,7 @@
 mod config;
 mod record;
 mod script;
+mod target;
 
 use async_trait::async_trait;
 
@@ -22,7 +23,10 @@ use self::config::{Config, Repeat};
 use self::record::{Mark, Record};
 use self::script::Scripts;
 use super::process::Settings;
-use super::{Host, Job, Output, Plan, PlanAction, PlanChange, Provider, ProviderError, Resource, Stream};
+use super::{
+    Finding, Host, Job, Output, Plan, PlanAction, PlanChange, Provider, ProviderError, Resource, Stream, Target,
+    TargetForm,
+};
 use crate::base::failpoint::reach;
 
 /// The provider of scripts.
@@ -107,6 +111,14 @@ impl Provider for CommandProvider {
 
     async fn check(&self) -> Result<(), String> {
         Ok(())
+    }
+
+    fn target_form(&self) -> &'static TargetForm {
+        &target::FORM
+    }
+
+    async fn check_target(&self, target: &Target) -> Vec<Finding> {
+        self.look_at(target)
     }
 
     async fn plan(&self, job: &Job, host: &dyn Host) -> Result<Plan, ProviderError> {

@@ -1,8 +1,7 @@
 //! `postgres`: a database with a role of its own on a shared server.
 //!
-//! Target. Its secret is the connection URL of a superuser, or of a role with CREATEDB and
-//! CREATEROLE (a Unix socket as `postgres:///postgres?host=/directory`); its settings `host`,
-//! `port` and `sslmode` are the address that users connect to.
+//! Target. The server, a role with CREATEDB and CREATEROLE, and its password: see [`target`]. Its
+//! settings `host`, `port` and `sslmode` are the address that users connect to.
 //! Config: `connection_limit`, `statement_timeout_seconds`, and `sizes`, which gives the same two
 //! per value of the input `size`. Inputs `connection_limit` and `statement_timeout_seconds` win.
 //! Outputs: host, port, database, user, password, url.
@@ -20,17 +19,21 @@ mod plan;
 mod session;
 mod settings;
 mod sql;
+mod target;
 mod words;
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 use serde_json::Value;
 
 use self::inspect::{Database, Found};
 use self::session::Session;
 use self::settings::Wish;
 use self::sql::Statement;
-use super::{Host, Job, Output, Plan, Provider, ProviderError, Resource, Stream};
+use super::{Finding, Host, Job, Output, Plan, Provider, ProviderError, Resource, Stream, Target, TargetForm};
 use crate::base::failpoint::reach;
+
+pub use self::target::from_connection_url;
 
 /// The provider of databases.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,14 +49,26 @@ impl Provider for PostgresProvider {
         Ok(())
     }
 
+    fn target_form(&self) -> &'static TargetForm {
+        &target::FORM
+    }
+
+    async fn check_target(&self, target: &Target) -> Vec<Finding> {
+        target::look_at(target).await
+    }
+
+    async fn set_credential(&self, target: &Target, new: &SecretString, salt: [u8; 32]) -> Result<(), ProviderError> {
+        target::set_password(target, new, salt).await
+    }
+
     async fn plan(&self, job: &Job, _host: &dyn Host) -> Result<Plan, ProviderError> {
         let (wish, found) = look(job).await?;
         Ok(if job.operation == "delete" { plan::away(&found) } else { plan::toward(&wish, &found) })
     }
 
     async fn apply(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
-        let (options, wish) = settings::read(job)?;
-        let mut session = Session::open(&options, &job.cancel).await?;
+        let (access, wish) = settings::read(job)?;
+        let mut session = Session::open(&access, &job.cancel).await?;
         session.fence(job).await?;
         let found = inspect::find(&mut session, &wish).await?;
         make_role(&mut session, &wish, &found, host).await?;
@@ -71,8 +86,8 @@ impl Provider for PostgresProvider {
     }
 
     async fn destroy(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
-        let (options, wish) = settings::read(job)?;
-        let mut session = Session::open(&options, &job.cancel).await?;
+        let (access, wish) = settings::read(job)?;
+        let mut session = Session::open(&access, &job.cancel).await?;
         session.fence(job).await?;
         let found = inspect::find(&mut session, &wish).await?;
         for database in &found.databases {
@@ -94,8 +109,8 @@ impl Provider for PostgresProvider {
 }
 
 async fn look(job: &Job) -> Result<(Wish, Found), ProviderError> {
-    let (options, wish) = settings::read(job)?;
-    let mut session = Session::open(&options, &job.cancel).await?;
+    let (access, wish) = settings::read(job)?;
+    let mut session = Session::open(&access, &job.cancel).await?;
     let found = inspect::find(&mut session, &wish).await?;
     session.close().await;
     Ok((wish, found))

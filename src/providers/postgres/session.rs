@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::names;
 use super::sql::Statement;
-use super::words::{self, explain, explain_change};
+use super::target::Access;
+use super::words::{self, explain, explain_change, is_refusal};
 use crate::base::failpoint::reach;
 use crate::providers::{Job, ProviderError};
 
@@ -38,11 +39,19 @@ pub struct Session {
 }
 
 impl Session {
-    /// Connects as the target's credential says.
-    pub async fn open(options: &PgConnectOptions, cancel: &CancellationToken) -> Result<Self, ProviderError> {
-        let options = options.clone().disable_statement_logging();
+    /// Connects as the target's credential says; with the next one, if there is one, when the server
+    /// does not take it any more.
+    pub async fn open(access: &Access, cancel: &CancellationToken) -> Result<Self, ProviderError> {
+        let mut options = access.options.clone().disable_statement_logging();
+        let next = access.next.clone().map(sqlx::ConnectOptions::disable_statement_logging);
         let connect = async {
-            let mut connection = options.connect().await?;
+            let mut connection = match (options.connect().await, next) {
+                (Err(error), Some(next)) if is_refusal(&error) => {
+                    options = next;
+                    options.connect().await?
+                }
+                (connected, _) => connected?,
+            };
             // The server then notices within a second when this process dies in a long statement.
             // Not every platform supports it: a refusal changes nothing else.
             let _ = Statement::new("SET client_connection_check_interval = '1s'").execute(&mut connection).await;
@@ -53,7 +62,7 @@ impl Session {
             let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await?;
             Ok::<_, sqlx::Error>((connection, backend))
         };
-        let server = words::server(&options);
+        let server = words::server(&access.options);
         let (connection, backend) = tokio::select! {
             () = cancel.cancelled() => return Err(ProviderError::Canceled),
             result = timeout(CONNECT, connect) => match result {

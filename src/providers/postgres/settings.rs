@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::Value;
-use sqlx::postgres::PgConnectOptions;
 
 use super::names;
+use super::target::{self, Access};
 use crate::providers::{Job, ProviderError};
 
 /// Where users connect to; not always the way that Paddock itself takes.
@@ -71,21 +70,11 @@ pub struct Wish {
 }
 
 /// The connection to the target server, and what the job wishes there.
-pub fn read(job: &Job) -> Result<(PgConnectOptions, Wish), ProviderError> {
+pub fn read(job: &Job) -> Result<(Access, Wish), ProviderError> {
     let target = job.target.as_ref().ok_or_else(|| {
         ProviderError::failed(format!("no database server is bound to {} for this project", job.environment_type))
     })?;
-    let secret = target
-        .secret
-        .as_ref()
-        .ok_or_else(|| ProviderError::failed(format!("the target {} has no connection URL yet", target.slug)))?;
-    // The parser's own message is not shown: it may quote the URL with its password.
-    let options: PgConnectOptions = secret.expose_secret().trim().parse().map_err(|_| {
-        ProviderError::failed(format!(
-            "the credential of the target {} is not a connection URL such as postgres://user:password@host:5432/postgres",
-            target.slug
-        ))
-    })?;
+    let Access { options, next } = target::access(target)?;
     let address: Address = section(&target.settings, &format!("the settings of the target {}", target.slug))?;
     let config: Config = section(&job.config, "the template's config")?;
     let inputs: Inputs = section(&Value::Object(job.inputs.clone()), "the inputs")?;
@@ -119,8 +108,9 @@ pub fn read(job: &Job) -> Result<(PgConnectOptions, Wish), ProviderError> {
         port: address.port.unwrap_or_else(|| options.get_port()),
         sslmode: address.sslmode,
     };
-    let options = options.application_name(&names::application_name(job));
-    Ok((options, wish))
+    let name = names::application_name(job);
+    let next = next.map(|options| options.application_name(&name));
+    Ok((Access { options: options.application_name(&name), next }, wish))
 }
 
 fn section<T: Default + serde::de::DeserializeOwned>(value: &Value, what: &str) -> Result<T, ProviderError> {

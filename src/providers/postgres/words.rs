@@ -30,7 +30,7 @@ pub fn explain(error: &sqlx::Error, server: &str) -> ProviderError {
                     message.push_str(more.trim_end_matches('.'));
                 }
             }
-            if refusal.code().is_some_and(|code| may_pass(&code)) {
+            if is_refusal(error) || refusal.code().is_some_and(|code| may_pass(&code)) {
                 ProviderError::retryable(message)
             } else {
                 ProviderError::failed(message)
@@ -54,6 +54,12 @@ pub fn explain_change(error: &sqlx::Error, server: &str) -> ProviderError {
         (_, ProviderError::Retryable { message }) => ProviderError::unknown(message),
         (_, explained) => explained,
     }
+}
+
+/// Whether the server did not take the credential. It may have been renewed a moment ago, and the next
+/// attempt reads it anew.
+pub fn is_refusal(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(refusal) if refusal.code().as_deref() == Some("28P01"))
 }
 
 /// SQLSTATEs with which a connection ends, also in the middle of a commit.

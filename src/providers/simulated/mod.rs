@@ -24,6 +24,7 @@ mod cloud;
 mod config;
 mod ledger;
 mod record;
+mod target;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -37,7 +38,10 @@ use self::cloud::{Answer, Cloud, token};
 use self::config::{Config, Verb};
 use self::ledger::{Ledger, Object};
 use self::record::Record;
-use super::{Host, Job, Output, Plan, PlanAction, PlanChange, Provider, ProviderError, Resource, Stream};
+use super::{
+    Finding, Host, Job, Output, Plan, PlanAction, PlanChange, Provider, ProviderError, Resource, Stream, Target,
+    TargetForm,
+};
 use crate::base::Digest;
 
 /// How often a call is repeated before the run goes back to the queue.
@@ -63,9 +67,8 @@ impl SimulatedProvider {
 
     fn book(&self, job: &Job) -> Arc<Ledger> {
         let target = job.target.as_ref();
-        let folder = target.and_then(|target| target.settings.get("folder")).and_then(Value::as_str);
-        let folder = folder.map_or_else(|| self.root.clone(), PathBuf::from);
-        let path = folder.join(format!("{}.ledger", target.map_or("default", |target| target.slug.as_str())));
+        let path =
+            self.folder(target).join(format!("{}.ledger", target.map_or("default", |target| target.slug.as_str())));
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(books.entry(path.clone()).or_insert_with(|| Arc::new(Ledger::new(path))))
     }
@@ -79,6 +82,14 @@ impl Provider for SimulatedProvider {
 
     async fn check(&self) -> Result<(), String> {
         Ok(())
+    }
+
+    fn target_form(&self) -> &'static TargetForm {
+        &target::FORM
+    }
+
+    async fn check_target(&self, target: &Target) -> Vec<Finding> {
+        self.look_at(target)
     }
 
     async fn plan(&self, job: &Job, host: &dyn Host) -> Result<Plan, ProviderError> {

@@ -19,6 +19,7 @@ mod messages;
 mod saved;
 mod state;
 mod table;
+mod target;
 mod traces;
 
 use std::path::PathBuf;
@@ -30,7 +31,7 @@ use self::saved::{Fit, SavedPlan};
 use self::state::State;
 use super::process::{Settings, is_executable};
 use super::workspace::write_private;
-use super::{Host, Job, Output, Plan, Provider, ProviderError, Resource, Stream};
+use super::{Finding, Host, Job, Output, Plan, Provider, ProviderError, Resource, Stream, Target, TargetForm};
 use crate::base::failpoint::reach;
 
 pub use self::diff::changes as state_changes;
@@ -98,6 +99,14 @@ impl Provider for TerraformProvider {
             return Err("its CLI configuration sets “plugin_cache_dir”, which all projects would share".to_owned());
         }
         self.executable(None).map(drop)
+    }
+
+    fn target_form(&self) -> &'static TargetForm {
+        &target::FORM
+    }
+
+    async fn check_target(&self, target: &Target) -> Vec<Finding> {
+        self.look_at(target).await
     }
 
     async fn plan(&self, job: &Job, host: &dyn Host) -> Result<Plan, ProviderError> {

@@ -129,6 +129,7 @@ fn words(names: &Names, record: &AuditRecord) -> (&'static str, String) {
         "worker" => ("server", format!("told the worker {object} to take runs again")),
         "state" if verb == "write_refused" => ("lock", format!("refused to write the state of {object}")),
         "state" => ("lock", format!("refused a program of {object} its state")),
+        "target" => ("server", target(record, verb)),
         "setup" => ("house", format!("{} the set-up", past(verb))),
         _ => ("scroll-text", format!("{} {object}", record.action.replace(['.', '_'], " "))),
     }
@@ -151,6 +152,21 @@ fn team(record: &AuditRecord, verb: &str) -> String {
         "joined" => format!("added {login} to the team {team}"),
         "left" => format!("took {login} out of the team {team}"),
         other => format!("{} the team {team}", past(other)),
+    }
+}
+
+fn target(record: &AuditRecord, verb: &str) -> String {
+    let label = &record.object_label;
+    if record.outcome == Outcome::Denied {
+        return format!("wanted to change the target {label} and may not");
+    }
+    match verb {
+        "checked" => format!("checked the target {label}"),
+        "rotated" => format!("brought a new credential for the target {label}"),
+        "bound" => format!("bound {} to the target {label}", detail(record, "place")),
+        "unbound" => format!("took {} off the target {label}", detail(record, "place")),
+        "limited" => format!("changed what holds runs of the target {label}"),
+        other => format!("{} the target {label}", past(other)),
     }
 }
 

@@ -29,8 +29,12 @@ fn manage(visitor: &Visitor) -> Result<Permit<ability::ManageQueue>, PageError> 
 
 /// The pages of administration.
 pub(in crate::web) fn tabs(current: &str) -> Vec<Tab> {
-    let pages =
-        [("Queue", urls::ADMIN_QUEUE), ("Workers", urls::ADMIN_WORKERS), ("Catalog sources", urls::ADMIN_CATALOG)];
+    let pages = [
+        ("Queue", urls::ADMIN_QUEUE),
+        ("Workers", urls::ADMIN_WORKERS),
+        ("Targets", urls::ADMIN_TARGETS),
+        ("Catalog sources", urls::ADMIN_CATALOG),
+    ];
     pages
         .map(|(label, href)| Tab {
             label: label.to_owned(),

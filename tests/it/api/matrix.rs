@@ -70,6 +70,11 @@ async fn cell(client: &Client, things: &Things, method: &str, path: &str, name: 
         ("POST", "/api/v1/requests" | "/api/v1/verdicts") => request.json(&create("dev", name)),
         ("POST", "/api/v1/freezes") => request.json(&json!({"reason": "Later", "starts_at": "2099-01-01T00:00:00Z"})),
         ("PUT", "/api/v1/targets/{id}/limits") => request.json(&json!({"run_limit": 1, "labels": []})),
+        ("POST", "/api/v1/targets") => request.json(&json!({"slug": name, "name": name, "provider": "simulated"})),
+        ("PATCH", "/api/v1/targets/{id}") | ("POST", "/api/v1/targets/{id}/rotate") => request.json(&json!({})),
+        ("POST", "/api/v1/targets/{id}/bind" | "/api/v1/targets/{id}/unbind") => {
+            request.json(&json!({"place": "pet_0193c3f2000070008000000000000000"}))
+        }
         ("POST", "/api/v1/requests/{id}/reviews") => request.json(&json!({"verdict": "approved", "reason": "yes"})),
         _ => request,
     };

@@ -8,6 +8,7 @@ mod journey;
 mod matrix;
 mod queue;
 mod reading;
+pub mod targets;
 
 use serde_json::{Value, json};
 

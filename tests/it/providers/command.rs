@@ -14,7 +14,7 @@ use super::machine::{catalog, is_alive, lines, settings, until};
 use super::victim;
 
 fn target(folder: &Path) -> Target {
-    Target { slug: "git".into(), settings: json!({"folder": folder.join("git")}), secret: None }
+    Target { slug: "git".into(), settings: json!({"folder": folder.join("git")}), ..Target::default() }
 }
 
 fn repository(folder: &Path) -> Job {

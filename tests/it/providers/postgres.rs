@@ -28,7 +28,12 @@ pub fn job_on(server: &str) -> Job {
     let url = url::Url::parse(server).unwrap();
     let address = json!({"host": url.host_str().unwrap(), "port": url.port().unwrap_or(5432)});
     Job {
-        target: Some(Target { slug: "shared".to_owned(), settings: address, secret: Some(server.to_owned().into()) }),
+        target: Some(Target {
+            slug: "shared".to_owned(),
+            settings: address,
+            secret: Some(server.to_owned().into()),
+            ..Target::default()
+        }),
         config: json!({"sizes": {"small": {"connection_limit": 2, "statement_timeout_seconds": 30},
                                  "large": {"connection_limit": 50}}}),
         inputs: inputs(json!({"size": "small", "purpose": "a test"})),

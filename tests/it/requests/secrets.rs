@@ -112,3 +112,30 @@ async fn an_update_keeps_the_secrets_that_it_does_not_mention() {
     let ready = site.test.until_state(id, State::Ready).await;
     assert!(!Value::Object(ready.inputs).to_string().contains("pin"), "secrets are not stored readable");
 }
+
+/// What a target brings is as secret as what a person types.
+#[tokio::test]
+async fn what_a_script_prints_of_its_targets_credential_is_nowhere_to_be_read() {
+    let site = Site::start().await;
+    site.test.work();
+    let prints = r#"
+        echo "the key is $DEPLOY_KEY."
+        cat "$PADDOCK_TARGET_SECRET_FILE"
+        exit 1"#;
+    let _folder = vault(&site, prints).await;
+    let (client, admin) = (site.client("developer").await, site.client("admin").await);
+    let target = json!({"slug": "runner", "name": "Runner", "provider": "command",
+        "credential": {"variables": {"DEPLOY_KEY": "hunter2-key"}}});
+    admin.post("/api/v1/targets", &target).await.expect(StatusCode::CREATED);
+    let project = admin.json("/api/v1/projects/payments").await;
+    let place = json!({"place": project["environment_types"][0]["id"]});
+    admin.post("/api/v1/targets/runner/bind", &place).await.expect(StatusCode::OK);
+    let inputs = json!({"token": "some-token", "login": {"user": "plain-user"}});
+    let body = json!({"operation": "create", "project": "payments", "environment_type": "dev", "template": "vault",
+        "name": "vault", "inputs": inputs});
+    let made = client.post("/api/v1/requests", &body).await.expect(StatusCode::CREATED);
+    let id: EnvironmentId = text(&made, "/environment/id").parse().unwrap();
+    until_true("the run has failed", async || site.test.environment(id).await.state == State::Failed).await;
+    let log = site.test.log(id).await;
+    assert!(log.contains("the key is ••••••.") && !log.contains("hunter2"), "{log}");
+}

@@ -13,4 +13,5 @@ mod guard;
 mod long_log;
 mod queue;
 mod runs;
+mod targets;
 mod tokens;
