@@ -107,5 +107,5 @@ pub async fn version(settings: &Settings, program: &Path, argument: &str) -> Res
         return Err(format!("{} {argument} ended with {}", program.display(), output.status));
     }
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok(plain(text.lines().next().unwrap_or_default()).chars().take(LONGEST).collect())
+    Ok(plain(text.lines().next().unwrap_or_default().trim()).chars().take(LONGEST).collect())
 }

@@ -58,7 +58,9 @@ fn field(part: &str, declared: &TargetField, value: String, found: &[FieldError]
         }
     };
     let help = Some(declared.help).filter(|help| !help.is_empty());
-    let field = own_field(found, &name, declared.label, help, declared.required, control);
+    // One of several is always chosen.
+    let needed = declared.required || matches!(declared.kind, Kind::Choice(_));
+    let field = own_field(found, &name, declared.label, help, needed, control);
     Field { secret: declared.secret, ..field }
 }
 

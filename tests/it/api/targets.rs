@@ -35,6 +35,11 @@ impl Admin {
         Self { name }
     }
 
+    /// Gives the role these attributes.
+    pub async fn execute(&self, attributes: &str) {
+        Server::get().execute(format!("ALTER ROLE {} {attributes}", self.name)).await.unwrap();
+    }
+
     pub async fn set_password(&self, password: &str) {
         Server::get().execute(format!("ALTER ROLE {} PASSWORD '{password}'", self.name)).await.unwrap();
     }
@@ -60,7 +65,7 @@ impl Admin {
     }
 
     /// Where it is not the private server of the tests, nothing stays.
-    async fn remove(self) {
+    pub async fn remove(self) {
         for statement in [format!("DROP DATABASE {}", self.name), format!("DROP ROLE {}", self.name)] {
             Server::get().execute(statement).await.unwrap();
         }

@@ -46,5 +46,20 @@ async fn every_other_page_is_accessible() {
     b.inspect("home-admin").await;
     b.open("/admin/catalog").await;
     b.inspect("admin-catalog").await;
+    // Looked at, connected with what is wrong, and not reached.
+    b.open("/admin/targets/demo-postgres").await;
+    b.press("Check now").await;
+    b.see("The check passed").await;
+    b.inspect("admin-target").await;
+    b.open("/admin/targets").await;
+    b.inspect("admin-targets").await;
+    b.open("/admin/targets/new").await;
+    b.inspect("admin-target-pick").await;
+    b.open("/admin/targets/new?provider=postgres").await;
+    b.inspect("admin-target-form").await;
+    b.press("Connect and check it").await;
+    b.see("things need a change").await;
+    b.listen(&["status of 422"]).await;
+    b.inspect("admin-target-form-wrong").await;
     b.no_complaints(&[]).await;
 }

@@ -6,6 +6,7 @@ pub mod host;
 pub mod machine;
 pub mod postgres;
 pub mod simulated;
+mod targets;
 mod terraform;
 mod terraform_lab;
 mod terraform_plan;
