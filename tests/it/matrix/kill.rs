@@ -1,53 +1,51 @@
-//! Every provider × create, update, delete, plan only × every failpoint that this way reaches × seeds.
+//! Every provider × create, update, delete, each at once, only planned, and approved × every failpoint
+//! that this way reaches × seeds.
 //!
-//! First each operation is done once undisturbed, which tells which failpoints it reaches, and how often. Then each of them kills: several in one run, one after the other, so that recovery is
-//! killed too. The seed says at which of its turns a point kills, and which points share a run. What
-//! an earlier death made unreachable gets a run of its own.
+//! First each operation is done once undisturbed, which tells which failpoints it reaches, and how
+//! often. Then each of them kills: several in one run, one after the other, so that recovery is killed
+//! too. The seed says at which of its turns a point kills, and which points share a run. What an earlier
+//! death made unreachable gets a run of its own.
 //!
 //! A plan is that of a request that waits for its approval. Whatever was killed, there is one plan, and
-//! nothing else anywhere; some are then approved, and what was approved is made, once.
+//! nothing is changed anywhere. Then some are approved, and what was approved is done, once, whatever is
+//! killed on that way.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use paddock::base::failpoint::POINTS;
-use paddock::base::id::EnvironmentId;
 use paddock::providers::Registry;
 
-use super::oracle::{assert_none, complaints, complaints_of_plans};
-use super::subject::{COMMAND, Environments, POSTGRES, SIMULATED, Subject, TERRAFORM};
+use super::cases::{Cases, Path, alone, deaths, point, repetitions, returns, scoped};
+use super::estate::{Estate, Operation, Way};
+use super::oracle::{assert_none, complaints, complaints_while_some_wait};
+use super::subject::{COMMAND, POSTGRES, SIMULATED, Subject, TERRAFORM};
 use super::world::{World, long};
 
-/// Deaths of one run.
-const DEATHS: usize = 3;
-/// Enough for them and for those of a worker that died while it took another's run back.
+/// Enough for the deaths of a run and for those of a worker that died while it took another's run back.
 const ATTEMPTS: usize = 12;
 const WORKERS: usize = 2;
-const OPERATIONS: [&str; 4] = ["create", "update", "delete", "plan"];
-/// So many plans are approved at the end.
-const APPROVED: usize = 3;
-/// Points that are reached as often as time has it.
-const BY_TIME: [&str; 4] = ["log.written", "state.sealed", "state.written", "state.saved"];
-/// Points on the way back of a run whose worker died.
-const REAPED: [&str; 3] = ["reap.released", "reap.audited", "reap.committed"];
-/// Points on the way back of a run whose step is to be tried again.
-const RELEASED: [&str; 3] = ["release.released", "release.audited", "release.committed"];
+/// A plan of a delete needs something that was approved before.
+const OPERATIONS: [Operation; 9] = [
+    Operation::new(Way::AtOnce, "create"),
+    Operation::new(Way::AtOnce, "update"),
+    Operation::new(Way::AtOnce, "delete"),
+    Operation::new(Way::Planned, "create"),
+    Operation::new(Way::Approved, "create"),
+    Operation::new(Way::Planned, "update"),
+    Operation::new(Way::Approved, "update"),
+    Operation::new(Way::Planned, "delete"),
+    Operation::new(Way::Approved, "delete"),
+];
 
-fn seeds() -> usize {
-    if long() { 20 } else { 5 }
-}
-
-/// One thing to happen in one run: an arm without its scope.
-type Cases = Vec<Vec<String>>;
-
-struct Matrix {
-    world: World,
-    /// What was done to each environment.
-    environments: Environments,
-    live: Vec<EnvironmentId>,
-    /// Those whose request waits for an approval.
-    planned: Vec<EnvironmentId>,
-    killed: BTreeMap<(&'static str, String), usize>,
-    count: usize,
+/// Seeds of an operation. What an approval adds to those that are done at once, and an update or a delete
+/// to the plan of a create, is in few places: these have a fifth.
+fn seeds(operation: Operation) -> usize {
+    let all = if long() { 20 } else { 5 };
+    match (operation.way, operation.verb) {
+        (Way::AtOnce, _) | (Way::Planned, "create") => all,
+        (Way::Planned | Way::Approved, _) => all / 5,
+    }
 }
 
 /// One line for each provider.
@@ -79,110 +77,64 @@ fn every_provider_is_in_the_matrix() {
     assert_eq!(standard, SUBJECTS.iter().map(|subject| subject.name).collect());
 }
 
+struct Matrix {
+    world: World,
+    estate: Estate,
+    killed: BTreeMap<(Operation, String), usize>,
+    took: BTreeMap<Operation, Duration>,
+}
+
 impl Matrix {
     async fn run(subject: &'static Subject) {
-        let world = World::new(subject).await;
-        let mut matrix = Self {
-            world,
-            environments: Environments::new(),
-            live: Vec::new(),
-            planned: Vec::new(),
-            killed: BTreeMap::new(),
-            count: 0,
-        };
+        let world = World::strict(subject).await;
+        let mut matrix = Self { world, estate: Estate::default(), killed: BTreeMap::new(), took: BTreeMap::new() };
         for operation in OPERATIONS {
-            let way = matrix.undisturbed(operation).await;
-            let cases = pack(&way, seeds(), subject.twice);
-            let left = matrix.round(operation, cases).await;
+            let begin = Instant::now();
+            let path = matrix.undisturbed(operation).await;
+            let left = matrix.round(operation, cases(operation, &path, subject)).await;
             // Alone, each of them is reached.
-            let left = matrix.round(operation, left.into_iter().map(with_company).collect()).await;
+            let left = matrix.round(operation, left.into_iter().map(alone).collect()).await;
             assert!(left.is_empty(), "{} {operation}: never reached: {left:?}", subject.name);
+            matrix.took.insert(operation, begin.elapsed());
         }
-        matrix.approve().await;
+        let reviews = matrix.world.number("SELECT count(*) FROM review").await;
+        assert_eq!(usize::try_from(reviews).unwrap(), matrix.estate.approvals);
         matrix.report();
-        let foreign = SUBJECTS.iter().map(|one| one.name).filter(|name| *name != subject.name);
-        let foreign: Vec<String> = foreign.map(|name| format!("{name}.")).collect();
-        let known = |name: &str| {
-            let mut others = foreign.iter().map(String::as_str).chain(subject.without.iter().copied());
-            !others.any(|prefix| name.starts_with(prefix))
-        };
-        let reached = matrix.world.ever_reached();
-        let missed: Vec<&&str> =
-            POINTS.iter().filter(|name| known(name) && !reached.iter().any(|one| one == **name)).collect();
+        let missed = matrix.missed();
         assert!(missed.is_empty(), "{}: nobody comes by at {missed:?}", subject.name);
     }
 
     /// Once without any death: which points the operation reaches, and how often.
-    async fn undisturbed(&mut self, operation: &'static str) -> Vec<(String, usize)> {
-        let labels = self.ask(operation, 1).await;
+    async fn undisturbed(&mut self, operation: Operation) -> Path {
+        self.stock(operation, 1).await;
+        let labels = self.estate.ask(&self.world, operation, 1).await;
         let fleet = self.world.workers(1, &[]);
         self.world.rest().await;
         fleet.end();
         self.check(operation).await;
-        let way = self.world.reached(&labels[0]);
-        assert!(way.len() > 12, "{operation}: {way:?}");
-        way
+        let path = self.world.reached(&labels[0]);
+        assert!(path.len() > 12, "{operation}: {path:?}");
+        path
     }
 
-    /// Asks for the operation on as many environments, and returns the runs' labels.
-    async fn ask(&mut self, operation: &'static str, count: usize) -> Vec<String> {
-        let mut labels = Vec::new();
-        for index in 0..count {
-            let id = match operation {
-                "create" | "plan" => {
-                    self.count += 1;
-                    let name = format!("lab-{}", self.count);
-                    let place = if operation == "plan" { "prod" } else { "dev" };
-                    let id = self.world.create_in(place, &name, (self.world.subject.create)(&self.world)).await;
-                    self.environments.insert(id, (name, Vec::new()));
-                    id
-                }
-                _ => self.live[index],
-            };
-            match operation {
-                "create" => self.live.push(id),
-                "update" => self.world.update(id).await,
-                "delete" => self.world.delete(id).await,
-                _ => {}
-            }
-            let (name, history) = self.environments.get_mut(&id).unwrap();
-            if operation == "plan" {
-                self.planned.push(id);
-                labels.push(format!("Plan: create {name}"));
-                continue;
-            }
-            history.push(operation);
-            let title = operation[..1].to_uppercase() + &operation[1..];
-            labels.push(format!("{title} {name}"));
-        }
-        if ["update", "delete"].contains(&operation) {
-            self.live.drain(..count);
-        }
-        if operation == "update" {
-            let updated = labels.iter().map(|label| label.split(' ').nth(1).unwrap());
-            let ids: Vec<EnvironmentId> =
-                updated.map(|name| *self.environments.iter().find(|(_, (one, _))| one == name).unwrap().0).collect();
-            // At the end, so that the next ones to change were not changed yet.
-            self.live.extend(ids);
-        }
-        labels
-    }
-
-    /// Runs the operation once for each list of arms; returns the arms that did not fire.
-    async fn round(&mut self, operation: &'static str, cases: Cases) -> Vec<String> {
-        if cases.is_empty() {
-            return Vec::new();
-        }
-        let lacking = cases.len().saturating_sub(self.fresh(operation));
-        if ["update", "delete"].contains(&operation) && lacking > 0 {
-            self.ask("create", lacking).await;
+    /// Sees to it, undisturbed, that the operation can be asked for so often.
+    async fn stock(&mut self, operation: Operation, count: usize) {
+        if let Some((before, lacking)) = self.estate.lacking(operation, count) {
+            Box::pin(self.stock(before, lacking)).await;
+            self.estate.ask(&self.world, before, lacking).await;
             let fleet = self.world.workers(WORKERS, &[]);
             self.world.rest().await;
             fleet.end();
-            // What is fresh goes first.
-            self.live.rotate_right(lacking);
         }
-        let labels = self.ask(operation, cases.len()).await;
+    }
+
+    /// Runs the operation once for each list of arms; returns the arms that did not fire.
+    async fn round(&mut self, operation: Operation, cases: Cases) -> Vec<String> {
+        if cases.is_empty() {
+            return Vec::new();
+        }
+        self.stock(operation, cases.len()).await;
+        let labels = self.estate.ask(&self.world, operation, cases.len()).await;
         let arms: Vec<(String, String)> = labels
             .iter()
             .zip(&cases)
@@ -194,7 +146,7 @@ impl Matrix {
         self.world.rest_soon().await;
         fleet.end();
         self.check(operation).await;
-        let fired = self.world.fired();
+        let fired: BTreeSet<String> = self.world.fired().into_iter().collect();
         let mut left = Vec::new();
         for (arm, text) in arms {
             if fired.contains(&text) {
@@ -207,103 +159,45 @@ impl Matrix {
         left
     }
 
-    /// How many live environments have not had this operation.
-    fn fresh(&self, operation: &str) -> usize {
-        let had = |id: &&EnvironmentId| !self.environments[*id].1.contains(&operation);
-        self.live.iter().filter(had).count()
-    }
-
-    async fn check(&self, operation: &str) {
-        let wrong = match operation {
-            "plan" => complaints_of_plans(&self.world, &self.environments).await,
-            _ => complaints(&self.world, &self.environments).await,
+    async fn check(&self, operation: Operation) {
+        let wrong = match operation.way {
+            Way::AtOnce => complaints(&self.world, &self.estate.environments).await,
+            Way::Planned | Way::Approved => complaints_while_some_wait(&self.world, &self.estate.environments).await,
         };
         let wrong: Vec<String> = wrong.into_iter().map(|line| format!("{operation}: {line}")).collect();
         assert_none(&wrong, &self.world);
     }
 
-    /// Some of the plans are approved: exactly they are carried out.
-    async fn approve(&mut self) {
-        for id in self.planned.drain(..).take(APPROVED) {
-            self.world.approve(id).await;
-            self.environments.get_mut(&id).unwrap().1.push("create");
-        }
-        let fleet = self.world.workers(WORKERS, &[]);
-        self.world.rest().await;
-        fleet.end();
-        self.check("plan").await;
-        assert_eq!(self.world.number("SELECT count(*) FROM review").await, i64::try_from(APPROVED).unwrap());
+    /// The failpoints that this provider should have come by and did not.
+    fn missed(&self) -> Vec<&'static str> {
+        let subject = self.world.subject;
+        let foreign = SUBJECTS.iter().map(|one| one.name).filter(|name| *name != subject.name);
+        let others: Vec<String> =
+            foreign.map(|name| format!("{name}.")).chain(subject.without.iter().map(ToString::to_string)).collect();
+        let reached: BTreeSet<String> = self.world.ever_reached().into_iter().collect();
+        let ours = POINTS.iter().copied().filter(|name| !others.iter().any(|prefix| name.starts_with(prefix)));
+        ours.filter(|name| !reached.contains(*name)).collect()
     }
 
-    /// How much was killed where, for people.
+    /// How much was killed where, and how long it took, for people.
     fn report(&self) {
         for operation in OPERATIONS {
             let mine = self.killed.iter().filter(|((one, _), _)| *one == operation);
             let (points, kills) = mine.fold((0, 0), |(points, kills), (_, count)| (points + 1, kills + count));
-            eprintln!("{} {operation}: {points} points, {kills} kills", self.world.subject.name);
+            let (name, took) = (self.world.subject.name, self.took[&operation].as_secs());
+            eprintln!("{name} {operation}: {points} points, {kills} kills, {took} s");
         }
     }
 }
 
-/// The arms of each run: every point once per seed, and every step failed once and done twice.
-fn pack(way: &[(String, usize)], seeds: usize, twice: bool) -> Cases {
-    let mut runs: Cases = Vec::new();
-    for seed in 0..seeds {
-        let mut arms: Vec<(u64, String)> = way
-            .iter()
-            .map(|(name, count)| {
-                let drawn = draw(seed, name);
-                let turns = if BY_TIME.contains(&name.as_str()) { 1 } else { *count as u64 };
-                (draw(seed, &format!("{name} place")), format!("{name}@{}:kill", 1 + drawn % turns))
-            })
-            .collect();
-        arms.sort();
-        let mut groups: Cases =
-            arms.chunks(DEATHS).map(|chunk| chunk.iter().map(|(_, arm)| arm.clone()).collect()).collect();
-        for (group, name) in groups.iter_mut().zip(REAPED) {
-            group.push(format!("{name}:kill"));
-        }
-        runs.extend(groups);
-        let steps = way.iter().find(|(name, _)| name == "step.call").unwrap().1;
-        for name in RELEASED {
-            let step = 1 + draw(seed, name) % steps as u64;
-            runs.push(vec![format!("step.call@{step}:fail"), format!("{name}:kill")]);
-        }
-        if seed == 0 {
-            for step in 1..=steps {
-                runs.push(vec![format!("step.call@{step}:fail")]);
-                // Done twice: by the same attempt, or by the next one, because nobody knows of the first time.
-                let again =
-                    if twice { format!("step.call@{step}:twice") } else { format!("step.answered@{step}:kill") };
-                runs.push(vec![again]);
-            }
-        }
+/// What is to happen in which run of the operation.
+fn cases(operation: Operation, path: &Path, subject: &Subject) -> Cases {
+    let seeds = 0..seeds(operation);
+    let mut all: Cases = seeds.clone().flat_map(|seed| deaths(path, seed)).collect();
+    // How a step is given back, and done again, does not depend on who asked for it.
+    if operation.way == Way::AtOnce || operation == Operation::new(Way::Planned, "create") {
+        all.extend(seeds.flat_map(|seed| returns(path, seed)));
+        all.extend(repetitions(path, subject.twice));
     }
-    runs
-}
-
-/// What must happen beside it, so that the point is reached at all.
-fn with_company(arm: String) -> Vec<String> {
-    let name = point(&arm);
-    if REAPED.contains(&name) {
-        vec!["step.begun:kill".to_owned(), arm]
-    } else if RELEASED.contains(&name) {
-        vec!["step.call:fail".to_owned(), arm]
-    } else {
-        vec![arm]
-    }
-}
-
-fn point(arm: &str) -> &str {
-    arm.split(['@', ':']).next().unwrap()
-}
-
-fn scoped(arm: &str, label: &str) -> String {
-    let (place, action) = arm.rsplit_once(':').unwrap();
-    format!("{place}#{label}:{action}")
-}
-
-fn draw(seed: usize, what: &str) -> u64 {
-    let digest = paddock::base::Digest::of(format!("{seed} {what}").as_bytes()).0;
-    u64::from_be_bytes(digest[..8].try_into().unwrap()) >> 1
+    all
 }

@@ -1,6 +1,9 @@
 //! The kill matrix: the real worker, killed at every failpoint, goes on where it was, loses nothing
 //! and does nothing twice.
 
+mod cases;
+mod estate;
+mod fleet;
 mod kill;
 pub mod oracle;
 mod points;

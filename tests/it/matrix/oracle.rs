@@ -50,15 +50,17 @@ const OF_RUNS: &Claims = &[
 ];
 
 /// When every request was carried out.
+const WHEN_NONE_WAITS: &Claims = &[(
+    "a request was lost or did not succeed",
+    "SELECT environment_name, operation || ' ' || status FROM request WHERE status <> 'succeeded'",
+)];
+
+/// Of the requests that were carried out.
 const OF_ENDS: &Claims = &[
     (
-        "a request was lost or did not succeed",
-        "SELECT environment_name, operation || ' ' || status FROM request WHERE status <> 'succeeded'",
-    ),
-    (
-        "an environment is not in the state of its last request",
+        "an environment is not in the state of the last request that was carried out",
         "SELECT e.name, e.state FROM environment e
-         JOIN LATERAL (SELECT operation FROM request r WHERE r.environment_id = e.id
+         JOIN LATERAL (SELECT operation FROM request r WHERE r.environment_id = e.id AND r.status = 'succeeded'
                        ORDER BY created_at DESC, id DESC LIMIT 1) last ON true
          WHERE e.state <> CASE last.operation WHEN 'delete' THEN 'deleted' ELSE 'ready' END",
     ),
@@ -66,7 +68,13 @@ const OF_ENDS: &Claims = &[
         "a request has not exactly one record of its end",
         "SELECT q.environment_name, q.operation || ' ' || count(a.id) FROM request q
          LEFT JOIN audit_record a ON a.request_id = q.id AND a.action = 'request.succeeded'
-         GROUP BY q.id HAVING count(a.id) <> 1",
+         WHERE q.status = 'succeeded' GROUP BY q.id HAVING count(a.id) <> 1",
+    ),
+    (
+        "a request was not carried out by exactly one run",
+        "SELECT q.environment_name, q.operation || ' ' || count(r.id) FROM request q
+         LEFT JOIN run r ON r.request_id = q.id AND r.kind NOT LIKE 'plan.%'
+         WHERE q.status = 'succeeded' GROUP BY q.id HAVING count(r.id) <> 1",
     ),
     (
         "a deleted environment still has something",
@@ -82,14 +90,17 @@ const OF_ENDS: &Claims = &[
     ),
     (
         "the quota does not agree with what is there",
-        "SELECT q.dimension, q.used || ' used, ' || q.reserved || ' reserved' FROM quota q
-         WHERE q.reserved <> 0 OR q.used <> (
-             SELECT count(*) FROM environment e WHERE e.state <> 'deleted'
-             AND e.project_environment_type_id = q.project_environment_type_id)",
+        "SELECT q.dimension, q.used || ' used, ' || q.reserved || ' reserved, not ' || e.used || ' and ' || e.reserved
+         FROM quota q CROSS JOIN LATERAL (
+             SELECT count(*) FILTER (WHERE state <> 'requested') AS used,
+                 count(*) FILTER (WHERE state = 'requested') AS reserved
+             FROM environment WHERE state <> 'deleted'
+                 AND project_environment_type_id = q.project_environment_type_id) e
+         WHERE (q.used, q.reserved) <> (e.used, e.reserved)",
     ),
 ];
 
-/// While some requests wait for the approval of their plan.
+/// Of the requests that wait for the approval of their plan.
 const OF_PLANS: &Claims = &[
     (
         "a request was lost",
@@ -104,12 +115,20 @@ const OF_PLANS: &Claims = &[
              OR (SELECT count(*) FROM request_plan every WHERE every.request_id = q.id) <> 1",
     ),
     (
-        "a plan wrote something",
+        "the plan of a create wrote something",
         "SELECT e.name, e.state FROM environment e JOIN request q ON q.environment_id = e.id
-         WHERE q.status = 'awaiting_approval' AND (e.state <> 'requested' OR e.provider_state IS NOT NULL
+         WHERE q.status = 'awaiting_approval' AND q.operation = 'create'
+           AND (e.state <> 'requested' OR e.provider_state IS NOT NULL
              OR EXISTS (SELECT FROM state_version v WHERE v.environment_id = e.id)
              OR EXISTS (SELECT FROM environment_resource r WHERE r.environment_id = e.id)
              OR EXISTS (SELECT FROM environment_output o WHERE o.environment_id = e.id))",
+    ),
+    (
+        "the plan of a change wrote something",
+        "SELECT e.name, q.operation || ' ' || e.state FROM environment e JOIN request q ON q.environment_id = e.id
+         WHERE q.status = 'awaiting_approval' AND q.operation <> 'create'
+           AND (e.state <> 'ready' OR (q.operation = 'update' AND e.inputs = q.inputs)
+             OR EXISTS (SELECT FROM state_version v WHERE v.environment_id = e.id AND v.written_at > q.created_at))",
     ),
 ];
 
@@ -122,12 +141,12 @@ pub async fn complaints(world: &World, environments: &Environments) -> Vec<Strin
 
 /// The same of the tables alone.
 pub async fn complaints_beside_the_target(world: &World) -> Vec<String> {
-    ask(world, &[OF_RUNS, OF_ENDS]).await
+    ask(world, &[OF_RUNS, OF_ENDS, WHEN_NONE_WAITS]).await
 }
 
-/// What is wrong when only plans were made of those that wait. Their history is empty.
-pub async fn complaints_of_plans(world: &World, environments: &Environments) -> Vec<String> {
-    let mut wrong = ask(world, &[OF_RUNS, OF_PLANS]).await;
+/// The same when some requests wait for an approval. What they ask for is in no history.
+pub async fn complaints_while_some_wait(world: &World, environments: &Environments) -> Vec<String> {
+    let mut wrong = ask(world, &[OF_RUNS, OF_ENDS, OF_PLANS]).await;
     wrong.extend((world.subject.audit)(world, environments));
     wrong
 }

@@ -2,30 +2,29 @@
 //! so and are started again.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use paddock::base::id::{EnvironmentId, RequestId};
 use paddock::identity::Access;
+use paddock::policy::PolicyEngine;
 use paddock::requests::{Caller, Draft, Intent, ReviewVerdict};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
+use super::fleet::{Deserters, Fleet, Order, Recipe};
 use super::subject::Subject;
 use crate::support::app::{TestApp, inputs};
 use crate::support::catalog::add_template;
 use crate::support::ledger::{Account, account};
-use crate::support::program::{Program, command};
+use crate::support::program::Program;
 
-/// How long all runs of one round may take, on a busy machine.
-fn patience() -> Duration {
-    Duration::from_secs(if long() { 3_600 } else { 400 })
-}
+/// How long a test waits for something to happen, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(400);
+/// How long nothing at all may move while runs are open: longer than a program's grace, a wait for a
+/// folder that a dead attempt still uses, and the longest pause before a next try.
+const STILL: Duration = Duration::from_secs(240);
 
 /// Whether this is the long mode, of four times as many seeds.
 pub fn long() -> bool {
@@ -40,6 +39,9 @@ pub struct World {
     pub log: PathBuf,
     /// What the subject's targets leave behind, for its oracle.
     pub made: PathBuf,
+    /// Where the policies are that all processes have, if not the built-in ones.
+    policies: Option<PathBuf>,
+    deserters: Deserters,
     developer: Access,
     lead: Access,
 }
@@ -47,6 +49,21 @@ pub struct World {
 impl World {
     pub async fn new(subject: &'static Subject) -> Self {
         Self::of(TestApp::start().await, subject).await
+    }
+
+    /// One in whose `prod` also the end of an environment needs an approval.
+    pub async fn strict(subject: &'static Subject) -> Self {
+        let policy = TestApp::policies_and(
+            r#"@id("leads-approve-ends-in-prod") @reason("A lead agrees to an end in prod.") @approval("lead")
+               permit (principal, action == Action::"DeleteEnvironment", resource)
+               when { resource has environment_type && resource.environment_type == "prod" };"#,
+        );
+        let folder = tempfile::tempdir().unwrap().keep();
+        std::fs::write(folder.join("all.cedar"), policy.source()).unwrap();
+        let test = TestApp::start_with(PolicyEngine::from_folder(&folder).unwrap()).await;
+        let policies = test.folder.path().join("policies");
+        std::fs::rename(folder, &policies).unwrap();
+        Self { policies: Some(policies), ..Self::of(test, subject).await }
     }
 
     /// The same with an application that is there.
@@ -69,6 +86,8 @@ impl World {
             data: folder.join("data"),
             log: folder.join("failpoints.log"),
             made,
+            policies: None,
+            deserters: Deserters::default(),
             developer,
             lead,
             test,
@@ -150,15 +169,9 @@ impl World {
 
     /// Worker processes of one run each, with these failpoints armed.
     pub fn workers(&self, count: usize, arms: &[String]) -> Fleet {
-        let order = Order {
-            url: self.test.database.url(),
-            data: self.data.clone(),
-            made: self.made.clone(),
-            log: self.log.clone(),
-            said: self.test.folder.path().join("workers.log"),
-            arms: arms.join(";"),
-        };
-        Fleet::start(count, order)
+        let recipe = Recipe { connections: 4, ..self.recipe(&arms.join(";"), self.test.database.url()) };
+        let said = self.test.folder.path().join("workers.log");
+        Fleet::start(count, Order { recipe, said, deserters: self.deserters.clone() })
     }
 
     /// One worker process of one run, by another way to the database if there is one.
@@ -214,15 +227,19 @@ impl World {
     }
 
     fn program(&self, verb: &str, arms: &str, url: String) -> Command {
-        let mut command = command(&[verb, "--database-connections", "6"]);
-        command
-            .env("DATABASE_URL", url)
-            .env("PADDOCK_KEY", "42".repeat(32))
-            .env("PADDOCK_DATA_DIR", &self.data)
-            .env("PADDOCK_PROGRAM_FOLDERS", &self.made)
-            .env("PADDOCK_FAILPOINT", arms)
-            .env("PADDOCK_FAILPOINT_LOG", &self.log);
-        command
+        self.recipe(arms, url).command(verb)
+    }
+
+    fn recipe(&self, arms: &str, url: String) -> Recipe {
+        Recipe {
+            url,
+            data: self.data.clone(),
+            made: self.made.clone(),
+            log: self.log.clone(),
+            policies: self.policies.clone(),
+            arms: arms.to_owned(),
+            connections: 6,
+        }
     }
 
     /// Waits until no run is left to execute.
@@ -236,7 +253,8 @@ impl World {
     }
 
     async fn rest_in(&self, soon: bool) {
-        let deadline = Instant::now() + patience();
+        let mut before = -1;
+        let mut moved = Instant::now();
         loop {
             if soon {
                 let soon = "UPDATE run SET run_at = now() WHERE id IN (
@@ -247,18 +265,40 @@ impl World {
             if left == 0 {
                 return;
             }
-            if Instant::now() > deadline {
-                let query = "SELECT label, state || ' ' || attempt || ' ' || coalesce(error, '') FROM run
-                             WHERE state IN ('queued', 'running')";
-                panic!("{left} runs are not at rest: {:?}\n{}", self.rows(query).await, self.said());
+            self.deserters.assert_none();
+            // Each of these is bounded: where they grow no more, nothing will happen any more.
+            let now = self.number("SELECT sum(attempt + log_seq) + count(ended_at) FROM run").await;
+            if now != before {
+                (before, moved) = (now, Instant::now());
             }
+            assert!(moved.elapsed() < STILL, "{left} runs are not at rest, and nothing moves:\n{}", self.stuck().await);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
+    /// What can be said of runs that do not come to rest.
+    async fn stuck(&self) -> String {
+        let runs = "SELECT label, concat_ws(' ', state, 'attempt', attempt, 'of', max_attempts, 'head', head, 'by', worker,
+                        'lease', lease_until - now(), 'due', run_at - now(), error,
+                        (SELECT string_agg(name || ' ' || status, ', ' ORDER BY position) FROM run_step WHERE run_id = id))
+                    FROM run WHERE state IN ('queued', 'running')";
+        let workers = "SELECT name, concat_ws(' ', now() - seen_at, drain_requested) FROM worker";
+        let sessions = "SELECT concat_ws(' ', pid, state, wait_event_type, wait_event, now() - xact_start,
+                            pg_blocking_pids(pid)), query
+                        FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let mut text = String::new();
+        for query in [runs, workers, sessions] {
+            for (who, what) in self.rows(query).await {
+                text.push_str(&format!("{who}: {what}\n"));
+            }
+        }
+        text.push_str(&self.said());
+        text
+    }
+
     /// Waits until `query` counts at least `wanted`.
     pub async fn until_number(&self, query: &str, wanted: i64) {
-        let deadline = Instant::now() + patience();
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let now = self.number(query).await;
             if now >= wanted {
@@ -308,94 +348,5 @@ impl World {
     /// Every failpoint that anybody reached.
     pub fn ever_reached(&self) -> Vec<String> {
         self.written("reached").into_iter().map(|mut parts| parts.remove(1)).collect()
-    }
-}
-
-#[derive(Clone)]
-struct Order {
-    url: String,
-    data: PathBuf,
-    made: PathBuf,
-    log: PathBuf,
-    said: PathBuf,
-    arms: String,
-}
-
-impl Order {
-    fn spawn(&self) -> Child {
-        let said = OpenOptions::new().create(true).append(true).open(&self.said).unwrap();
-        let mut command = command(&["worker", "--worker-runs", "1", "--lease", "2s", "--database-connections", "4"]);
-        command
-            .env("DATABASE_URL", &self.url)
-            .env("PADDOCK_KEY", "42".repeat(32))
-            .env("PADDOCK_DATA_DIR", &self.data)
-            .env("PADDOCK_PROGRAM_FOLDERS", &self.made)
-            .env("PADDOCK_FAILPOINT", &self.arms)
-            .env("PADDOCK_FAILPOINT_LOG", &self.log)
-            .stdout(Stdio::null())
-            .stderr(said);
-        command.spawn().unwrap()
-    }
-}
-
-/// Worker processes that come back when they were killed. They end with the value.
-pub struct Fleet {
-    stop: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
-    wrong: Arc<Mutex<Vec<String>>>,
-}
-
-impl Fleet {
-    fn start(count: usize, order: Order) -> Self {
-        let (stop, wrong) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
-        let threads = (0..count)
-            .map(|_| {
-                let (order, stop, wrong) = (order.clone(), Arc::clone(&stop), Arc::clone(&wrong));
-                std::thread::spawn(move || keep(&order, &stop, &wrong))
-            })
-            .collect();
-        Self { stop, threads, wrong }
-    }
-
-    /// Ends them; fails when one ended by itself.
-    pub fn end(mut self) {
-        self.stop_all();
-        let wrong = self.wrong.lock().unwrap().clone();
-        assert!(wrong.is_empty(), "a worker ended by itself: {wrong:?}");
-    }
-
-    fn stop_all(&mut self) {
-        self.stop.store(true, Ordering::SeqCst);
-        for thread in self.threads.drain(..) {
-            thread.join().unwrap();
-        }
-    }
-}
-
-impl Drop for Fleet {
-    fn drop(&mut self) {
-        self.stop_all();
-    }
-}
-
-fn keep(order: &Order, stop: &AtomicBool, wrong: &Mutex<Vec<String>>) {
-    use std::os::unix::process::ExitStatusExt as _;
-    while !stop.load(Ordering::SeqCst) {
-        let mut child = order.spawn();
-        let status = loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                break status;
-            }
-            if stop.load(Ordering::SeqCst) {
-                child.kill().unwrap();
-                child.wait().unwrap();
-                return;
-            }
-            std::thread::park_timeout(Duration::from_millis(5));
-        };
-        if status.signal() != Some(9) {
-            wrong.lock().unwrap().push(status.to_string());
-            return;
-        }
     }
 }
