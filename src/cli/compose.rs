@@ -72,6 +72,7 @@ fn machine(config: &Config) -> anyhow::Result<providers::Settings> {
             processes: config.worker.program_processes,
             ..providers::Limits::default()
         },
+        limit: config.worker.program_time.unsigned_abs(),
         ..providers::Settings::new(work_root, guard, config.worker.path.clone())
     })
 }

@@ -34,6 +34,9 @@ pub(super) struct WorkerArgs {
     /// Most processes of a template's program at a time
     #[arg(long, env = "PADDOCK_PROGRAM_PROCESSES", value_name = "N", default_value_t = 1024)]
     program_processes: u64,
+    /// How long a template's program may run; one that is stopped for it may have done a part of its work
+    #[arg(long, env = "PADDOCK_PROGRAM_TIME", value_name = "DURATION", default_value = "1h")]
+    program_time: SignedDuration,
     /// Folders of this machine that every template's program may write to, beside its own
     #[arg(long, env = "PADDOCK_PROGRAM_FOLDERS", value_name = "FOLDERS", value_delimiter = ',')]
     program_folders: Vec<PathBuf>,
@@ -62,6 +65,8 @@ pub struct WorkerConfig {
     pub program_memory: u64,
     /// Most processes of a program at a time.
     pub program_processes: u64,
+    /// How long a program may run.
+    pub program_time: SignedDuration,
     /// Folders that every program may write to.
     pub program_folders: Vec<PathBuf>,
     /// The `PATH` that the programs of templates see.
@@ -89,6 +94,9 @@ impl WorkerArgs {
         if !(8..=1_000_000).contains(&self.program_processes) {
             return Err(ConfigError::invalid("--program-processes", "must be from 8 to 1000000"));
         }
+        if self.program_time < SignedDuration::from_secs(1) || self.program_time > SignedDuration::from_hours(24) {
+            return Err(ConfigError::invalid("--program-time", "must be from 1s to 24h"));
+        }
         if self.program_folders.iter().any(|folder| !folder.is_absolute()) {
             return Err(ConfigError::invalid("--program-folders", "must be whole paths, with commas between"));
         }
@@ -104,6 +112,7 @@ impl WorkerArgs {
             provider_limits: self.provider_limits.iter().map(|text| limit(text)).collect::<Result<_>>()?,
             program_memory: self.program_memory * 1024 * 1024,
             program_processes: self.program_processes,
+            program_time: self.program_time,
             program_folders: self.program_folders,
             path: std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
             terraform: self.terraform,

@@ -51,6 +51,15 @@ impl ProviderError {
         Self::Unknown { message: message.into() }
     }
 
+    /// The same of something that changes nothing: where nothing was asked for, nothing is unknown.
+    #[must_use]
+    pub fn without_effect(self) -> Self {
+        match self {
+            Self::Unknown { message } => Self::Retryable { message },
+            other => other,
+        }
+    }
+
     /// A defect of ours.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(source.into())

@@ -128,8 +128,10 @@ pub async fn run(
             line = next(&mut out) => heard(watcher, Stream::Stdout, line, &mut out).await,
             line = next(&mut err) => heard(watcher, Stream::Stderr, line, &mut err).await,
             () = cancel.cancelled(), if problem.is_none() => Err(ProviderError::Canceled),
-            () = sleep_until(deadline), if problem.is_none() => Err(ProviderError::failed(format!(
-                "did not end within {} minutes and was stopped", settings.limit.as_secs() / 60
+            // What it did until then may be there (I9), whatever it says of its own end.
+            () = sleep_until(deadline), if problem.is_none() => Err(ProviderError::unknown(format!(
+                "the program did not end within {} and was stopped; its worker gives it no more time (--program-time)",
+                in_words(settings.limit)
             ))),
         };
         if let Err(error) = heard {
@@ -156,6 +158,15 @@ pub async fn run(
         ))),
         (None, Some(code)) => Ok(code),
         (None, None) => Err(ProviderError::unknown("the program was killed from outside")),
+    }
+}
+
+/// A time in whole minutes, if it is that, else in seconds.
+fn in_words(time: Duration) -> String {
+    match time.as_secs() {
+        seconds if seconds > 60 && seconds % 60 == 0 => format!("{} minutes", seconds / 60),
+        1 => "1 second".to_owned(),
+        seconds => format!("{seconds} seconds"),
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Shared, Wish};
 use crate::base::Digest;
+use crate::base::failpoint::reach;
 use crate::base::id::EnvironmentId;
 use crate::environments::host::StepHost;
 use crate::environments::service::{inputs_place, open_secret_inputs, seed_place};
@@ -100,6 +101,26 @@ impl Shared {
         context.log(Stream::Paddock, &line).await
     }
 
+    /// How a change at the target ended. One that nobody knows the end of is told in the log as well: the
+    /// run's own error gives way to what the next attempt finds.
+    pub async fn effect(
+        &self,
+        context: &StepContext,
+        outcome: Result<(), ProviderError>,
+    ) -> Result<Vec<u8>, StepError> {
+        let error = match outcome {
+            Ok(()) => {
+                reach("provider.answered");
+                return Ok(Vec::new());
+            }
+            Err(error) => effect_error(error),
+        };
+        if let StepError::Unknown(why) = &error {
+            context.log(Stream::Paddock, &format!("{why} Whether it had an effect is not known")).await?;
+        }
+        Err(error)
+    }
+
     /// The digest of all that the provider is given, but for what differs between the run that plans
     /// and the one that applies, and for the credential, which may be renewed at any time.
     pub fn digest(job: &Job) -> Digest {
@@ -173,7 +194,7 @@ fn storable(text: &str) -> String {
 }
 
 /// How a provider's error ends a step that changes something at the target.
-pub fn effect_error(error: ProviderError) -> StepError {
+fn effect_error(error: ProviderError) -> StepError {
     match error {
         ProviderError::Unknown { message } => {
             StepError::Unknown(format!("{}.", storable(&message).trim_end_matches('.')))

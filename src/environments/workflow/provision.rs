@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Shared;
-use super::job::{effect_error, step_error};
+use super::job::step_error;
 use crate::base::Op;
 use crate::base::failpoint::reach;
 use crate::base::text::{NUL_REFUSED, nul_places};
@@ -62,9 +62,8 @@ impl Provision {
         let job = self.0.job(context).await?;
         self.0.look_first(context, &job).await?;
         reach("provider.call");
-        self.0.provider.apply(&job, &self.0.host(context)).await.map_err(effect_error)?;
-        reach("provider.answered");
-        Ok(Vec::new())
+        let outcome = self.0.provider.apply(&job, &self.0.host(context)).await;
+        self.0.effect(context, outcome).await
     }
 
     async fn collect(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {

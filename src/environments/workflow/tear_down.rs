@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::Shared;
-use super::job::{effect_error, step_error};
+use super::job::step_error;
 use crate::base::Op;
 use crate::base::failpoint::reach;
 use crate::db::Tx;
@@ -34,9 +34,8 @@ impl Workflow for TearDown {
                 let job = self.0.job(context).await?;
                 self.0.look_first(context, &job).await?;
                 reach("provider.call");
-                self.0.provider.destroy(&job, &self.0.host(context)).await.map_err(effect_error)?;
-                reach("provider.answered");
-                Ok(Vec::new())
+                let outcome = self.0.provider.destroy(&job, &self.0.host(context)).await;
+                self.0.effect(context, outcome).await
             }
             _ => self.verify(context).await,
         }

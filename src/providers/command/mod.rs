@@ -60,14 +60,14 @@ impl CommandProvider {
                 Repeat::Probe => {
                     let there = probe(&mut scripts, config).await?;
                     if there != removing {
-                        host.log(Stream::Paddock, "An earlier attempt got it done before it died").await?;
+                        host.log(Stream::Paddock, "An earlier attempt got it done before it was cut off").await?;
                         scripts.take_over(record)?;
                         return finish(scripts, record, mark, host).await;
                     }
                 }
                 Repeat::Once => {
                     return Err(ProviderError::failed(format!(
-                        "attempt {} ran {script} and died before its end. The template says that it must not be \
+                        "attempt {} ran {script} and did not see its end. The template says that it must not be \
                          repeated by itself: look at what is there, then retry or delete",
                         begun.attempt
                     )));

@@ -169,7 +169,7 @@ impl<'a> Cli<'a> {
             args.push("-lockfile=readonly");
         }
         let mut watcher = Text { host: self.host, lines: Vec::new() };
-        let code = self.run(&args, &mut watcher).await?;
+        let code = self.run(&args, &mut watcher).await.map_err(ProviderError::without_effect)?;
         if code == 0 {
             reach("terraform.initialized");
             return Ok(());
@@ -232,7 +232,7 @@ impl<'a> Cli<'a> {
     pub async fn gone(&mut self, pinned: Option<&[u8]>) -> Result<Vec<String>, ProviderError> {
         let mut watcher = Drift::default();
         let args = ["plan", "-refresh-only", "-json", "-input=false", "-lock=false"];
-        match self.run_with(&args, &mut watcher, pinned).await? {
+        match self.run_with(&args, &mut watcher, pinned).await.map_err(ProviderError::without_effect)? {
             0 => Ok(watcher.gone),
             code => Err(ProviderError::failed(
                 watcher.first_error.unwrap_or_else(|| format!("terraform plan -refresh-only ended with code {code}")),
@@ -244,7 +244,8 @@ impl<'a> Cli<'a> {
     pub async fn show_plan(&mut self) -> Result<String, ProviderError> {
         let mut watcher = Capture(String::new());
         let plan = self.plan_file();
-        let code = self.run(&["show", "-json", &plan.to_string_lossy()], &mut watcher).await?;
+        let code = self.run(&["show", "-json", &plan.to_string_lossy()], &mut watcher).await;
+        let code = code.map_err(ProviderError::without_effect)?;
         if code == 0 { Ok(watcher.0) } else { Err(ProviderError::failed("terraform cannot show its own plan")) }
     }
 

@@ -185,7 +185,7 @@ async fn make_plan(cli: &mut Cli<'_>, job: &Job) -> Result<Plan, ProviderError> 
     if job.operation == "delete" {
         args.push("-destroy");
     }
-    cli.json(&args).await?;
+    cli.json(&args).await.map_err(ProviderError::without_effect)?;
     reach("terraform.planned");
     let shown = cli.show_plan().await?;
     table::read(&shown).ok_or_else(|| ProviderError::failed("Terraform's plan cannot be read"))

@@ -7,6 +7,7 @@ mod door;
 mod drain;
 mod fences;
 mod hints;
+mod late;
 mod lies;
 mod network;
 mod peers;

@@ -100,12 +100,35 @@ async fn a_program_that_takes_too_long_is_stopped_with_all_that_it_started() {
     let job = scripts(&deploy, "true", "exit 1", "idempotent");
     let error = provider.apply(&job, &host).await.unwrap_err();
     assert!(
-        matches!(&error, ProviderError::Failed { message } if message.starts_with("did not end within")),
+        matches!(&error, ProviderError::Unknown { message } if message.contains("did not end within 2 seconds")),
         "{error:?}"
     );
     let pids = lines(&started);
     assert_eq!(pids.len(), 2);
     until("all of it has ended", || !pids.iter().any(|pid| is_alive(pid))).await;
+}
+
+/// The template says that it must not be repeated, so a person decides.
+#[tokio::test]
+async fn a_program_whose_time_was_up_is_not_begun_again_where_it_must_not_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let limit = Duration::from_secs(2);
+    let provider = CommandProvider::new(Settings { limit, ..settings(folder.path()) });
+    let host = RecordingHost::new(folder.path());
+    let made = folder.path().join("made");
+    let job = scripts(&format!("echo x >> '{}'; sleep 1000", made.display()), "true", "exit 1", "once");
+    // One that is asked to stop and says that all is well has not said that it is done.
+    for deploy in [
+        &job,
+        &scripts(&format!("trap 'exit 0' TERM; echo x >> '{}'; sleep 1000", made.display()), "true", "exit 1", "once"),
+    ] {
+        let error = provider.apply(deploy, &host).await.unwrap_err();
+        assert!(matches!(error, ProviderError::Unknown { .. }), "{error:?}");
+        let error = provider.apply(&next_attempt(deploy), &host).await.unwrap_err();
+        assert!(error.to_string().starts_with("attempt 1 ran up.sh and did not see its end."), "{error}");
+        assert_eq!(lines(&made).len(), 1);
+        std::fs::remove_file(&made).unwrap();
+    }
 }
 
 /// Whoever killed it, the machine for want of memory perhaps: nobody knows how far it came.
@@ -337,7 +360,7 @@ async fn a_script_that_must_not_be_repeated_waits_for_a_person() {
     let folder = tempfile::tempdir().unwrap();
     let (job, result) = killed_in_the_middle(folder.path(), "once").await;
     let message = result.unwrap_err().to_string();
-    assert!(message.starts_with("attempt 1 ran up.sh and died before its end."), "{message}");
+    assert!(message.starts_with("attempt 1 ran up.sh and did not see its end."), "{message}");
     assert_eq!(lines(&folder.path().join("started")).len(), 1);
     // A new run is a person's decision.
     let provider = CommandProvider::new(settings(folder.path()));

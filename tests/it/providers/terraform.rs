@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use paddock::providers::{
     Job, PlanAction, Provider, ProviderError, Sandbox, Settings, StateOrigin, Target, TemplateFile, TerraformProvider,
@@ -323,6 +324,27 @@ async fn a_worker_without_terraform_says_so() {
     assert_eq!(provider.check().await.unwrap_err(), "neither tofu nor terraform is installed on this worker");
     let result = provider.apply(&stack(), &RecordingHost::new(folder.path())).await;
     assert!(matches!(result, Err(ProviderError::Retryable { .. })), "another worker may have it");
+}
+
+/// Nothing is asked for before the apply itself, so nothing is unknown.
+#[tokio::test]
+async fn a_terraform_that_takes_too_long_to_begin_is_only_tried_again() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let terraform = folder.path().join("terraform");
+    std::fs::write(&terraform, "#!/bin/sh\nsleep 1000\n").unwrap();
+    std::fs::set_permissions(&terraform, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let settings = Settings {
+        terraform: Some(terraform),
+        limit: Duration::from_secs(1),
+        grace: Duration::from_secs(1),
+        ..settings(folder.path())
+    };
+    let result = TerraformProvider::new(settings).apply(&stack(), &RecordingHost::new(folder.path())).await;
+    assert!(
+        matches!(&result, Err(ProviderError::Retryable { message }) if message.contains("did not end within 1 second and")),
+        "{result:?}"
+    );
 }
 
 #[tokio::test]

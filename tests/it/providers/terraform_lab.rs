@@ -310,6 +310,23 @@ async fn a_cancel_ends_in_a_known_state_or_says_what_is_not_known() {
     assert_eq!(known.len(), 1, "what was made before is known: {known:?}");
 }
 
+/// A Terraform whose provider hangs after the effect until its time is up, and does not stop when it is
+/// asked to: nobody knows, so the next attempt tells, and asks for nothing.
+#[tokio::test]
+async fn what_was_cut_off_when_time_was_up_is_told_and_not_made_again() {
+    let scene = Scene::new(&["a", "b"]);
+    scene.lab.order("b create hang_after");
+    let settings = Settings { grace: Duration::from_secs(2), limit: Duration::from_secs(10), ..scene.lab.settings() };
+    let error = TerraformProvider::new(settings).apply(&scene.job, &scene.host).await.unwrap_err();
+    assert!(
+        matches!(&error, ProviderError::Unknown { message } if message.contains("did not end within 10 seconds")),
+        "{error:?}"
+    );
+    let error = scene.fails(&next_attempt(&scene.job)).await;
+    assert!(error.contains("Terraform was cut off while it made lab_object.b"), "{error}");
+    assert_eq!(scene.lab.all("call"), ["create a", "create b"], "nobody asked for a second one");
+}
+
 /// The same job in the killed process and in the one that goes on.
 pub fn victim(folder: &Path) -> (Box<dyn Provider>, Job) {
     let lab = Lab::new(folder);

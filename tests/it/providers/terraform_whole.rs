@@ -39,9 +39,14 @@ impl Scene {
     }
 
     fn worker(&self) -> Program {
+        self.worker_set(&[])
+    }
+
+    fn worker_set(&self, settings: &[&str]) -> Program {
         let config = self.test.folder.path().join("terraformrc");
         std::fs::write(&config, self.lab.cli_config()).unwrap();
         let mut command = command(&["worker", "--lease", "2s"]);
+        command.args(settings);
         command
             .env("DATABASE_URL", self.test.database.url())
             .env("PADDOCK_KEY", "42".repeat(32))
@@ -150,6 +155,24 @@ async fn what_nobody_knows_stops_the_run_once_and_is_told() {
     assert!(error.starts_with("Terraform was killed"), "{error}");
     assert!(error.contains("made lab_object.a (obj-") && error.contains("while it made lab_object.b"), "{error}");
     assert_eq!(scene.lab.all("effect"), ["create a", "create b"], "nothing was tried again by itself");
+}
+
+#[tokio::test]
+async fn what_was_made_before_time_was_up_is_found_and_not_made_again() {
+    let scene = Scene::new(&["a", "b", "c"]).await;
+    scene.lab.order("b create wait");
+    let _worker = scene.worker_set(&["--program-time", "10s"]);
+    let environment = scene.create("dev", json!({})).await;
+    scene.test.until_state(environment, State::Ready).await;
+    assert_eq!(scene.lab.all("effect"), ["create a", "create b", "create c"]);
+    assert_eq!(scene.agrees(environment).await, 3);
+    let log = scene.test.log(environment).await;
+    for words in [
+        "the program did not end within 10 seconds and was stopped",
+        "Looked first, because an earlier attempt began this: there is lab_object.a (",
+    ] {
+        assert!(log.contains(words), "{words}\n{log}");
+    }
 }
 
 #[tokio::test]
