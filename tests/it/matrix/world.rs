@@ -280,7 +280,7 @@ impl World {
     async fn stuck(&self) -> String {
         let runs = "SELECT label, concat_ws(' ', state, 'attempt', attempt, 'of', max_attempts, 'head', head, 'by', worker,
                         'lease', lease_until - now(), 'due', run_at - now(), error,
-                        (SELECT string_agg(name || ' ' || status, ', ' ORDER BY position) FROM run_step WHERE run_id = id))
+                        (SELECT string_agg(name || ' ' || status, ', ' ORDER BY position) FROM run_step s WHERE s.run_id = run.id))
                     FROM run WHERE state IN ('queued', 'running')";
         let workers = "SELECT name, concat_ws(' ', now() - seen_at, drain_requested) FROM worker";
         let sessions = "SELECT concat_ws(' ', pid, state, wait_event_type, wait_event, now() - xact_start,
