@@ -232,7 +232,14 @@ async fn a_rotation_that_was_broken_off_stops_nobody() {
     let after = made(&site, &developer, "after-db").await;
     assert!(admin.json(path).await["rotation_begun_at"].is_string());
 
-    // Once more: what the server takes by now is not written over before another one is set.
+    // Once more, but the server refuses to set another one: what it takes by now is not forgotten.
+    server.execute("SET default_transaction_read_only = on").await;
+    let refused = admin.post(&format!("{path}/rotate"), &json!({"set_at_target": true})).await;
+    assert!(refused.text.contains("read-only"), "{}", refused.text);
+    assert_eq!(refused.pointers(), ["/credential/password"]);
+    let check = admin.post_nothing(&format!("{path}/check")).await.expect(StatusCode::OK);
+    assert_eq!(text(&check, "/result"), "ok", "{check:#}");
+    server.execute("RESET default_transaction_read_only").await;
     let rotated = admin.post(&format!("{path}/rotate"), &json!({"set_at_target": true})).await.expect(StatusCode::OK);
     assert_eq!((&rotated["rotation_begun_at"], text(&rotated, "/check/result")), (&Value::Null, "ok"));
     assert!(!server.lets_in("new-password").await);
