@@ -193,6 +193,7 @@ fn load_template(
             Err(reason) => problems.push(Problem::error(&entry.path, reason)),
         }
     }
+    run_on_workers(root, &mut manifest, &files, problems);
     if declares_no_inputs(&manifest) {
         let (inputs, found) = terraform::inputs(folder, &files);
         manifest.inputs = inputs;
@@ -209,6 +210,24 @@ fn load_template(
     }
     let digest = digest(&manifest, &files);
     Some(Loaded { path: folder.to_owned(), slug, manifest, files, readme, digest })
+}
+
+/// A definition of Azure Deployment Environments for a container image that brings the scripts of its
+/// runner: workers run them with the tools that they have.
+fn run_on_workers(root: &Root, manifest: &mut Manifest, files: &[TemplateFile], problems: &mut Vec<Problem>) {
+    const SCRIPTS: [(&str, &str); 2] = [("deploy", "deploy.sh"), ("delete", "delete.sh")];
+    let there = |(_, script): &(&str, &str)| files.iter().any(|file| file.path == *script);
+    if root.format != Format::Ade || manifest.provider != "container" || !SCRIPTS.iter().all(there) {
+        return;
+    }
+    let Some(config) = manifest.config.as_object_mut() else { return };
+    let image = config.remove("image").and_then(|image| image.as_str().map(str::to_owned)).unwrap_or_default();
+    for (operation, script) in SCRIPTS {
+        config.entry(operation).or_insert_with(|| script.into());
+    }
+    "command".clone_into(&mut manifest.provider);
+    let message = format!("deploy.sh and delete.sh run on a worker, with the tools installed there: not in “{image}”.");
+    problems.push(Problem { key: Some("runner".to_owned()), ..Problem::warning(&root.manifest, message) });
 }
 
 /// A Terraform template whose manifest says nothing of inputs: its variables are its inputs.

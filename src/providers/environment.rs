@@ -61,8 +61,15 @@ pub fn doors(job: &Job) -> Result<Vec<PathBuf>, ProviderError> {
     })
 }
 
+/// What the runners of Azure Deployment Environments know of where they work.
+const OF_ADE_TARGETS: [&str; 5] =
+    ["ADE_CLIENT_ID", "ADE_ENVIRONMENT_LOCATION", "ADE_RESOURCE_GROUP_NAME", "ADE_SUBSCRIPTION_ID", "ADE_TENANT_ID"];
+
 /// Upper-case names, without those that steer the program itself or the loader.
 pub fn is_free(name: &str) -> bool {
+    if OF_ADE_TARGETS.contains(&name) {
+        return true;
+    }
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     // Of Terraform's own: values of variables and credentials of registries, nothing that steers it.

@@ -31,15 +31,22 @@ pub struct Config {
     /// See [`Repeat`].
     #[serde(default)]
     pub repeat: Repeat,
+    /// The file that a definition of Azure Deployment Environments starts from. With it the scripts get
+    /// what its runners give: they start in that file's folder, with the helper `ade` on the path.
+    #[serde(default)]
+    pub template: Option<String>,
 }
 
 /// Reads the job's config and checks that its files are there.
 pub fn read(job: &Job) -> Result<Config, ProviderError> {
     let config = Config::deserialize(&job.config)
         .map_err(|error| ProviderError::failed(format!("the template's config cannot be used: {error}")))?;
-    for script in [Some(&config.deploy), Some(&config.delete), config.probe.as_ref()].into_iter().flatten() {
-        if !job.files.iter().any(|file| file.path == *script) {
-            return Err(ProviderError::failed(format!("the template has no file {script}, which its config names")));
+    for file in [Some(&config.deploy), Some(&config.delete), config.probe.as_ref(), config.template.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        if !job.files.iter().any(|one| one.path == *file) {
+            return Err(ProviderError::failed(format!("the template has no file {file}, which its config names")));
         }
     }
     if config.repeat == Repeat::Probe && config.probe.is_none() {

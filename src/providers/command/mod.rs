@@ -7,11 +7,12 @@
 //! `PADDOCK_TARGET_SECRET_FILE`, `PADDOCK_STORAGE` a folder kept between operations,
 //! `PADDOCK_OUTPUTS` where it writes `{"outputs": {"name": {"type", "value", "sensitive"}},
 //! "resources": [{"address", "type", "id"}]}`, and `PADDOCK_ERROR_LOG`; the `ADE_*` names mean the
-//! same. An exit code other than 0 is a failure, told by the first error that it printed.
+//! same. A definition of theirs gets their helper `ade` as well (`ade.sh`). An exit code other than 0 is a failure, told by the first error that it printed.
 //!
 //! Repeat safety is the template's promise (`repeat`): what is begun is recorded before the script
 //! starts, and what ended well is not run again for the same run.
 
+mod ade;
 mod config;
 mod record;
 mod script;
@@ -52,7 +53,7 @@ impl CommandProvider {
     ) -> Result<(), ProviderError> {
         let mark = Mark::of(job);
         let removing = job.operation == "delete";
-        let mut scripts = Scripts::open(&self.settings, job, host).await?;
+        let mut scripts = Scripts::open(&self.settings, job, config, host).await?;
         scripts.restore(record)?;
         if let Some(begun) = record.begun.clone().filter(|begun| begun.is_same_work(&mark)) {
             match config.repeat {
@@ -169,7 +170,7 @@ impl Provider for CommandProvider {
         if config.probe.is_none() || !record.may_exist() {
             return Ok(record.resources());
         }
-        let mut scripts = Scripts::open(&self.settings, job, host).await?;
+        let mut scripts = Scripts::open(&self.settings, job, &config, host).await?;
         scripts.restore(&record)?;
         let there = probe(&mut scripts, &config).await?;
         Ok(if there { record.resources() } else { Vec::new() })

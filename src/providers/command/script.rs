@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value};
 
+use super::ade;
+use super::config::Config;
 use super::record::{LARGEST, Record};
 use crate::base::Digest;
 use crate::providers::environment::{Environment, doors, text, variable_name};
@@ -24,16 +26,22 @@ pub struct Scripts<'a> {
     settings: &'a Settings,
     workspace: Workspace,
     job: &'a Job,
+    config: &'a Config,
     host: &'a dyn Host,
 }
 
 impl<'a> Scripts<'a> {
     /// Waits for the workspace and writes the template's files into it.
-    pub async fn open(settings: &'a Settings, job: &'a Job, host: &'a dyn Host) -> Result<Self, ProviderError> {
+    pub async fn open(
+        settings: &'a Settings,
+        job: &'a Job,
+        config: &'a Config,
+        host: &'a dyn Host,
+    ) -> Result<Self, ProviderError> {
         let workspace = Workspace::open(&settings.work_root, job).await?;
         let folder = workspace.empty_folder("files")?;
         write_files(&folder, job.files.iter())?;
-        Ok(Self { settings, workspace, job, host })
+        Ok(Self { settings, workspace, job, config, host })
     }
 
     /// Puts the storage folder back as `record` has it, unless an attempt at the same work left a
@@ -63,7 +71,7 @@ impl<'a> Scripts<'a> {
         let program = Program {
             path,
             args: Vec::new(),
-            folder: self.workspace.path("files"),
+            folder: self.folder(),
             environment: environment.into_vec(),
             lock: self.workspace.release(),
             mark: format!("{}.{}", self.job.run, self.job.attempt),
@@ -81,7 +89,16 @@ impl<'a> Scripts<'a> {
         let log = read(&self.workspace.path("error.log"))?.unwrap_or_default();
         let written: Vec<String> = String::from_utf8_lossy(&log).lines().take(MOST_LINES).map(plain).collect();
         let message = first_error(&written).or_else(|| first_error(&watcher.errors));
-        Ok((code, Some(message.unwrap_or_else(|| silent(script, code, self.settings.limits.memory)))))
+        let message = message.unwrap_or_else(|| silent(script, code, self.settings.limits.memory));
+        let name = self.config.template.as_ref().and_then(|_| ade::name_of(code));
+        Ok((code, Some(name.map_or_else(|| message.clone(), |name| format!("{name}: {message}")))))
+    }
+
+    /// Where scripts start.
+    fn folder(&self) -> PathBuf {
+        let files = self.workspace.path("files");
+        let template = self.config.template.as_deref().and_then(|template| Path::new(template).parent());
+        template.map_or_else(|| files.clone(), |folder| files.join(folder))
     }
 
     /// Takes the storage folder over into the record.
@@ -148,6 +165,9 @@ impl<'a> Scripts<'a> {
             environment.set(theirs, self.workspace.path(file));
         }
         environment.set("PADDOCK_INPUTS", inputs_file);
+        if let Some(template) = &self.config.template {
+            ade::equip(&mut environment, &self.workspace, &self.settings.path, job, template)?;
+        }
         flatten(&mut environment, "PADDOCK_INPUT_", &job.inputs);
         self.set_target(&mut environment)?;
         Ok(environment)

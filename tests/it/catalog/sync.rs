@@ -218,6 +218,25 @@ async fn definitions_of_azure_deployment_environments_are_imported_unchanged() {
 }
 
 #[tokio::test]
+async fn a_definition_that_brings_the_scripts_of_its_runner_can_be_requested() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/ade-runner-catalog");
+    let source = Source::new(SourceKind::Folder, path).await;
+    assert_eq!(source.sync().await, counts(1, 0, 0, 0));
+    assert_eq!(
+        source.problems().await,
+        "Environments/Notes/environment.yaml: warning: runner: deploy.sh and delete.sh run on a worker, with the tools \
+         installed there: not in “registry.example.com/runners/notes:1.2”."
+    );
+    let (template, version) = catalog::get_template(&mut *source.connection().await, "notes").await.unwrap();
+    assert_eq!(template.provider, "command");
+    version.requestable().unwrap();
+    assert_eq!(
+        version.provider_config,
+        json!({"deploy": "deploy.sh", "delete": "delete.sh", "template": "conf/main.conf"})
+    );
+}
+
+#[tokio::test]
 async fn a_reconciler_that_finds_nothing_new_leaves_no_record() {
     let folder = Folder::new();
     folder.template("db", "Database");

@@ -1,5 +1,6 @@
 //! Providers against real targets: one suite that all of them pass, and what is special to each.
 
+mod ade;
 mod command;
 pub mod conformance;
 pub mod host;

@@ -1,0 +1,62 @@
+//! What the scripts of a definition of Azure Deployment Environments expect beside the variables that
+//! every script gets: its runners' helper `ade`, and the names of their exit codes.
+
+use std::ffi::OsStr;
+
+use serde_json::json;
+
+use crate::providers::environment::Environment;
+use crate::providers::workspace::{Workspace, write_files, write_private};
+use crate::providers::{Job, ProviderError, TemplateFile};
+
+/// The helper, a shell script.
+const HELPER: &str = include_str!("ade.sh");
+
+/// Puts the helper on the path, with what it tells of environment and definition.
+pub fn equip(
+    environment: &mut Environment,
+    workspace: &Workspace,
+    path: &OsStr,
+    job: &Job,
+    template: &str,
+) -> Result<(), ProviderError> {
+    let folder = workspace.empty_folder("bin")?;
+    let helper = TemplateFile { path: "ade".to_owned(), executable: true, content: HELPER.as_bytes().to_vec() };
+    write_files(&folder, [&helper])?;
+    let about = json!({
+        "name": job.environment_name,
+        "environmentType": job.environment_type,
+        "parameters": job.inputs,
+    });
+    write_private(&folder.join("environment.json"), about.to_string().as_bytes())?;
+    let about = json!({"name": job.environment_name, "templatePath": template, "contentSourcePath": "."});
+    write_private(&folder.join("definition.json"), about.to_string().as_bytes())?;
+    let mut whole = folder.into_os_string();
+    whole.push(":");
+    whole.push(path);
+    environment.set("PATH", whole);
+    let files = workspace.path("files");
+    environment.set("ADE_TEMPLATE_FILE", files.join(template));
+    environment.set("ADE_MANIFEST_FOLDER", files);
+    Ok(())
+}
+
+/// The name of an exit code of a runner.
+pub fn name_of(code: i32) -> Option<&'static str> {
+    Some(match code {
+        0 => return None,
+        1 => "DeploymentError",
+        7 => "InvalidEndpoint",
+        8 => "InvalidDevCenterId",
+        9 => "CliSetupError",
+        10 => "InvalidOperationId",
+        11 => "RequestFailed",
+        12 => "InvalidCliInput",
+        13 => "FileOperationError",
+        14 => "EnvironmentStorageExceeded",
+        15 => "SecurityError",
+        16 => "DeploymentIdentitySignInError",
+        17 => "CliUpgradeError",
+        _ => "UnknownError",
+    })
+}
