@@ -1,5 +1,7 @@
 //! Targets and their bindings.
 
+use std::collections::BTreeMap;
+
 use jiff_sqlx::Timestamp;
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -276,7 +278,7 @@ struct ConnectedRow {
 }
 
 impl ConnectedRow {
-    fn target(self, bindings: &mut Vec<(TargetId, Binding)>) -> Result<ConnectedTarget> {
+    fn target(self, bindings: Vec<Binding>) -> Result<ConnectedTarget> {
         let check = match (self.checked_at, self.check_report) {
             (Some(at), Some(report)) => {
                 let findings: Vec<Finding> =
@@ -285,9 +287,6 @@ impl ConnectedRow {
             }
             _ => None,
         };
-        let (own, rest) = std::mem::take(bindings).into_iter().partition(|(target, _)| *target == self.id);
-        *bindings = rest;
-        let own: Vec<(TargetId, Binding)> = own;
         Ok(ConnectedTarget {
             id: self.id,
             slug: self.slug,
@@ -301,7 +300,7 @@ impl ConnectedRow {
             credential_set_at: self.credential_set_at.map(Timestamp::to_jiff),
             rotation_begun_at: self.rotation_begun_at.map(Timestamp::to_jiff),
             created_at: self.created_at.to_jiff(),
-            bindings: own.into_iter().map(|(_, binding)| binding).collect(),
+            bindings,
             check,
         })
     }
@@ -328,7 +327,7 @@ pub async fn connected(
     .fetch_all(&mut *connection)
     .await?;
     let ids: Vec<uuid::Uuid> = rows.iter().map(|row| row.id.0).collect();
-    let bindings = sqlx::query!(
+    let found = sqlx::query!(
         r#"SELECT b.target_id AS "target: TargetId", b.project_environment_type_id AS "place: ProjectEnvironmentTypeId",
                p.slug AS project, e.slug AS environment_type
            FROM project_environment_type_target b
@@ -340,10 +339,16 @@ pub async fn connected(
     )
     .fetch_all(connection)
     .await?;
-    let binding = |place, project, environment_type| Binding { place, project, environment_type };
-    let mut bindings =
-        bindings.into_iter().map(|row| (row.target, binding(row.place, row.project, row.environment_type))).collect();
-    rows.into_iter().map(|row| row.target(&mut bindings)).collect()
+    let mut bindings: BTreeMap<TargetId, Vec<Binding>> = BTreeMap::new();
+    for row in found {
+        let binding = Binding { place: row.place, project: row.project, environment_type: row.environment_type };
+        bindings.entry(row.target).or_default().push(binding);
+    }
+    let own = |row: ConnectedRow| {
+        let bindings = bindings.remove(&row.id).unwrap_or_default();
+        row.target(bindings)
+    };
+    rows.into_iter().map(own).collect()
 }
 
 /// What holds the runs of a target.

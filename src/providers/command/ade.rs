@@ -29,7 +29,7 @@ pub fn equip(
         "parameters": job.inputs,
     });
     write_private(&folder.join("environment.json"), about.to_string().as_bytes())?;
-    let about = json!({"name": job.environment_name, "templatePath": template, "contentSourcePath": "."});
+    let about = json!({"templatePath": template, "contentSourcePath": "."});
     write_private(&folder.join("definition.json"), about.to_string().as_bytes())?;
     let mut whole = folder.into_os_string();
     whole.push(":");
@@ -41,10 +41,9 @@ pub fn equip(
     Ok(())
 }
 
-/// The name of an exit code of a runner.
-pub fn name_of(code: i32) -> Option<&'static str> {
-    Some(match code {
-        0 => return None,
+/// The name of an exit code of a runner that failed.
+pub fn name_of(code: i32) -> &'static str {
+    match code {
         1 => "DeploymentError",
         7 => "InvalidEndpoint",
         8 => "InvalidDevCenterId",
@@ -58,5 +57,5 @@ pub fn name_of(code: i32) -> Option<&'static str> {
         16 => "DeploymentIdentitySignInError",
         17 => "CliUpgradeError",
         _ => "UnknownError",
-    })
+    }
 }

@@ -77,14 +77,14 @@ case "$verb $part" in
 "log ")
     need --content "$content"
     case "$type" in
-    error) echo "${file:+[$file] }$content" >&2 ;;
-    log | verbose) echo "${file:+[$file] }$content" ;;
+    error) printf '%s\n' "${file:+[$file] }$content" >&2 ;;
+    log | verbose) printf '%s\n' "${file:+[$file] }$content" ;;
     *) wrong "--type is verbose, log or error" ;;
     esac
     ;;
 "operation-result ")
     need --code "$code"
-    echo "$message" >"$ADE_ERROR_LOG"
+    printf '%s\n' "$message" >"$ADE_ERROR_LOG"
     ;;
 "outputs upload")
     need --file "$file"

@@ -7,7 +7,8 @@
 //! `PADDOCK_TARGET_SECRET_FILE`, `PADDOCK_STORAGE` a folder kept between operations,
 //! `PADDOCK_OUTPUTS` where it writes `{"outputs": {"name": {"type", "value", "sensitive"}},
 //! "resources": [{"address", "type", "id"}]}`, and `PADDOCK_ERROR_LOG`; the `ADE_*` names mean the
-//! same. A definition of theirs gets their helper `ade` as well (`ade.sh`). An exit code other than 0 is a failure, told by the first error that it printed.
+//! same. A definition of theirs gets their helper `ade` as well (`ade.sh`). An exit code other than 0
+//! is a failure, told by the first error that it printed.
 //!
 //! Repeat safety is the template's promise (`repeat`): what is begun is recorded before the script
 //! starts, and what ended well is not run again for the same run.

@@ -90,8 +90,11 @@ impl<'a> Scripts<'a> {
         let written: Vec<String> = String::from_utf8_lossy(&log).lines().take(MOST_LINES).map(plain).collect();
         let message = first_error(&written).or_else(|| first_error(&watcher.errors));
         let message = message.unwrap_or_else(|| silent(script, code, self.settings.limits.memory));
-        let name = self.config.template.as_ref().and_then(|_| ade::name_of(code));
-        Ok((code, Some(name.map_or_else(|| message.clone(), |name| format!("{name}: {message}")))))
+        let told = match self.config.template {
+            Some(_) => format!("{}: {message}", ade::name_of(code)),
+            None => message,
+        };
+        Ok((code, Some(told)))
     }
 
     /// Where scripts start.
