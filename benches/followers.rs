@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
+use paddock::audit::Entry;
 use paddock::base::id::RunId;
 use paddock::base::{Actor, Op, Origin, OsEntropy, SystemClock};
 use paddock::db::Tx;
@@ -74,8 +75,8 @@ impl Workflow for Chatty {
         _: &Run,
         _: &Ending,
         _: &BTreeMap<String, Vec<u8>>,
-    ) -> paddock::db::Result<()> {
-        Ok(())
+    ) -> paddock::db::Result<Vec<Entry>> {
+        Ok(Vec::new())
     }
 }
 

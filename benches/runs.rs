@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use paddock::audit::{self, Entry, Object};
+use paddock::audit::{Entry, Object};
 use paddock::base::{Op, OsEntropy, SystemClock};
 use paddock::db::{Db, Tx};
 use paddock::orchestrator::{Ending, Run, Settings, StepContext, StepError, Worker, Workflow};
@@ -23,8 +23,8 @@ use crate::{CLIENTS, SPAN, pgbench, result};
 const QUEUED: usize = 20_000;
 /// How many are at work at most while claims are measured.
 const AT_WORK: usize = 500;
-/// How many a worker executes at once.
-const SLOTS: usize = 16;
+/// How many a worker executes at once, over its few connections.
+const SLOTS: usize = 32;
 
 const PREPARE: &str = "
 DROP TABLE IF EXISTS bench_job;
@@ -61,15 +61,13 @@ impl Workflow for NoOp {
 
     async fn settle(
         &self,
-        tx: &mut Tx,
-        op: &Op,
+        _: &mut Tx,
+        _: &Op,
         run: &Run,
         _: &Ending,
         _: &BTreeMap<String, Vec<u8>>,
-    ) -> paddock::db::Result<()> {
-        let entry = Entry::new("environment.ready", Object::new("run", run.id.0, run.label.clone())).run(run.id);
-        audit::append(tx, op, entry).await?;
-        Ok(())
+    ) -> paddock::db::Result<Vec<Entry>> {
+        Ok(vec![Entry::new("environment.ready", Object::new("run", run.id.0, run.label.clone())).run(run.id)])
     }
 }
 
@@ -103,12 +101,12 @@ pub async fn run(world: &World) {
     let probe = f64::midpoint(before, after);
     result("claim with fencing / pgbench, UPDATE by key", free / probe, 0.3, &format!("{free:.0}/s of {probe:.0}/s"));
     result("claim while a transaction holds the horizon", held / free, 0.33, &format!("{held:.0}/s of {free:.0}/s"));
-    sqlx::raw_sql("TRUNCATE run CASCADE; DROP TABLE bench_job").execute(&mut owner).await.unwrap();
+    sqlx::raw_sql("TRUNCATE run, run_step, log_line CASCADE; DROP TABLE bench_job").execute(&mut owner).await.unwrap();
 }
 
 /// Queues the runs, in as many lanes, of twenty projects.
 async fn fill(owner: &mut PgConnection, lanes: usize) {
-    sqlx::raw_sql("TRUNCATE run CASCADE").execute(&mut *owner).await.unwrap();
+    sqlx::raw_sql("TRUNCATE run, run_step, log_line CASCADE").execute(&mut *owner).await.unwrap();
     // A transaction takes a lock for each lane: not all in one.
     for start in (0..QUEUED).step_by(1000) {
         sqlx::query(

@@ -88,6 +88,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(queue::resume_worker))
         .routes(routes!(queue::set_freeze))
         .routes(routes!(queue::lift_freeze))
+        .routes(routes!(queue::close_circuit))
         .routes(routes!(targets::list_target_forms))
         .routes(routes!(targets::list_targets, targets::connect_target))
         .routes(routes!(targets::get_target, targets::change_target, targets::disconnect_target))

@@ -10,8 +10,8 @@ use super::caller::{Admins, Caller};
 use super::error::Problem;
 use super::extract::{Body, Id, NoBody};
 use super::page::List;
-use crate::base::id::{EnvironmentId, FreezeId, ProjectEnvironmentTypeId};
-use crate::orchestrator::{self, Freeze, NewFreeze, Waiting, WorkerState};
+use crate::base::id::{CircuitId, EnvironmentId, FreezeId, ProjectEnvironmentTypeId, TargetId};
+use crate::orchestrator::{self, Circuit, Freeze, NewFreeze, Waiting, WorkerState};
 use crate::policy::{Permit, Resource, ability};
 
 /// The queue as it is now.
@@ -26,6 +26,8 @@ pub struct QueueView {
     items: Vec<WaitingView>,
     /// What holds runs, now or soon.
     freezes: Vec<FreezeView>,
+    /// Where runs wait because several environments in a row met an error.
+    circuits: Vec<CircuitView>,
 }
 
 /// A run that waits.
@@ -39,7 +41,7 @@ pub struct WaitingView {
     /// Asked for by Paddock itself.
     automatic: bool,
     queued_at: Timestamp,
-    /// `turn`, `lane`, `again`, `frozen`, `no_worker` or `limit`.
+    /// `turn`, `lane`, `again`, `frozen`, `circuit`, `no_worker` or `limit`.
     why: &'static str,
     /// The same in words.
     reason: String,
@@ -102,6 +104,39 @@ impl From<Freeze> for FreezeView {
     }
 }
 
+/// A circuit breaker that opened: several environments in a row met an error there that may pass.
+/// Runs wait, one at a time tries, and when it succeeds the others go on.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Circuit)]
+pub struct CircuitView {
+    id: String,
+    /// Where, in words.
+    scope: String,
+    provider: String,
+    /// Null: the provider works without one.
+    target_id: Option<String>,
+    /// How many environments met an error since a run last succeeded there.
+    environments: i32,
+    /// What the last one said.
+    error: String,
+    /// From when on the next run may try.
+    next_try_at: Timestamp,
+}
+
+impl From<Circuit> for CircuitView {
+    fn from(circuit: Circuit) -> Self {
+        Self {
+            id: circuit.id.to_string(),
+            scope: circuit.of,
+            provider: circuit.provider,
+            target_id: circuit.target.map(|id| TargetId(id).to_string()),
+            environments: circuit.environments,
+            error: circuit.error,
+            next_try_at: circuit.until,
+        }
+    }
+}
+
 /// A worker.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Worker)]
@@ -151,12 +186,14 @@ pub async fn get_queue(caller: Caller<Admins>) -> Result<Json<QueueView>, Proble
     let mut connection = caller.app.db.acquire().await?;
     let queue = orchestrator::queue(&mut connection).await?;
     let freezes = orchestrator::freezes(&mut connection).await?;
+    let circuits = orchestrator::circuits(&mut connection).await?;
     let now = caller.op.now();
     Ok(Json(QueueView {
         waiting: queue.total,
         running: queue.running,
         items: queue.waiting.into_iter().map(|one| WaitingView::of(one, now)).collect(),
         freezes: freezes.into_iter().map(Into::into).collect(),
+        circuits: circuits.into_iter().map(Into::into).collect(),
     }))
 }
 
@@ -248,5 +285,15 @@ pub async fn set_freeze(
 pub async fn lift_freeze(caller: Caller<Admins>, Id(id): Id<FreezeId>, _: NoBody) -> Result<StatusCode, Problem> {
     let permit = caller.permit_platform::<ability::ManageQueue>(Resource::platform())?;
     caller.app.lift_freeze(&caller.op, &permit, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Closes a circuit, so that all runs go on there at once.
+#[utoipa::path(post, path = "/circuits/{id}/close", tag = "queue", params(("id" = String, Path)),
+    security(("token" = ["admin"]), ("session" = [])),
+    responses((status = 204, description = "Runs go on there")))]
+pub async fn close_circuit(caller: Caller<Admins>, Id(id): Id<CircuitId>, _: NoBody) -> Result<StatusCode, Problem> {
+    let permit = caller.permit_platform::<ability::ManageQueue>(Resource::platform())?;
+    caller.app.close_circuit(&caller.op, &permit, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

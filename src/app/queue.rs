@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::base::Op;
-use crate::base::id::{FreezeId, TargetId};
+use crate::base::id::{CircuitId, FreezeId, TargetId};
 use crate::db;
 use crate::orchestrator::{self, Error, Event, NewFreeze};
 use crate::policy::{Permit, ability};
@@ -26,6 +26,15 @@ impl App {
     pub async fn lift_freeze(&self, op: &Op, _: &Permit<ability::ManageQueue>, id: FreezeId) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
         orchestrator::lift_freeze(&mut tx, op, id).await?;
+        tx.commit().await?;
+        self.signals.send(Event::Queue);
+        Ok(())
+    }
+
+    /// Closes a circuit: runs go on at its target.
+    pub async fn close_circuit(&self, op: &Op, _: &Permit<ability::ManageQueue>, id: CircuitId) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        orchestrator::close_circuit(&mut tx, op, id).await?;
         tx.commit().await?;
         self.signals.send(Event::Queue);
         Ok(())

@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 68] = [
+pub const ACTIONS: [&str; 69] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -49,6 +49,7 @@ pub const ACTIONS: [&str; 68] = [
     "template_version.retired",
     "freeze.set",
     "freeze.lifted",
+    "circuit.closed",
     "worker.drained",
     "worker.resumed",
     "target.connected",

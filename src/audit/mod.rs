@@ -11,4 +11,4 @@ mod store;
 
 pub use actions::{ACTIONS, kind_of};
 pub use model::{AuditRecord, Entry, Filter, Object, Outcome};
-pub use service::{append, append_all, get, list};
+pub use service::{append, append_all, append_each, get, list};

@@ -2,6 +2,7 @@
 
 use sqlx::PgConnection;
 
+use super::store::New;
 use super::{ACTIONS, AuditRecord, Entry, Filter, store};
 use crate::base::Op;
 use crate::base::cursor::{Cursor, Page};
@@ -9,25 +10,28 @@ use crate::base::id::AuditRecordId;
 use crate::db::{Result, Tx};
 
 /// Appends one record inside the transaction of the transition that it tells of.
-pub async fn append(tx: &mut Tx, op: &Op, entry: Entry) -> Result<AuditRecordId> {
-    let id = AuditRecordId::new(op.clock(), op.entropy());
-    insert(tx, op, &[(id, entry)]).await?;
-    Ok(id)
+pub async fn append(tx: &mut Tx, op: &Op, entry: Entry) -> Result<()> {
+    append_each(tx, vec![(op, entry)]).await
 }
 
 /// Appends the records of one operation, in this order, with one statement.
 pub async fn append_all(tx: &mut Tx, op: &Op, entries: impl IntoIterator<Item = Entry>) -> Result<()> {
-    let records: Vec<(AuditRecordId, Entry)> =
-        entries.into_iter().map(|entry| (AuditRecordId::new(op.clock(), op.entropy()), entry)).collect();
-    if records.is_empty() { Ok(()) } else { insert(tx, op, &records).await }
+    let entries = entries.into_iter().map(|entry| (op, entry)).collect();
+    append_each(tx, entries).await
 }
 
-async fn insert(tx: &mut Tx, op: &Op, records: &[(AuditRecordId, Entry)]) -> Result<()> {
-    for (_, entry) in records {
+/// The same for records of several operations that end in one transaction.
+pub async fn append_each<'a>(tx: &mut Tx, entries: Vec<(&'a Op, Entry)>) -> Result<()> {
+    let new = |(op, entry): (&'a Op, Entry)| New { id: AuditRecordId::new(op.clock(), op.entropy()), op, entry };
+    let records: Vec<New<'_>> = entries.into_iter().map(new).collect();
+    if records.is_empty() {
+        return Ok(());
+    }
+    for New { entry, .. } in &records {
         debug_assert!(ACTIONS.contains(&entry.action), "`{}` is not among audit::ACTIONS: add it there", entry.action);
     }
-    store::insert(tx, op, records).await?;
-    for (id, entry) in records {
+    store::insert(tx, &records).await?;
+    for New { id, op, entry } in &records {
         tracing::info!(audit.action = entry.action, audit.id = %id, operation.id = %op.id, "audit");
     }
     Ok(())

@@ -84,45 +84,52 @@ fn prefixed(kind: &str, id: Uuid) -> String {
     }
 }
 
-pub(super) async fn insert(connection: &mut PgConnection, op: &Op, records: &[(AuditRecordId, Entry)]) -> Result<()> {
-    let token = match &op.actor {
-        Actor::Person { token, .. } => *token,
+/// A record that is on its way, of this operation.
+pub(super) struct New<'a> {
+    pub id: AuditRecordId,
+    pub op: &'a Op,
+    pub entry: Entry,
+}
+
+fn token(op: &Op) -> Option<Uuid> {
+    match &op.actor {
+        Actor::Person { token, .. } => token.map(|id| id.0),
         Actor::System { .. } | Actor::Operator | Actor::Anonymous => None,
-    };
+    }
+}
+
+pub(super) async fn insert(connection: &mut PgConnection, records: &[New<'_>]) -> Result<()> {
     let (actions, objects, outcomes, details) = (
-        column(records, |entry| entry.action.to_owned()),
-        column(records, |entry| entry.object.kind.to_owned()),
-        column(records, |entry| outcome_name(entry.outcome).to_owned()),
-        column(records, |entry| entry.detail.clone()),
+        column(records, |new| new.entry.action.to_owned()),
+        column(records, |new| new.entry.object.kind.to_owned()),
+        column(records, |new| outcome_name(new.entry.outcome).to_owned()),
+        column(records, |new| new.entry.detail.clone()),
     );
     sqlx::query!(
         "INSERT INTO audit_record (id, operation_id, actor_kind, actor_id, actor_label, token_id, action,
              object_kind, object_id, object_label, project_id, environment_id, request_id, run_id, decision_id,
              outcome, channel, address, detail)
-         SELECT r.id, $1, $2, $3, $4, $5, r.action, r.object_kind, r.object_id, r.object_label, r.project, r.environment,
-             r.request, r.run, r.decision, r.outcome, $6, $7, r.detail
-         FROM unnest($8::uuid[], $9::text[], $10::text[], $11::uuid[], $12::text[], $13::uuid[], $14::uuid[],
-                 $15::uuid[], $16::uuid[], $17::uuid[], $18::text[], $19::jsonb[])
-             AS r (id, action, object_kind, object_id, object_label, project, environment, request, run, decision,
-                 outcome, detail)",
-        op.id.0,
-        op.actor.kind(),
-        op.actor.person().map(|id| id.0),
-        op.actor.to_string(),
-        token.map(|id| id.0),
-        op.origin.channel,
-        op.origin.address,
-        &records.iter().map(|(id, _)| id.0).collect::<Vec<_>>(),
+         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::uuid[], $7::text[],
+             $8::text[], $9::uuid[], $10::text[], $11::uuid[], $12::uuid[], $13::uuid[], $14::uuid[], $15::uuid[],
+             $16::text[], $17::text[], $18::text[], $19::jsonb[])",
+        &column(records, |new| new.id.0),
+        &column(records, |new| new.op.id.0),
+        &column(records, |new| new.op.actor.kind().to_owned()),
+        &column(records, |new| new.op.actor.person().map(|id| id.0)) as &[Option<Uuid>],
+        &column(records, |new| new.op.actor.to_string()),
+        &column(records, |new| token(new.op)) as &[Option<Uuid>],
         &actions,
         &objects,
-        &column(records, |entry| entry.object.id) as &[Option<Uuid>],
-        &column(records, |entry| entry.object.label.clone()),
-        &column(records, |entry| entry.project.map(|id| id.0)) as &[Option<Uuid>],
-        &column(records, |entry| entry.environment.map(|id| id.0)) as &[Option<Uuid>],
-        &column(records, |entry| entry.request.map(|id| id.0)) as &[Option<Uuid>],
-        &column(records, |entry| entry.run.map(|id| id.0)) as &[Option<Uuid>],
-        &column(records, |entry| entry.decision.map(|id| id.0)) as &[Option<Uuid>],
+        &column(records, |new| new.entry.object.id) as &[Option<Uuid>],
+        &column(records, |new| new.entry.object.label.clone()),
+        &column(records, |new| new.entry.project.map(|id| id.0)) as &[Option<Uuid>],
+        &column(records, |new| new.entry.environment.map(|id| id.0)) as &[Option<Uuid>],
+        &column(records, |new| new.entry.request.map(|id| id.0)) as &[Option<Uuid>],
+        &column(records, |new| new.entry.run.map(|id| id.0)) as &[Option<Uuid>],
+        &column(records, |new| new.entry.decision.map(|id| id.0)) as &[Option<Uuid>],
         &outcomes,
+        &column(records, |new| new.op.origin.channel.to_owned()),
+        &column(records, |new| new.op.origin.address.clone()) as &[Option<String>],
         &details,
     )
     .execute(connection)
@@ -130,8 +137,8 @@ pub(super) async fn insert(connection: &mut PgConnection, op: &Op, records: &[(A
     Ok(())
 }
 
-fn column<T>(records: &[(AuditRecordId, Entry)], part: impl Fn(&Entry) -> T) -> Vec<T> {
-    records.iter().map(|(_, entry)| part(entry)).collect()
+fn column<T>(records: &[New<'_>], part: impl Fn(&New<'_>) -> T) -> Vec<T> {
+    records.iter().map(part).collect()
 }
 
 fn outcome_name(outcome: Outcome) -> &'static str {

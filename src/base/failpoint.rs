@@ -23,6 +23,7 @@ pub const POINTS: &[&str] = &[
     "end.open",
     "end.ended",
     "end.settled",
+    "end.audited",
     "end.committed",
     "release.released",
     "release.audited",
@@ -41,7 +42,6 @@ pub const POINTS: &[&str] = &[
     "lock.release",
     "lock.released",
     "environment.moved",
-    "environment.audited",
     "request.told",
     // providers
     "process.started",

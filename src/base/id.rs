@@ -117,6 +117,8 @@ ids! {
     RunId = "run";
     /// A time in which runs are held.
     FreezeId = "frz";
+    /// A circuit breaker.
+    CircuitId = "cir";
     /// A process that executes runs.
     WorkerId = "wkr";
     /// One line of the audit log.

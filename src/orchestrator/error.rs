@@ -24,6 +24,9 @@ pub enum Error {
     /// There is no such freeze, or it is lifted or over.
     #[error("there is no such freeze any more")]
     NoFreeze,
+    /// There is no such circuit, or it has closed.
+    #[error("there is no such circuit any more: runs go on there")]
+    NoCircuit,
     /// There is no such worker.
     #[error("there is no such worker")]
     NoWorker,
@@ -40,7 +43,7 @@ impl Kinded for Error {
             Self::UnknownKind(_) => ErrorKind::Unavailable,
             Self::LeaseLost => ErrorKind::Stale,
             Self::Invalid(_) => ErrorKind::Invalid,
-            Self::NoFreeze | Self::NoWorker => ErrorKind::NotFound,
+            Self::NoFreeze | Self::NoCircuit | Self::NoWorker => ErrorKind::NotFound,
             Self::Db(error) => error.kind(),
         }
     }

@@ -8,12 +8,15 @@ use serde_json::json;
 
 use super::lease::{Stop, beat};
 use super::log_writer::LogWriter;
+use super::recorder::{Recorder, Settlement};
+use super::store::claim::{self, End};
 use super::store::log::NewLine;
-use super::store::steps::Finish;
-use super::store::{claim, log, steps};
+use super::store::steps::{self, Advance, Finish};
+use super::store::{circuits, log};
 use super::{Ending, Error, Event, Interrupt, Run, Signals, StepContext, StepError, StepStatus, Workflow};
 use crate::audit::{self, Entry, Object, Outcome};
 use crate::base::failpoint::{self, Injected, reach};
+use crate::base::id::CircuitId;
 use crate::base::{Actor, Clock, Entropy, Op, Origin};
 use crate::db::{ANSWER, Db, Tx, in_time};
 use crate::providers::Stream;
@@ -21,6 +24,7 @@ use crate::providers::Stream;
 /// What an attempt needs.
 pub struct Execution {
     pub db: Db,
+    pub recorder: Recorder,
     pub signals: Signals,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
@@ -39,8 +43,16 @@ struct Steps {
 
 enum Verdict {
     Done,
-    Failed { step: String, error: String },
-    Again { step: String, error: String },
+    Failed {
+        step: String,
+        error: String,
+    },
+    /// `outside`: what was called was the reason, not Paddock.
+    Again {
+        step: String,
+        error: String,
+        outside: bool,
+    },
     Stopped,
 }
 
@@ -85,21 +97,27 @@ impl Execution {
         }
         let Steps { verdict, last } = self.steps(log, &mut checkpoints).await?;
         let attempts = self.run.attempt;
+        if let Verdict::Again { error, outside: true, .. } = &verdict {
+            self.tell_circuit(error).await;
+        }
         match verdict {
-            Verdict::Done => self.end(log, last, &Ending::Succeeded, None, &checkpoints).await,
+            Verdict::Done => self.end(log, last, Ending::Succeeded, None, checkpoints).await,
             Verdict::Failed { step, error } => {
-                self.end(log, last, &Ending::Failed { step, error }, None, &checkpoints).await
+                self.end(log, last, Ending::Failed { step, error }, None, checkpoints).await
             }
-            Verdict::Again { step, error } if attempts >= self.run.max_attempts => {
+            Verdict::Again { step, error, .. } if attempts >= self.run.max_attempts => {
                 let error = format!("{error} (gave up after {attempts} attempts; it is not tried again by itself)");
-                self.end(log, last, &Ending::Faulted { error }, Some(&step), &checkpoints).await
+                self.end(log, last, Ending::Faulted { error }, Some(&step), checkpoints).await
             }
-            Verdict::Again { step, error } => {
+            Verdict::Again { step, error, .. } => {
                 let delay = backoff(attempts, &*self.entropy);
+                let most = self.run.max_attempts;
+                let line = format!("{error} (attempt {attempts} of {most}; the next one in {} s)", delay.as_secs());
+                let _ = log.write(&step, Stream::Paddock, &line).await;
                 self.release(log, last, delay, Some((&error, &step))).await
             }
             Verdict::Stopped => match self.stop.reason() {
-                Some(Interrupt::Canceled) => self.end(log, last, &Ending::Canceled, None, &checkpoints).await,
+                Some(Interrupt::Canceled) => self.end(log, last, Ending::Canceled, None, checkpoints).await,
                 Some(Interrupt::Draining) => self.release(log, last, Duration::ZERO, None).await,
                 Some(Interrupt::LeaseLost) | None => Err(Error::LeaseLost),
             },
@@ -147,8 +165,8 @@ impl Execution {
             }
             // First the lines, then a connection, everywhere: else the two could wait for each other.
             let mut lines = log.waiting().await;
-            let mut connection = self.db.acquire().await?;
-            let before = steps::advance(&mut connection, self.run.id, self.run.attempt, &finish, &lines, next).await?;
+            let advance = self.advance(finish.clone(), next, &lines);
+            let before = self.recorder.advance(advance).await?;
             unsure = before.ok_or(Error::LeaseLost)?;
             reach("step.recorded");
             if !lines.is_empty() {
@@ -207,15 +225,17 @@ impl Execution {
             Err(_) if self.stop.token.is_cancelled() => (StepStatus::Canceled, None, Some(Verdict::Stopped)),
             Err(StepError::Interrupted) => return Err(Error::LeaseLost),
             Err(StepError::Failed(error)) => (StepStatus::Failed, None, Some(Verdict::Failed { step, error })),
-            Err(StepError::Retryable(error)) => (StepStatus::Failed, None, Some(Verdict::Again { step, error })),
+            Err(StepError::Retryable(error)) => {
+                (StepStatus::Failed, None, Some(Verdict::Again { step, error, outside: true }))
+            }
             Err(StepError::Unknown(error)) => {
                 let error = format!("{error} Whether it had an effect is not known; the next attempt looks first.");
-                (StepStatus::Failed, None, Some(Verdict::Again { step, error }))
+                (StepStatus::Failed, None, Some(Verdict::Again { step, error, outside: true }))
             }
             Err(StepError::Internal(source)) => {
                 tracing::error!(run.id = %self.run.id, step = name, error = %chain(&*source), "a step failed inside");
                 let error = format!("Paddock itself had a problem in step “{name}”; it is in the server's log");
-                (StepStatus::Failed, None, Some(Verdict::Again { step, error }))
+                (StepStatus::Failed, None, Some(Verdict::Again { step, error, outside: false }))
             }
         };
         let error = match &verdict {
@@ -230,22 +250,18 @@ impl Execution {
         &self,
         log: &LogWriter,
         last: Option<Finish>,
-        ending: &Ending,
+        ending: Ending,
         step: Option<&str>,
-        checkpoints: &Checkpoints,
+        checkpoints: Checkpoints,
     ) -> Result<(), Error> {
         reach("end.open");
         let mut lines = log.waiting().await;
-        let mut tx = self.db.begin().await?;
-        if !claim::end(&mut tx, &self.run, ending, step, last.as_ref(), &lines).await? {
+        let step = step.map(str::to_owned);
+        let end = End { last, lines: lines.clone(), ..End::of(&self.run, ending, step) };
+        let (run, workflow, op) = (self.run.clone(), Arc::clone(&self.workflow), self.op());
+        if !self.recorder.settle(Settlement { run, end, workflow, op, checkpoints }).await? {
             return Err(Error::LeaseLost);
         }
-        reach("end.ended");
-        let op = self.op();
-        self.workflow.settle(&mut tx, &op, &self.run, ending, checkpoints).await?;
-        reach("end.settled");
-        tx.commit().await?;
-        reach("end.committed");
         lines.clear();
         self.signals.send(Event::Queue);
         Ok(())
@@ -283,14 +299,32 @@ impl Execution {
 
     /// Records the end of the last step and the lines that wait, as part of the run's own end.
     async fn finish(&self, tx: &mut Tx, last: Option<Finish>, lines: &[NewLine]) -> Result<(), Error> {
-        let (id, attempt) = (self.run.id, self.run.attempt);
         let held = match last {
-            Some(finish) => steps::advance(tx, id, attempt, &finish, lines, None).await?.is_some(),
+            Some(finish) => steps::advance(tx, &[self.advance(finish, None, lines)]).await? != [None],
             None if lines.is_empty() => true,
-            None => log::append(tx, id, attempt, lines).await?,
+            None => log::append(tx, self.run.id, self.run.attempt, lines).await?,
         };
         reach("step.recorded");
         if held { Ok(()) } else { Err(Error::LeaseLost) }
+    }
+
+    /// Where several environments in a row meet such an error, others wait until it has passed.
+    async fn tell_circuit(&self, error: &str) {
+        let told = async {
+            let mut tx = self.db.begin().await?;
+            let id = CircuitId::new(&*self.clock, &*self.entropy);
+            let opened = circuits::failed(&mut tx, id, self.run.id, error).await?;
+            tx.commit().await?;
+            Ok(opened)
+        };
+        match in_time(told).await {
+            Ok(true) => {
+                tracing::warn!(run.id = %self.run.id, error, "a circuit opened: runs of this target wait");
+                self.signals.send(Event::Queue);
+            }
+            Ok(false) => {}
+            Err(error) => tracing::warn!(run.id = %self.run.id, %error, "an error was not counted for its circuit"),
+        }
     }
 
     /// A record of an attempt that another one had replaced when it wanted to write.
@@ -308,6 +342,10 @@ impl Execution {
         if let Err(error) = in_time(told).await {
             tracing::warn!(run.id = %self.run.id, %error, "a refused write was not recorded");
         }
+    }
+
+    fn advance(&self, finish: Finish, next: Option<&'static str>, lines: &[NewLine]) -> Advance {
+        Advance { run: self.run.id, attempt: self.run.attempt, finish, next, lines: lines.to_vec() }
     }
 
     fn op(&self) -> Op {

@@ -1,4 +1,4 @@
-//! What people hold back: freezes, and workers that are told to take no more.
+//! What holds runs back: freezes, circuits that opened, and workers that are told to take no more.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -6,9 +6,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Error;
-use super::store::{freezes, workers};
+use super::store::{circuits, freezes, workers};
 use crate::audit::{self, Entry, Object};
-use crate::base::id::FreezeId;
+use crate::base::id::{CircuitId, FreezeId};
 use crate::base::{FieldError, Op};
 use crate::db::{Result, Tx};
 
@@ -47,6 +47,26 @@ pub struct NewFreeze {
     pub starts_at: Option<Timestamp>,
     /// Until when; none: until it is lifted.
     pub ends_at: Option<Timestamp>,
+}
+
+/// A circuit breaker that opened: several environments in a row met an error there that may pass. Runs
+/// wait; one at a time tries, and when it succeeds, the others go on.
+#[derive(Debug, Clone)]
+pub struct Circuit {
+    /// Its id.
+    pub id: CircuitId,
+    /// Where, for people: `the target eu-small`, `the provider simulated`.
+    pub of: String,
+    /// The provider.
+    pub provider: String,
+    /// The target, where the provider has one.
+    pub target: Option<Uuid>,
+    /// How many environments met an error since a run last succeeded.
+    pub environments: i32,
+    /// What the last one said.
+    pub error: String,
+    /// From when on a run may try.
+    pub until: Timestamp,
 }
 
 /// A worker, as it last said.
@@ -122,6 +142,23 @@ pub async fn lift_freeze(tx: &mut Tx, op: &Op, id: FreezeId) -> Result<(), Error
     }
     let detail = json!({"reason": freeze.reason});
     audit::append(tx, op, Entry::new("freeze.lifted", Object::new("freeze", id.0, freeze.scope)).detail(detail))
+        .await?;
+    Ok(())
+}
+
+/// Circuits that are open, the newest first.
+pub async fn circuits(connection: &mut PgConnection) -> Result<Vec<Circuit>> {
+    circuits::list(connection).await
+}
+
+/// Closes a circuit, so that all runs go on at once. The caller has the permit to.
+pub async fn close_circuit(tx: &mut Tx, op: &Op, id: CircuitId) -> Result<(), Error> {
+    let circuit = circuits::list(tx).await?.into_iter().find(|one| one.id == id).ok_or(Error::NoCircuit)?;
+    if !circuits::close(tx, id).await? {
+        return Err(Error::NoCircuit);
+    }
+    let detail = json!({"error": circuit.error, "environments": circuit.environments});
+    audit::append(tx, op, Entry::new("circuit.closed", Object::new("circuit", id.0, circuit.of)).detail(detail))
         .await?;
     Ok(())
 }

@@ -19,6 +19,7 @@ mod log_writer;
 mod model;
 mod queue;
 mod reaper;
+mod recorder;
 mod service;
 mod signals;
 mod store;
@@ -27,7 +28,10 @@ mod workflow;
 
 pub use error::Error;
 pub use follow::{Follower, Followers, Look, News};
-pub use holding::{Freeze, NewFreeze, WorkerState, drain_worker, freeze, freezes, lift_freeze, workers};
+pub use holding::{
+    Circuit, Freeze, NewFreeze, WorkerState, circuits, close_circuit, drain_worker, freeze, freezes, lift_freeze,
+    workers,
+};
 pub use model::{Ending, LogLine, NewRun, Run, RunPlace, RunState, RunStep, StepStatus};
 pub use queue::{Queue, Waiting, Why, place_in_line, queue};
 pub use service::{

@@ -70,6 +70,19 @@ pub enum StepStatus {
     Canceled,
 }
 
+impl StepStatus {
+    /// The word in SQL and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+        }
+    }
+}
+
 /// A run to be queued.
 #[derive(Debug, Clone)]
 pub struct NewRun {

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::forecast::{AtWork, Candidate, Hands, Start, forecast};
 use super::store::queue::{self as store, RunningRow, WaitingRow};
-use super::store::{freezes, workers};
-use super::{AGEING, Freeze};
+use super::store::{circuits, freezes, workers};
+use super::{AGEING, Circuit, Freeze};
 use crate::base::id::RunId;
 use crate::db::Result;
 
@@ -41,6 +41,17 @@ pub enum Why {
         /// Until when; none: until it is lifted.
         until: Option<Timestamp>,
     },
+    /// Several environments in a row met an error there: one run tries, the others wait.
+    Circuit {
+        /// `the target eu-small`, `the provider terraform`.
+        of: String,
+        /// How many environments.
+        environments: i32,
+        /// What the last one said.
+        error: String,
+        /// From when on one may try.
+        until: Timestamp,
+    },
     /// No live worker has what it needs.
     NoWorker {
         /// The labels that none has, or none has together.
@@ -65,6 +76,9 @@ impl Why {
             Self::Lane { label, .. } => format!("Waits for “{label}”: one at a time for each environment."),
             Self::Again { .. } => "The last attempt met an error; it is tried again.".to_owned(),
             Self::Frozen { reason, .. } => format!("Held by a freeze: {reason}"),
+            Self::Circuit { of, environments, error, .. } => {
+                format!("Held: {environments} environments in a row met an error at {of}. The last one: {error}")
+            }
             Self::NoWorker { kind: Some(kind), .. } => format!("No worker can take this: none knows {kind}."),
             Self::NoWorker { labels, .. } if labels.is_empty() => {
                 "Waits for a worker: none is there at the moment.".to_owned()
@@ -84,8 +98,17 @@ impl Why {
             Self::Lane { .. } => "lane",
             Self::Again { .. } => "again",
             Self::Frozen { .. } => "frozen",
+            Self::Circuit { .. } => "circuit",
             Self::NoWorker { .. } => "no_worker",
             Self::Limit { .. } => "limit",
+        }
+    }
+
+    /// Whether its turn does not come before something else happens.
+    pub fn holds(&self) -> bool {
+        match self {
+            Self::Frozen { .. } | Self::Circuit { .. } | Self::NoWorker { .. } => true,
+            Self::Turn | Self::Lane { .. } | Self::Again { .. } | Self::Limit { .. } => false,
         }
     }
 
@@ -94,6 +117,7 @@ impl Why {
         match self {
             Self::Again { at } => Some(*at),
             Self::Frozen { until, .. } => *until,
+            Self::Circuit { until, .. } => Some(*until),
             Self::Turn | Self::Lane { .. } | Self::NoWorker { .. } | Self::Limit { .. } => None,
         }
     }
@@ -149,9 +173,10 @@ pub async fn queue(connection: &mut PgConnection) -> Result<Queue> {
     let freezes: Vec<Freeze> = freezes::list(connection).await?.into_iter().filter(|freeze| freeze.in_force).collect();
     let kinds: Vec<String> =
         waiting.iter().map(|row| row.kind.clone()).chain(running.iter().map(|row| row.kind.clone())).collect();
+    let circuits = circuits::list(connection).await?;
     let usual = store::usual(connection, &kinds).await?;
     let total = store::total(connection).await?;
-    let sight = Sight { running: &running, hands: &hands, limits: &limits, freezes: &freezes };
+    let sight = Sight { running: &running, hands: &hands, limits: &limits, freezes: &freezes, circuits: &circuits };
     let mut first_of_lane: BTreeMap<Uuid, (RunId, String)> =
         running.iter().map(|row| (row.subject_id, (row.id, row.label.clone()))).collect();
     let mut whys = Vec::with_capacity(waiting.len());
@@ -160,7 +185,7 @@ pub async fn queue(connection: &mut PgConnection) -> Result<Queue> {
         let before = first_of_lane.get(&row.subject_id).cloned();
         let why = sight.why(row, before);
         first_of_lane.entry(row.subject_id).or_insert((row.id, row.label.clone()));
-        if !matches!(why, Why::Frozen { .. } | Why::NoWorker { .. }) {
+        if !why.holds() {
             candidates.push(sight.candidate(row));
         }
         whys.push(why);
@@ -212,6 +237,7 @@ struct Sight<'a> {
     hands: &'a [Hands],
     limits: &'a store::Limits,
     freezes: &'a [Freeze],
+    circuits: &'a [Circuit],
 }
 
 impl Sight<'_> {
@@ -225,6 +251,15 @@ impl Sight<'_> {
         }
         if let Some((run, label)) = before {
             return Why::Lane { run, label };
+        }
+        let there = |circuit: &&Circuit| circuit.provider == row.provider && circuit.target == row.target_id;
+        if let Some(circuit) = self.circuits.iter().find(there) {
+            return Why::Circuit {
+                of: circuit.of.clone(),
+                environments: circuit.environments,
+                error: circuit.error.clone(),
+                until: circuit.until,
+            };
         }
         if row.later {
             return Why::Again { at: row.run_at.to_jiff() };

@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::execution::{backoff, run_entry, worker_op};
-use super::store::{claim, steps};
+use super::store::claim::{self, End};
+use super::store::steps;
 use super::{Ending, Run, StepStatus, Workflow};
 use crate::audit::{self, Outcome};
 use crate::base::failpoint::reach_for;
@@ -62,7 +63,8 @@ async fn fault(tx: &mut Tx, op: &Op, run: &Run, workflow: &dyn Workflow) -> Resu
     );
     let step = steps::list(tx, run.id).await?.into_iter().find(|step| step.status == StepStatus::Running);
     let ending = Ending::Faulted { error };
-    claim::end(tx, run, &ending, step.as_ref().map(|step| step.name.as_str()), None, &[]).await?;
+    claim::end(tx, &[&End::of(run, ending.clone(), step.map(|step| step.name))]).await?;
     let checkpoints = steps::checkpoints(tx, run.id).await?;
-    workflow.settle(tx, op, run, &ending, &checkpoints).await
+    let told = workflow.settle(tx, op, run, &ending, &checkpoints).await?;
+    audit::append_all(tx, op, told).await
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::store::{claim, lanes, log, runs, steps};
+use super::store::claim::{self, End};
+use super::store::{lanes, log, runs, steps};
 use super::{Ending, Error, LogLine, NewRun, Run, RunState, RunStep, Workflow};
 use crate::audit;
 use crate::base::Op;
@@ -77,9 +78,10 @@ pub async fn cancel(tx: &mut Tx, op: &Op, id: RunId, workflow: &Arc<dyn Workflow
     };
     audit::append(tx, op, super::execution::run_entry("run.cancel_requested", &run)).await?;
     if run.state == RunState::Queued {
-        claim::end(tx, &run, &Ending::Canceled, None, None, &[]).await?;
+        claim::end(tx, &[&End::of(&run, Ending::Canceled, None)]).await?;
         let checkpoints = steps::checkpoints(tx, run.id).await?;
-        workflow.settle(tx, op, &run, &Ending::Canceled, &checkpoints).await?;
+        let told = workflow.settle(tx, op, &run, &Ending::Canceled, &checkpoints).await?;
+        audit::append_all(tx, op, told).await?;
     }
     Ok(run)
 }

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::execution::{Execution, run_entry, worker_op};
 use super::lease::Stop;
-use super::store::{claim, lanes, steps, workers};
+use super::recorder::Recorder;
+use super::store::{circuits, claim, lanes, steps, workers};
 use super::{Event, Interrupt, Run, Signals, Workflow, reaper};
 use crate::audit;
 use crate::base::failpoint::{reach, reach_for};
@@ -94,6 +95,8 @@ impl Worker {
         let mut stops: Vec<Stop> = Vec::new();
         let mut housekeeping = tokio::time::interval(self.settings.lease / 5);
         let mut behind = false;
+        let mut writers = JoinSet::new();
+        let recorder = Recorder::start(&self.db, &mut writers);
         while !drain.is_cancelled() {
             stops.retain(Stop::in_use);
             while running.try_join_next().is_some() {}
@@ -107,7 +110,7 @@ impl Worker {
                     Ok(claimed) => {
                         behind = claimed.runs.len() == free;
                         for run in claimed.runs {
-                            if let Some((execution, stop)) = self.execution(run) {
+                            if let Some((execution, stop)) = self.execution(run, &recorder) {
                                 stops.push(stop);
                                 running.spawn(execution.execute());
                             }
@@ -185,11 +188,12 @@ impl Worker {
         Ok(self.claim(&kinds, most).await?.runs)
     }
 
-    fn execution(&self, run: Run) -> Option<(Execution, Stop)> {
+    fn execution(&self, run: Run, recorder: &Recorder) -> Option<(Execution, Stop)> {
         let workflow = Arc::clone(self.workflows.get(&run.kind)?);
         let stop = Stop::default();
         let execution = Execution {
             db: self.db.clone(),
+            recorder: recorder.clone(),
             signals: self.signals.clone(),
             clock: Arc::clone(&self.clock),
             entropy: Arc::clone(&self.entropy),
@@ -216,6 +220,9 @@ impl Worker {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "lanes that stood still go on"),
             Err(error) => tracing::warn!(%error, "lanes that stand still could not be looked for"),
+        }
+        if let Err(error) = async { circuits::forget_old(&mut *self.db.acquire().await?).await }.await {
+            tracing::warn!(%error, "old circuits could not be forgotten");
         }
     }
 

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::log_writer::LogWriter;
 use super::{Ending, Run};
+use crate::audit::Entry;
 use crate::base::Op;
 use crate::db::{Db, Tx};
 use crate::providers::Stream;
@@ -73,7 +74,7 @@ pub trait Workflow: Send + Sync {
     async fn step(&self, context: &StepContext, name: &str) -> Result<Vec<u8>, StepError>;
 
     /// Called in the transaction that ends the run, whatever the end. `checkpoints` are those of
-    /// the steps that succeeded.
+    /// the steps that succeeded. Returns what the audit log is told in the same transaction.
     async fn settle(
         &self,
         tx: &mut Tx,
@@ -81,7 +82,7 @@ pub trait Workflow: Send + Sync {
         run: &Run,
         ending: &Ending,
         checkpoints: &BTreeMap<String, Vec<u8>>,
-    ) -> crate::db::Result<()>;
+    ) -> crate::db::Result<Vec<Entry>>;
 }
 
 /// What a step works with.

@@ -88,7 +88,7 @@ pub async fn change_of(connection: &mut Connection, sealer: &Sealer, request: &R
     })
 }
 
-/// Moves a request to its last status, with its audit record.
+/// Moves a request to another status, with its audit record.
 pub async fn finish(
     tx: &mut Tx,
     op: &Op,
@@ -97,6 +97,19 @@ pub async fn finish(
     to: RequestStatus,
     error: Option<&str>,
 ) -> Result<(), Error> {
+    let entry = end(tx, request, from, to, error).await?;
+    audit::append(tx, op, entry).await?;
+    Ok(())
+}
+
+/// The same, and returns the audit record for the caller to append.
+pub async fn end(
+    tx: &mut Tx,
+    request: &Request,
+    from: RequestStatus,
+    to: RequestStatus,
+    error: Option<&str>,
+) -> Result<Entry, Error> {
     if !requests::move_to(tx, request.id, from, to).await? {
         return Err(Error::WrongStatus("the request has moved on in the meantime"));
     }
@@ -112,6 +125,5 @@ pub async fn finish(
         RequestStatus::Denied => ("request.denied", Outcome::Denied),
         RequestStatus::AwaitingApproval => ("request.awaiting_approval", Outcome::Succeeded),
     };
-    audit::append(tx, op, about(request, action).outcome(outcome).detail(json!({"error": error}))).await?;
-    Ok(())
+    Ok(about(request, action).outcome(outcome).detail(json!({"error": error})))
 }

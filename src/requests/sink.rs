@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::store::requests;
 use super::{Error, Request, RequestStatus, carry_out};
+use crate::audit::Entry;
 use crate::base::id::{RequestId, RunId};
 use crate::base::{Op, Sealer};
 use crate::db::{self, Connection, Tx};
@@ -36,19 +37,26 @@ impl RequestSink for Sink {
         stored(carry_out::finish(tx, op, &found, from, to, None).await)
     }
 
-    async fn ended(&self, tx: &mut Tx, op: &Op, request: RequestId, _: RunId, ending: &Ending) -> db::Result<()> {
-        let Some(found) = requests::lock(tx, request).await? else { return Ok(()) };
+    async fn ended(
+        &self,
+        tx: &mut Tx,
+        op: &Op,
+        request: RequestId,
+        _: RunId,
+        ending: &Ending,
+    ) -> db::Result<Option<Entry>> {
+        let Some(found) = requests::lock(tx, request).await? else { return Ok(None) };
         if let Some(why) = asks_again(&found, ending)
             && stored(self.ask_again(tx, op, &found, why).await)?
         {
-            return Ok(());
+            return Ok(None);
         }
         let to = match ending {
             Ending::Succeeded => RequestStatus::Succeeded,
             Ending::Failed { .. } | Ending::Faulted { .. } => RequestStatus::Failed,
             Ending::Canceled => RequestStatus::Canceled,
         };
-        stored(carry_out::finish(tx, op, &found, found.status, to, ending.error()).await)
+        stored(carry_out::end(tx, &found, found.status, to, ending.error()).await.map(Some))
     }
 
     async fn wish(&self, connection: &mut Connection, request: RequestId) -> db::Result<Option<Wish>> {

@@ -82,6 +82,7 @@ fn pages() -> Router<App> {
         .route(urls::ADMIN_QUEUE, get(queue::page))
         .route(urls::ADMIN_FREEZES, post(queue::set))
         .route(urls::ADMIN_FREEZE_LIFT, post(queue::lift))
+        .route(urls::ADMIN_CIRCUIT_CLOSE, post(queue::close_circuit))
         .route(urls::ADMIN_WORKERS, get(queue::workers_page))
         .route(urls::ADMIN_WORKER_DRAIN, post(queue::drain))
         .route(urls::ADMIN_WORKER_RESUME, post(queue::resume))

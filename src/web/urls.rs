@@ -78,6 +78,8 @@ pub const ADMIN_CATALOG_SYNC: &str = "/admin/catalog/{source}/sync";
 pub const ADMIN_QUEUE: &str = "/admin/queue";
 /// Setting a freeze.
 pub const ADMIN_FREEZES: &str = "/admin/freezes";
+/// Closing a circuit.
+pub const ADMIN_CIRCUIT_CLOSE: &str = "/admin/circuits/{circuit}/close";
 /// Lifting a freeze.
 pub const ADMIN_FREEZE_LIFT: &str = "/admin/freezes/{freeze}/lift";
 /// The workers.
@@ -197,6 +199,11 @@ pub fn audit_of(object: impl Display) -> String {
 pub fn admin_catalog_sync(source: impl Display) -> String {
     format!("/admin/catalog/{source}/sync")
 }
+/// Closes a circuit.
+pub fn admin_circuit_close(circuit: impl Display) -> String {
+    format!("/admin/circuits/{circuit}/close")
+}
+
 /// Lifts a freeze.
 pub fn admin_freeze_lift(freeze: impl Display) -> String {
     format!("/admin/freezes/{freeze}/lift")
@@ -246,6 +253,7 @@ mod tests {
             (run_retry("x"), RUN_RETRY),
             (audit_record("x"), AUDIT_RECORD),
             (admin_catalog_sync("x"), ADMIN_CATALOG_SYNC),
+            (admin_circuit_close("x"), ADMIN_CIRCUIT_CLOSE),
             (admin_freeze_lift("x"), ADMIN_FREEZE_LIFT),
             (admin_worker_drain("x"), ADMIN_WORKER_DRAIN),
             (admin_worker_resume("x"), ADMIN_WORKER_RESUME),

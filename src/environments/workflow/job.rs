@@ -101,24 +101,11 @@ impl Shared {
         context.log(Stream::Paddock, &line).await
     }
 
-    /// How a change at the target ended. One that nobody knows the end of is told in the log as well: the
-    /// run's own error gives way to what the next attempt finds.
-    pub async fn effect(
-        &self,
-        context: &StepContext,
-        outcome: Result<(), ProviderError>,
-    ) -> Result<Vec<u8>, StepError> {
-        let error = match outcome {
-            Ok(()) => {
-                reach("provider.answered");
-                return Ok(Vec::new());
-            }
-            Err(error) => effect_error(error),
-        };
-        if let StepError::Unknown(why) = &error {
-            context.log(Stream::Paddock, &format!("{why} Whether it had an effect is not known")).await?;
-        }
-        Err(error)
+    /// How a change at the target ended.
+    pub fn effect(outcome: Result<(), ProviderError>) -> Result<Vec<u8>, StepError> {
+        outcome.map_err(effect_error)?;
+        reach("provider.answered");
+        Ok(Vec::new())
     }
 
     /// The digest of all that the provider is given, but for what differs between the run that plans

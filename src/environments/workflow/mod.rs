@@ -13,6 +13,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Change, Operation};
+use crate::audit::Entry;
 use crate::base::id::{RequestId, RunId};
 use crate::base::{Digest, Op, Sealer};
 use crate::db::{Connection, Result, Tx};
@@ -64,8 +65,15 @@ pub enum Planned<'a> {
 pub trait RequestSink: Send + Sync {
     /// A worker took the run.
     async fn started(&self, tx: &mut Tx, op: &Op, request: RequestId, run: RunId) -> Result<()>;
-    /// The run ended.
-    async fn ended(&self, tx: &mut Tx, op: &Op, request: RequestId, run: RunId, ending: &Ending) -> Result<()>;
+    /// The run ended. Returns what the audit log is told of the request.
+    async fn ended(
+        &self,
+        tx: &mut Tx,
+        op: &Op,
+        request: RequestId,
+        run: RunId,
+        ending: &Ending,
+    ) -> Result<Option<Entry>>;
     /// What the request wishes while it waits for approval. `None`: it does not wait any more.
     async fn wish(&self, connection: &mut Connection, request: RequestId) -> Result<Option<Wish>>;
     /// A plan run for the request ended.

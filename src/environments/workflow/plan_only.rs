@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::{Planned, Shared, Work};
+use crate::audit::Entry;
 use crate::base::failpoint::reach;
 use crate::base::{Digest, Op};
 use crate::db::{Error, Tx};
@@ -59,8 +60,8 @@ impl Workflow for PlanOnly {
         run: &Run,
         ending: &Ending,
         checkpoints: &BTreeMap<String, Vec<u8>>,
-    ) -> crate::db::Result<()> {
-        let Some(request) = run.request else { return Ok(()) };
+    ) -> crate::db::Result<Vec<Entry>> {
+        let Some(request) = run.request else { return Ok(Vec::new()) };
         let error = match ending {
             Ending::Succeeded => {
                 let digest = checkpoints.get("prepare").and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
@@ -72,14 +73,14 @@ impl Workflow for PlanOnly {
                 let made = Planned::Made(Work { digest: Digest(digest), plan: &plan });
                 self.0.requests.planned(tx, op, request, run.id, made).await?;
                 reach("request.told");
-                return Ok(());
+                return Ok(Vec::new());
             }
             Ending::Failed { error, .. } | Ending::Faulted { error } => error.as_str(),
             Ending::Canceled => "Canceled.",
         };
         self.0.requests.planned(tx, op, request, run.id, Planned::Not(error)).await?;
         reach("request.told");
-        Ok(())
+        Ok(Vec::new())
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Shared;
 use super::job::step_error;
+use crate::audit::Entry;
 use crate::base::Op;
 use crate::base::failpoint::reach;
 use crate::base::text::{NUL_REFUSED, nul_places};
@@ -52,7 +53,7 @@ impl Workflow for Provision {
         run: &Run,
         ending: &Ending,
         checkpoints: &BTreeMap<String, Vec<u8>>,
-    ) -> crate::db::Result<()> {
+    ) -> crate::db::Result<Vec<Entry>> {
         self.0.settle_provision(tx, op, run, ending, checkpoints).await
     }
 }
@@ -63,7 +64,7 @@ impl Provision {
         self.0.look_first(context, &job).await?;
         reach("provider.call");
         let outcome = self.0.provider.apply(&job, &self.0.host(context)).await;
-        self.0.effect(context, outcome).await
+        Shared::effect(outcome)
     }
 
     async fn collect(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {

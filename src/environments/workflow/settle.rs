@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Shared;
 use super::provision::Collected;
-use crate::audit::{self, Outcome};
+use crate::audit::{Entry, Outcome};
 use crate::base::failpoint::reach;
 use crate::base::{Op, SealError};
 use crate::db::{Error, Result, Tx};
@@ -53,7 +53,7 @@ impl Shared {
         run: &Run,
         ending: &Ending,
         checkpoints: &BTreeMap<String, Vec<u8>>,
-    ) -> Result<()> {
+    ) -> Result<Vec<Entry>> {
         let environment = self.environment(tx, run).await?;
         let from = environment.state;
         match ending {
@@ -80,7 +80,7 @@ impl Shared {
     }
 
     /// Delete ends: deleted, or faulted so that a person sees it.
-    pub async fn settle_tear_down(&self, tx: &mut Tx, op: &Op, run: &Run, ending: &Ending) -> Result<()> {
+    pub async fn settle_tear_down(&self, tx: &mut Tx, op: &Op, run: &Run, ending: &Ending) -> Result<Vec<Entry>> {
         let environment = self.environment(tx, run).await?;
         let id = environment.id;
         let action = match ending {
@@ -116,19 +116,18 @@ impl Shared {
         ending: &Ending,
         environment: &Environment,
         action: &'static str,
-    ) -> Result<()> {
+    ) -> Result<Vec<Entry>> {
         reach("environment.moved");
         let outcome = if *ending == Ending::Succeeded { Outcome::Succeeded } else { Outcome::Failed };
         let detail = json!({"attempt": run.attempt, "error": ending.error(), "step": ending.step()});
         let mut entry = about(environment, action).run(run.id).outcome(outcome).detail(detail);
         entry.request = run.request;
-        audit::append(tx, op, entry).await?;
-        reach("environment.audited");
+        let mut told = vec![entry];
         if let Some(request) = run.request {
-            self.requests.ended(tx, op, request, run.id, ending).await?;
+            told.extend(self.requests.ended(tx, op, request, run.id, ending).await?);
         }
         reach("request.told");
-        Ok(())
+        Ok(told)
     }
 
     async fn store_collected(

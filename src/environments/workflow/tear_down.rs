@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::Shared;
 use super::job::step_error;
+use crate::audit::Entry;
 use crate::base::Op;
 use crate::base::failpoint::reach;
 use crate::db::Tx;
@@ -35,7 +36,7 @@ impl Workflow for TearDown {
                 self.0.look_first(context, &job).await?;
                 reach("provider.call");
                 let outcome = self.0.provider.destroy(&job, &self.0.host(context)).await;
-                self.0.effect(context, outcome).await
+                Shared::effect(outcome)
             }
             _ => self.verify(context).await,
         }
@@ -48,7 +49,7 @@ impl Workflow for TearDown {
         run: &Run,
         ending: &Ending,
         _: &BTreeMap<String, Vec<u8>>,
-    ) -> crate::db::Result<()> {
+    ) -> crate::db::Result<Vec<Entry>> {
         self.0.settle_tear_down(tx, op, run, ending).await
     }
 }

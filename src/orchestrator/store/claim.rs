@@ -6,16 +6,17 @@
 
 use sqlx::PgConnection;
 
+use super::circuits;
 use super::log::{Columns, NewLine};
 use super::runs::RunRow;
 use super::steps::Finish;
 use crate::base::id::RunId;
 use crate::db::Result;
 use crate::orchestrator::worker::Settings;
-use crate::orchestrator::{AGEING, Ending, Run, RunState, StepStatus};
+use crate::orchestrator::{AGEING, Ending, Run, RunState};
 
-/// How the transaction of a claim begins. To plan it would cost more than to execute it, and no plan
-/// of it may read a whole table, whatever the statistics say.
+/// How the transaction of a claim begins, and of a record. To plan it would cost more than to execute
+/// it, and no plan of it may read a whole table, whatever the statistics say.
 pub const BEGIN: &str = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off";
 
 /// Takes the locks of the limits that apply, without waiting: a limit is counted by one claim at a
@@ -48,8 +49,10 @@ pub async fn lock_limits(
 /// Only heads of lanes are looked at, pool by pool: what decides whether a run may be claimed is
 /// the same for a whole pool, so that a backlog behind a freeze, a limit or a label costs one look.
 /// Of a pool no more than `limit` can be needed; a few more are looked at for those that another
-/// claim is just taking, which matters the more the fewer pools there are. Among those that may, people come before automation, which counts as people once it has waited
-/// for [`AGEING`]; then the project with the fewest runs at work has its turn; then the oldest.
+/// claim is just taking, which matters the more the fewer pools there are. Behind a circuit that is
+/// open nothing is taken, until one run may try. Among those that may, people come before automation,
+/// which counts as people once it has waited for [`AGEING`]; then the project with the fewest runs at
+/// work has its turn; then the oldest.
 #[expect(clippy::too_many_lines, reason = "one statement, so that nobody claims between its parts")]
 pub async fn claim(
     connection: &mut PgConnection,
@@ -75,14 +78,18 @@ pub async fn claim(
            opened AS MATERIALIZED (
                SELECT pool.*,
                    (SELECT coalesce(sum(runs), 0) FROM busy WHERE busy.project_id = pool.project_id) AS at_work,
-                   target.run_limit
-                       - (SELECT coalesce(sum(runs), 0) FROM busy WHERE busy.target_id = pool.target_id) AS target_free,
-                   most.runs
-                       - (SELECT coalesce(sum(runs), 0) FROM busy WHERE busy.provider = pool.provider) AS provider_free
+                   least(target.run_limit
+                           - (SELECT coalesce(sum(runs), 0) FROM busy WHERE busy.target_id = pool.target_id),
+                       CASE WHEN circuit.target_id IS NOT NULL AND circuit.opened > 0 THEN 1 END) AS target_free,
+                   least(most.runs
+                           - (SELECT coalesce(sum(runs), 0) FROM busy WHERE busy.provider = pool.provider),
+                       CASE WHEN circuit.target_id IS NULL AND circuit.opened > 0 THEN 1 END) AS provider_free
                FROM pool
+               LEFT JOIN circuit ON circuit.provider = pool.provider
+                   AND circuit.target_id IS NOT DISTINCT FROM pool.target_id
                LEFT JOIN target ON target.id = pool.target_id
                LEFT JOIN unnest($5::text[], $6::bigint[]) AS most (provider, runs) ON most.provider = pool.provider
-               WHERE pool.kind = ANY ($1) AND pool.labels <@ $7::text[]
+               WHERE (circuit.open_until IS NULL OR circuit.open_until <= now()) AND pool.kind = ANY ($1) AND pool.labels <@ $7::text[]
                  AND (pool.target_id IS NULL OR pool.target_id <> ALL ($8::uuid[])) AND pool.provider <> ALL ($9::text[])
                  AND NOT EXISTS (SELECT FROM worker AS w WHERE w.name = $3 AND w.drain_requested)
                  AND NOT EXISTS (SELECT FROM freeze_window AS f
@@ -109,8 +116,12 @@ pub async fn claim(
                WHERE of_target <= coalesce(target_free, of_target) AND of_provider <= coalesce(provider_free, of_provider)
                ORDER BY rank, turn, run_at, id LIMIT 8 * $2::bigint),
            next AS MATERIALIZED (
-               SELECT run.id FROM chosen JOIN run ON run.id = chosen.id WHERE run.state = 'queued' AND run.head
-               ORDER BY chosen.rank, chosen.turn, chosen.run_at, chosen.id LIMIT $2::bigint FOR UPDATE OF run SKIP LOCKED)
+               SELECT run.id, run.provider, run.target_id FROM chosen JOIN run ON run.id = chosen.id WHERE run.state = 'queued' AND run.head
+               ORDER BY chosen.rank, chosen.turn, chosen.run_at, chosen.id LIMIT $2::bigint FOR UPDATE OF run SKIP LOCKED),
+           tried AS (
+               UPDATE circuit SET trying = true, open_until = now() + make_interval(secs => $11)
+               FROM next WHERE circuit.provider = next.provider AND circuit.target_id IS NOT DISTINCT FROM next.target_id
+                   AND circuit.opened > 0)
            UPDATE run SET state = 'running', attempt = attempt + 1, worker = $3,
                lease_until = now() + make_interval(secs => $4), started_at = coalesce(started_at, clock_timestamp()),
                error = NULL, error_step = NULL
@@ -128,6 +139,7 @@ pub async fn claim(
         &busy.0,
         &busy.1,
         AGEING.as_secs_f64(),
+        circuits::FIRST.as_secs_f64(),
     )
     .fetch_all(connection)
     .await?;
@@ -180,52 +192,89 @@ pub async fn release(
     Ok(result.rows_affected() == 1)
 }
 
-/// Ends the run, with the end of its last step and the log lines that wait. False: it is not as
-/// the caller knows it, by attempt and state: somebody else holds it, or it has ended.
-pub async fn end(
-    connection: &mut PgConnection,
-    run: &Run,
-    ending: &Ending,
-    step: Option<&str>,
-    last: Option<&Finish>,
-    lines: &[NewLine],
-) -> Result<bool> {
-    let lines = Columns::of(lines);
+/// The end of a run, with the end of its last step and the log lines that wait.
+pub struct End {
+    pub run: RunId,
+    /// The run as the caller knows it.
+    pub attempt: i32,
+    pub state: RunState,
+    pub ending: Ending,
+    /// Where it ended, if the ending does not say.
+    pub step: Option<String>,
+    pub last: Option<Finish>,
+    pub lines: Vec<NewLine>,
+}
+
+impl End {
+    /// The end of a run that nobody executes.
+    pub fn of(run: &Run, ending: Ending, step: Option<String>) -> Self {
+        let (id, attempt, state) = (run.id, run.attempt, run.state);
+        Self { run: id, attempt, state, ending, step, last: None, lines: Vec::new() }
+    }
+}
+
+/// Ends runs; one that succeeded closes the circuit of its target. False for each that is not as the caller knows it, by attempt and state: somebody
+/// else holds it, or it has ended.
+pub async fn end(connection: &mut PgConnection, several: &[&End]) -> Result<Vec<bool>> {
+    let lines = Columns::of(several.iter().map(|one| &one.lines[..]));
+    let last = || several.iter().map(|one| one.last.as_ref());
+    let runs: Vec<uuid::Uuid> = several.iter().map(|one| one.run.0).collect();
+    let attempts: Vec<i32> = several.iter().map(|one| one.attempt).collect();
+    let before: Vec<String> = several.iter().map(|one| one.state.as_str().to_owned()).collect();
+    let after: Vec<String> = several.iter().map(|one| one.ending.state().as_str().to_owned()).collect();
+    let errors: Vec<Option<&str>> = several.iter().map(|one| one.ending.error()).collect();
+    let places: Vec<Option<&str>> = several.iter().map(|one| one.step.as_deref().or(one.ending.step())).collect();
+    let names: Vec<Option<&str>> = last().map(|last| Some(last?.name.as_str())).collect();
+    let statuses: Vec<Option<&str>> = last().map(|last| Some(last?.status.as_str())).collect();
+    let checkpoints: Vec<Option<&[u8]>> = last().map(|last| last?.checkpoint.as_deref()).collect();
+    let step_errors: Vec<Option<&str>> = last().map(|last| last?.error.as_deref()).collect();
     // A step that was begun and not finished is told as stopped: nobody is at it any more.
     let ended = sqlx::query_scalar!(
-        r#"WITH ended AS (
-             UPDATE run SET state = $3, lease_until = NULL, ended_at = now(), error = $4, error_step = $5,
-                 log_seq = log_seq + $10
-             WHERE id = $1 AND attempt = $2 AND state = $14 RETURNING log_seq - $10 AS before),
+        r#"WITH one AS MATERIALIZED (
+             SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                 $8::text[], $9::bytea[], $10::text[], $11::bigint[]) WITH ORDINALITY
+             AS one (run_id, attempt, was, becomes, error, place, name, status, checkpoint, step_error, lines, n)),
+         ended AS (
+             UPDATE run SET state = one.becomes, lease_until = NULL, ended_at = now(), error = one.error,
+                 error_step = one.place, log_seq = log_seq + one.lines
+             FROM one WHERE run.id = one.run_id AND run.attempt = one.attempt AND run.state = one.was
+             RETURNING one.*, log_seq - one.lines AS before, run.provider, run.target_id),
+         closed AS (
+             DELETE FROM circuit USING ended WHERE ended.becomes = 'succeeded' AND circuit.provider = ended.provider
+                 AND circuit.target_id IS NOT DISTINCT FROM ended.target_id),
          finished AS (
-             UPDATE run_step SET ended_at = clock_timestamp(),
-                 status = CASE WHEN name = $6 THEN $7 ELSE 'canceled' END,
-                 checkpoint = CASE WHEN name = $6 THEN coalesce($8, checkpoint) ELSE checkpoint END,
-                 error = CASE WHEN name = $6 THEN $9 ELSE error END
-             FROM ended WHERE run_id = $1 AND status = 'running'),
+             UPDATE run_step AS s SET ended_at = clock_timestamp(),
+                 status = CASE WHEN s.name = ended.name THEN ended.status ELSE 'canceled' END,
+                 checkpoint = CASE WHEN s.name = ended.name THEN coalesce(ended.checkpoint, s.checkpoint)
+                     ELSE s.checkpoint END,
+                 error = CASE WHEN s.name = ended.name THEN ended.step_error ELSE s.error END
+             FROM ended WHERE s.run_id = ended.run_id AND s.status = 'running'),
          written AS (
              INSERT INTO log_line (run_id, seq, attempt, step, stream, text)
-             SELECT $1, ended.before + line.n, $2, line.step, line.stream, line.text
-             FROM ended, unnest($11::text[], $12::text[], $13::text[]) WITH ORDINALITY AS line (step, stream, text, n))
-         SELECT count(*) AS "count!" FROM ended"#,
-        run.id.0,
-        run.attempt,
-        ending.state() as RunState,
-        ending.error(),
-        step.or(ending.step()),
-        last.map(|last| last.name.as_str()),
-        last.map(|last| last.status) as Option<StepStatus>,
-        last.and_then(|last| last.checkpoint.as_deref()),
-        last.and_then(|last| last.error.as_deref()),
-        lines.count,
+             SELECT ended.run_id, ended.before + line.seq, ended.attempt, line.step, line.stream, line.text
+             FROM unnest($12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::text[])
+                 AS line (n, seq, step, stream, text) JOIN ended ON ended.n = line.n)
+         SELECT n AS "n!" FROM ended"#,
+        &runs,
+        &attempts,
+        &before,
+        &after,
+        &errors as &[Option<&str>],
+        &places as &[Option<&str>],
+        &names as &[Option<&str>],
+        &statuses as &[Option<&str>],
+        &checkpoints as &[Option<&[u8]>],
+        &step_errors as &[Option<&str>],
+        &lines.counts,
+        &lines.of,
+        &lines.numbers,
         &lines.steps,
         &lines.streams,
-        &lines.texts,
-        run.state as RunState
+        &lines.texts
     )
-    .fetch_one(connection)
+    .fetch_all(connection)
     .await?;
-    Ok(ended == 1)
+    Ok((1..).zip(several).map(|(n, _)| ended.contains(&n)).collect())
 }
 
 /// Locks a run whose lease has ended, passing over those that others work on. One that used up its

@@ -17,28 +17,41 @@ pub struct NewLine {
     pub text: String,
 }
 
-/// Lines as columns, for `unnest`.
+/// Lines of one or more writers as columns, for `unnest`.
+#[derive(Default)]
 pub struct Columns {
-    pub count: i64,
+    /// How many, of each writer.
+    pub counts: Vec<i64>,
+    /// Whose it is, from 1.
+    pub of: Vec<i64>,
+    /// Its number among the lines of its writer, from 1.
+    pub numbers: Vec<i64>,
     pub steps: Vec<String>,
     pub streams: Vec<String>,
     pub texts: Vec<String>,
 }
 
 impl Columns {
-    pub fn of(lines: &[NewLine]) -> Self {
-        Self {
-            count: i64::try_from(lines.len()).unwrap_or(i64::MAX),
-            steps: lines.iter().map(|line| line.step.clone()).collect(),
-            streams: lines.iter().map(|line| stream_name(line.stream).to_owned()).collect(),
-            texts: lines.iter().map(|line| line.text.clone()).collect(),
+    pub fn of<'a>(writers: impl Iterator<Item = &'a [NewLine]>) -> Self {
+        let mut columns = Self::default();
+        for (writer, lines) in (1..).zip(writers) {
+            columns.counts.push(i64::try_from(lines.len()).unwrap_or(i64::MAX));
+            for (number, line) in (1..).zip(lines) {
+                columns.of.push(writer);
+                columns.numbers.push(number);
+                columns.steps.push(line.step.clone());
+                columns.streams.push(stream_name(line.stream).to_owned());
+                columns.texts.push(line.text.clone());
+            }
         }
+        columns
     }
 }
 
 /// Appends lines with the next numbers. False: the run is not this attempt's any more.
 pub async fn append(connection: &mut PgConnection, run: RunId, attempt: i32, lines: &[NewLine]) -> Result<bool> {
-    let lines = Columns::of(lines);
+    let count = i64::try_from(lines.len()).unwrap_or(i64::MAX);
+    let lines = Columns::of(std::iter::once(lines));
     let result = sqlx::query!(
         "WITH held AS (
              UPDATE run SET log_seq = log_seq + $3 WHERE id = $1 AND attempt = $2 AND lease_until IS NOT NULL
@@ -48,7 +61,7 @@ pub async fn append(connection: &mut PgConnection, run: RunId, attempt: i32, lin
          FROM held, unnest($4::text[], $5::text[], $6::text[]) WITH ORDINALITY AS line (step, stream, text, n)",
         run.0,
         attempt,
-        lines.count,
+        count,
         &lines.steps,
         &lines.streams,
         &lines.texts

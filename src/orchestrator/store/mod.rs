@@ -4,6 +4,7 @@ use sqlx::PgConnection;
 
 use crate::db::Result;
 
+pub(super) mod circuits;
 pub(super) mod claim;
 pub(super) mod freezes;
 pub(super) mod lanes;

@@ -10,12 +10,22 @@ use crate::db::Result;
 use crate::orchestrator::{Run, RunStep, StepStatus};
 
 /// How a step ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Finish {
     pub name: String,
     pub status: StepStatus,
     pub checkpoint: Option<Vec<u8>>,
     pub error: Option<String>,
+}
+
+/// The end of a step, with the log lines that wait, and which step is next.
+#[derive(Debug)]
+pub struct Advance {
+    pub run: RunId,
+    pub attempt: i32,
+    pub finish: Finish,
+    pub next: Option<&'static str>,
+    pub lines: Vec<NewLine>,
 }
 
 /// Lays out the steps of runs, by name: those that are there stay, those that the version which
@@ -69,50 +79,59 @@ pub async fn begin(connection: &mut PgConnection, run: RunId, attempt: i32, name
     .await?)
 }
 
-/// Records in one statement how a step ended, with its checkpoint and the log lines that wait, and
-/// the intent to execute the next one. `None`: the run is not this attempt's any more; else whether
-/// an earlier attempt began that next one.
-pub async fn advance(
-    connection: &mut PgConnection,
-    run: RunId,
-    attempt: i32,
-    finish: &Finish,
-    lines: &[NewLine],
-    next: Option<&str>,
-) -> Result<Option<bool>> {
-    let lines = Columns::of(lines);
-    let before = sqlx::query_scalar!(
-        r#"WITH held AS (
-             UPDATE run SET log_seq = log_seq + $8 WHERE id = $1 AND attempt = $2 AND lease_until IS NOT NULL
-             RETURNING log_seq - $8 AS before),
+/// Records in one statement how steps of several runs ended, with their checkpoints and the log lines
+/// that wait, and the intent to execute the next ones. For each, in their order: `None` if the run
+/// is not this attempt's any more, else whether an earlier attempt began that next step.
+pub async fn advance(connection: &mut PgConnection, several: &[Advance]) -> Result<Vec<Option<bool>>> {
+    let lines = Columns::of(several.iter().map(|one| &one.lines[..]));
+    let runs: Vec<uuid::Uuid> = several.iter().map(|one| one.run.0).collect();
+    let attempts: Vec<i32> = several.iter().map(|one| one.attempt).collect();
+    let names: Vec<String> = several.iter().map(|one| one.finish.name.clone()).collect();
+    let statuses: Vec<String> = several.iter().map(|one| one.finish.status.as_str().to_owned()).collect();
+    let checkpoints: Vec<Option<&[u8]>> = several.iter().map(|one| one.finish.checkpoint.as_deref()).collect();
+    let errors: Vec<Option<&str>> = several.iter().map(|one| one.finish.error.as_deref()).collect();
+    let next: Vec<Option<&str>> = several.iter().map(|one| one.next).collect();
+    let rows = sqlx::query!(
+        r#"WITH one AS MATERIALIZED (
+             SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::text[],
+                 $8::bigint[]) WITH ORDINALITY AS one (run_id, attempt, name, status, checkpoint, error, next, lines, n)),
+         held AS (
+             UPDATE run SET log_seq = log_seq + one.lines FROM one
+             WHERE run.id = one.run_id AND run.attempt = one.attempt AND run.lease_until IS NOT NULL
+             RETURNING one.*, log_seq - one.lines AS before),
          finished AS (
-             UPDATE run_step SET status = $4, checkpoint = coalesce($5, checkpoint), error = $6,
-                 ended_at = clock_timestamp()
-             FROM held WHERE run_id = $1 AND name = $3 AND attempt = $2),
+             UPDATE run_step AS s SET status = held.status, checkpoint = coalesce(held.checkpoint, s.checkpoint),
+                 error = held.error, ended_at = clock_timestamp()
+             FROM held WHERE s.run_id = held.run_id AND s.name = held.name AND s.attempt = held.attempt),
          begun AS (
-             UPDATE run_step SET status = 'running', attempt = $2, error = NULL, ended_at = NULL,
+             UPDATE run_step AS s SET status = 'running', attempt = held.attempt, error = NULL, ended_at = NULL,
                  started_at = clock_timestamp()
-             FROM held WHERE run_id = $1 AND name = $7),
+             FROM held WHERE s.run_id = held.run_id AND s.name = held.next),
          written AS (
              INSERT INTO log_line (run_id, seq, attempt, step, stream, text)
-             SELECT $1, held.before + line.n, $2, line.step, line.stream, line.text
-             FROM held, unnest($9::text[], $10::text[], $11::text[]) WITH ORDINALITY AS line (step, stream, text, n))
-         SELECT EXISTS (SELECT FROM run_step WHERE run_id = $1 AND name = $7 AND attempt > 0) AS "begun!" FROM held"#,
-        run.0,
-        attempt,
-        finish.name,
-        finish.status as StepStatus,
-        finish.checkpoint,
-        finish.error,
-        next,
-        lines.count,
+             SELECT held.run_id, held.before + line.seq, held.attempt, line.step, line.stream, line.text
+             FROM unnest($9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::text[])
+                 AS line (n, seq, step, stream, text) JOIN held ON held.n = line.n)
+         SELECT held.n AS "n!", EXISTS (SELECT FROM run_step AS s
+             WHERE s.run_id = held.run_id AND s.name = held.next AND s.attempt > 0) AS "begun!" FROM held"#,
+        &runs,
+        &attempts,
+        &names,
+        &statuses,
+        &checkpoints as &[Option<&[u8]>],
+        &errors as &[Option<&str>],
+        &next as &[Option<&str>],
+        &lines.counts,
+        &lines.of,
+        &lines.numbers,
         &lines.steps,
         &lines.streams,
         &lines.texts
     )
-    .fetch_optional(connection)
+    .fetch_all(connection)
     .await?;
-    Ok(before)
+    let held: BTreeMap<i64, bool> = rows.into_iter().map(|row| (row.n, row.begun)).collect();
+    Ok((1..).zip(several).map(|(n, _)| held.get(&n).copied()).collect())
 }
 
 struct StepRow {

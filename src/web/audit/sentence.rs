@@ -124,6 +124,7 @@ fn words(names: &Names, record: &AuditRecord) -> (&'static str, String) {
         "team" => ("users-round", team(record, verb)),
         "password" => ("key-round", format!("{} the password of {object}", past(verb))),
         "freeze" if verb == "set" => ("circle-pause", format!("held runs of {object}")),
+        "circuit" => ("rotate-cw", format!("let the runs of {object} go on")),
         "freeze" => ("circle-pause", format!("lifted the freeze of {object}")),
         "worker" if verb == "drained" => ("server", format!("told the worker {object} to take no more runs")),
         "worker" => ("server", format!("told the worker {object} to take runs again")),

@@ -3,7 +3,7 @@
 use axum::response::Response;
 
 use super::view::{FreezeCard, QueuePage, WaitingRowView};
-use super::{freeze, look, manage, tabs};
+use super::{circuit, freeze, look, manage, tabs};
 use crate::base::FieldError;
 use crate::orchestrator::{self, Freeze, Waiting, Why};
 use crate::web::answer::{self, Form};
@@ -27,6 +27,7 @@ pub(super) async fn filled(visitor: &Visitor, form: &Form, found: &[FieldError])
     let mut connection = visitor.app.db.acquire().await?;
     let queue = orchestrator::queue(&mut connection).await?;
     let freezes = orchestrator::freezes(&mut connection).await?;
+    let circuits = orchestrator::circuits(&mut connection).await?;
     let section = if may_manage { Some(freeze::section(&mut connection, form, found).await?) } else { None };
     drop(connection);
     let times = visitor.times();
@@ -40,6 +41,7 @@ pub(super) async fn filled(visitor: &Visitor, form: &Form, found: &[FieldError])
         ),
         tabs: tabs(urls::ADMIN_QUEUE),
         freezes: freezes.into_iter().map(|freeze| card(freeze, &times, may_manage)).collect(),
+        circuits: circuits.into_iter().map(|one| circuit::card(one, &times, may_manage)).collect(),
         more: (queue.total > shown).then(|| format!("Only the first {shown} of {} are shown.", queue.total)),
         empty: queue.waiting.is_empty().then(empty),
         rows: queue.waiting.into_iter().map(|one| row(one, &times)).collect(),
@@ -77,7 +79,12 @@ fn card(freeze: Freeze, times: &Times, may_manage: bool) -> FreezeCard {
 fn row(one: Waiting, times: &Times) -> WaitingRowView {
     let behind_href = match &one.why {
         Why::Lane { run, .. } => Some(urls::run(run)),
-        Why::Turn | Why::Again { .. } | Why::Frozen { .. } | Why::NoWorker { .. } | Why::Limit { .. } => None,
+        Why::Turn
+        | Why::Again { .. }
+        | Why::Frozen { .. }
+        | Why::Circuit { .. }
+        | Why::NoWorker { .. }
+        | Why::Limit { .. } => None,
     };
     WaitingRowView {
         place: one.position.map_or_else(|| "Held".to_owned(), |place| format!("Place {place}")),

@@ -1,10 +1,12 @@
 //! The queue and the workers: why each run waits, what holds runs, who executes them.
 
+mod circuit;
 mod freeze;
 mod list;
 pub mod view;
 mod workers;
 
+pub use circuit::close as close_circuit;
 pub use freeze::{lift, set};
 pub use list::page;
 pub use workers::{drain, page as workers_page, resume};

@@ -22,6 +22,21 @@ pub struct FreezeCard {
     pub lift_action: Option<String>,
 }
 
+/// A circuit that is open.
+#[derive(Debug, Clone)]
+pub struct CircuitCard {
+    /// "The target eu-small".
+    pub scope: String,
+    pub pill: Pill,
+    pub why: String,
+    /// What the last one said.
+    pub error: String,
+    /// When one tries.
+    pub next: When,
+    /// None: the viewer may only look.
+    pub close_action: Option<String>,
+}
+
 /// A run that waits.
 #[derive(Debug, Clone)]
 pub struct WaitingRowView {
@@ -48,6 +63,7 @@ pub struct QueuePage {
     pub lede: String,
     pub tabs: Vec<Tab>,
     pub freezes: Vec<FreezeCard>,
+    pub circuits: Vec<CircuitCard>,
     pub rows: Vec<WaitingRowView>,
     /// "Only the first 300 are shown."
     pub more: Option<String>,

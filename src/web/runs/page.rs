@@ -156,12 +156,16 @@ fn next_event(run: &Run, line: Option<&Waiting>, times: &Times) -> Option<NextEv
 fn in_line(run: &Run, line: &Waiting, times: &Times) -> NextEvent {
     let starts = line.starts_in.and_then(|after| times.now().checked_add(after).ok()).map(|at| times.near(at));
     let (first, at) = match (&line.why, starts) {
-        (Why::Frozen { .. } | Why::NoWorker { .. }, _) | (_, None) => {
+        (Why::Frozen { .. } | Why::Circuit { .. } | Why::NoWorker { .. }, _) | (_, None) => {
             (line.why.sentence().trim_end_matches('.').to_owned(), line.why.until().map(|at| times.near(at)))
         }
         (_, Some(at)) => ("Likely to start".to_owned(), Some(at)),
     };
-    let first = if matches!(line.why, Why::Frozen { until: Some(_), .. }) { format!("{first}, until") } else { first };
+    let first = match line.why {
+        Why::Frozen { until: Some(_), .. } => format!("{first}, until"),
+        Why::Circuit { .. } => format!("{first}. One tries again"),
+        _ => first,
+    };
     let then = if first == "Likely to start" { line.why.sentence() } else { String::new() };
     let aside = match line.position {
         Some(place) => format!("Place {place} in the queue"),

@@ -34,6 +34,7 @@ impl Things {
             _ if path.contains("/requests/") => &self.request,
             _ if path.contains("/targets/") => "tgt_0193c3f2000070008000000000000000",
             _ if path.contains("/freezes/") => "frz_0193c3f2000070008000000000000000",
+            _ if path.contains("/circuits/") => "cir_0193c3f2000070008000000000000000",
             _ => &self.record,
         };
         path.replace("{id}", id)

@@ -31,6 +31,18 @@ async fn an_admin_holds_runs_and_drains_a_worker() {
     assert_eq!(admin.post_nothing(&lift).await.status, StatusCode::NO_CONTENT);
     assert_eq!(admin.post_nothing(&lift).await.status, StatusCode::NOT_FOUND);
 
+    site.sql(
+        "INSERT INTO circuit (id, provider, target_id, subjects, error, opened, open_until)
+         SELECT gen_random_uuid(), provider, target_id, ARRAY[subject_id], 'no answer', 1, '2099-01-01' FROM run",
+    )
+    .await;
+    let queue = admin.json("/api/v1/queue").await;
+    assert_eq!((text(&queue, "/items/0/why"), text(&queue, "/circuits/0/error")), ("circuit", "no answer"));
+    let close = format!("/api/v1/circuits/{}/close", text(&queue, "/circuits/0/id"));
+    assert_eq!(developer.post_nothing(&close).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(admin.post_nothing(&close).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(admin.post_nothing(&close).await.status, StatusCode::NOT_FOUND);
+
     let drained = admin.post_nothing("/api/v1/workers/build-7/drain").await.expect(StatusCode::OK);
     assert_eq!((&drained["draining"], &drained["drain_requested"]), (&json!(true), &json!(true)));
     assert_eq!(admin.json("/api/v1/queue").await["items"][0]["why"], "no_worker");

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use paddock::audit::Entry;
 use paddock::base::{Op, OsEntropy, SystemClock};
 use paddock::db::Tx;
 use paddock::orchestrator::{Ending, Run, Settings, Signals, StepContext, StepError, Worker, Workflow};
@@ -70,7 +71,7 @@ impl Workflow for Stuck {
         run: &Run,
         _: &Ending,
         _: &BTreeMap<String, Vec<u8>>,
-    ) -> paddock::db::Result<()> {
+    ) -> paddock::db::Result<Vec<Entry>> {
         panic!("{} was settled by an attempt that does not hold it", run.label);
     }
 }

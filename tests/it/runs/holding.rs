@@ -41,6 +41,9 @@ async fn what_may_pass_is_tried_again_later_and_then_quarantined() {
     // What succeeded once was not done again.
     assert_eq!((yard.order("prepare").len(), yard.order("apply").len()), (1, 5));
     assert_eq!(yard.count("SELECT count(*) FROM audit_record WHERE action = 'run.requeued'").await, 4);
+    let told = "SELECT count(*) FROM log_line WHERE step = 'apply' AND stream = 'paddock'
+        AND text LIKE 'it does not work yet (attempt _ of 5; the next one in % s)'";
+    assert_eq!(yard.count(told).await, 4, "the log keeps what each attempt met");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use paddock::audit::{self, Entry, Object};
+use paddock::audit::{Entry, Object};
 use paddock::base::id::{ProjectId, RunId};
 use paddock::base::{Actor, Clock, Entropy, Op, Origin, OsEntropy, SystemClock};
 use paddock::db::{Db, Tx};
@@ -34,6 +34,9 @@ pub struct Script {
     /// The most that were at work at the same time.
     pub most: AtomicUsize,
 }
+
+/// The lock that the subject of `hold held` is settled under.
+pub const HELD_KEY: i64 = 7_399;
 
 struct Scripted(Arc<Script>);
 
@@ -65,17 +68,24 @@ impl Workflow for Scripted {
     async fn settle(
         &self,
         tx: &mut Tx,
-        op: &Op,
+        _: &Op,
         run: &Run,
         ending: &Ending,
         checkpoints: &BTreeMap<String, Vec<u8>>,
-    ) -> paddock::db::Result<()> {
+    ) -> paddock::db::Result<Vec<Entry>> {
         if *ending == Ending::Succeeded && !self.0.partial.load(Ordering::SeqCst) {
             assert_eq!(checkpoints.len(), 3, "every checkpoint is handed on");
         }
+        match run.label.as_str() {
+            "hold panic" => panic!("on purpose"),
+            "hold bad" => return Err(paddock::db::Error::Corrupt("subject")),
+            "hold held" => {
+                sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(HELD_KEY).execute(&mut **tx).await?;
+            }
+            _ => {}
+        }
         let entry = Entry::new("environment.ready", Object::new("run", run.id.0, run.label.clone())).run(run.id);
-        audit::append(tx, op, entry.detail(serde_json::json!({"state": ending.state()}))).await?;
-        Ok(())
+        Ok(vec![entry.detail(serde_json::json!({"state": ending.state()}))])
     }
 }
 

@@ -44,6 +44,36 @@ async fn a_freeze_is_set_seen_and_lifted() {
     mine.get(&run).await.shows(&["Place 1 in the queue"]);
 }
 
+#[tokio::test]
+async fn a_circuit_that_opened_is_seen_and_closed() {
+    let test = TestApp::start().await;
+    let developer = test.person("developer").await;
+    let draft = create("payments", "dev", "postgres-database", "held-db", json!({"size": "small"}));
+    let request =
+        test.app.requests.submit(&test.op_as(&developer), Caller::Person(&developer), &draft, None).await.unwrap();
+    worker(&test).await;
+    sqlx::query(
+        "INSERT INTO circuit (id, provider, target_id, subjects, error, opened, open_until)
+         SELECT '0193c3f2-0000-7000-8000-000000000001', provider, target_id,
+             ARRAY[gen_random_uuid(), gen_random_uuid(), gen_random_uuid()],
+             'the server does not answer', 1, now() + interval '1 minute' FROM run WHERE request_id = $1",
+    )
+    .bind(request.id.0)
+    .execute(test.app.db.pool())
+    .await
+    .unwrap();
+    let (mut admin, mut auditor) = (test.browser_of("admin").await, test.browser_of("auditor").await);
+    let page = admin.get("/admin/queue").await;
+    page.shows(&["Holds runs", "3 environments in a row met an error there", "the server does not answer"]);
+    page.shows(&["Held: 3 environments in a row", "Let all go on"]);
+    let close = "/admin/circuits/cir_0193c3f2000070008000000000000001/close";
+    assert_eq!(auditor.post(close, &[]).await.status, StatusCode::FORBIDDEN);
+    let closed = admin.post(close, &[]).await;
+    assert_eq!((closed.status, closed.location()), (StatusCode::SEE_OTHER, "/admin/queue"));
+    admin.get("/admin/queue").await.hides(&["Holds runs", "Held:"]);
+    assert_eq!(admin.post(close, &[]).await.status, StatusCode::NOT_FOUND);
+}
+
 async fn worker(test: &TestApp) {
     let worker = "INSERT INTO worker (name, kinds, slots, labels, version)
          VALUES ('build-7', '{create.postgres}', 4, '{eu-west,gpu}', '0.1.0')";
