@@ -58,6 +58,35 @@ async fn a_refusal_is_told_in_the_clouds_words() {
     assert!(account.there.is_empty());
 }
 
+/// Somebody removes an object in the cloud itself. The token that made it makes nothing any more, and an
+/// answer to it is no object: only a new token brings a new one.
+#[tokio::test]
+async fn what_somebody_else_removed_is_made_anew_with_a_new_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = SimulatedProvider::new(folder.path().to_owned());
+    let host = RecordingHost::new(folder.path());
+    let job = job(json!([]));
+    provider.apply(&job, &host).await.unwrap();
+    let before = of(folder.path(), &job).there;
+    let ledger = folder.path().join("default.ledger");
+    let mut book = std::fs::read_to_string(&ledger).unwrap();
+    let lines: Vec<Value> = book.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let made = |line: &&Value| line["object"] == "disk" && line["effect"]["effect"] == "made";
+    let mut removal = lines.iter().find(made).expect("the disk was made").clone();
+    removal["verb"] = json!("delete");
+    removal["effect"] = json!({"effect": "removed"});
+    removal["number"] = json!(lines.iter().filter_map(|line| line["number"].as_u64()).max().unwrap() + 1);
+    book.push_str(&format!("{removal}\n"));
+    std::fs::write(&ledger, book).unwrap();
+    assert!(!of(folder.path(), &job).there.contains_key("disk"));
+
+    provider.apply(&next_run(&job, "update"), &host).await.unwrap();
+    let after = of(folder.path(), &job);
+    assert_eq!(after.effects.get(&("disk".into(), "made".into())), Some(&2));
+    assert_ne!(after.there["disk"], before["disk"], "another disk");
+    assert_eq!((&after.there["server"], &after.there["network"]), (&before["server"], &before["network"]));
+}
+
 /// Each fault in each call where it can be: the end is the same as without, and each thing was
 /// done once.
 #[tokio::test]

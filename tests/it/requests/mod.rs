@@ -4,6 +4,7 @@ mod approval;
 mod crowd;
 mod guards;
 mod plans;
+mod read_only;
 mod records;
 mod refusals;
 mod secrets;

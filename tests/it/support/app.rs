@@ -12,7 +12,7 @@ use paddock::environments::{self, Environment};
 use paddock::identity::{self, Access};
 use paddock::orchestrator::{self, Worker};
 use paddock::policy::PolicyEngine;
-use paddock::providers::{self, Registry};
+use paddock::providers::{self, Provider, Registry};
 use paddock::requests;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
@@ -70,19 +70,28 @@ impl TestApp {
 
     fn on(database: TestDatabase, demo: bool, policy: PolicyEngine) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let app = Self::app(&database, &folder, demo, policy, Arc::new(SystemClock));
+        let app = Self::app(&database, &folder, demo, policy, Arc::new(SystemClock), |standard| standard);
         Self { app, database, folder }
     }
 
     /// Another process on the same database, with policies of its own.
     pub fn with_policies(&self, policy: PolicyEngine) -> App {
-        Self::app(&self.database, &self.folder, self.app.identity.demo, policy, Arc::new(SystemClock))
+        Self::app(&self.database, &self.folder, self.app.identity.demo, policy, Arc::new(SystemClock), |standard| {
+            standard
+        })
+    }
+
+    /// Another process on the same database, that knows a provider of its own.
+    pub fn with_provider(&self, provider: impl Provider + 'static) -> App {
+        let policy = PolicyEngine::embedded().unwrap();
+        let more = |standard: Registry| standard.with(provider);
+        Self::app(&self.database, &self.folder, self.app.identity.demo, policy, Arc::new(SystemClock), more)
     }
 
     /// Another process on the same database, on a machine whose clock is this one.
     pub fn with_clock(&self, clock: Arc<dyn Clock>) -> App {
         let policy = PolicyEngine::embedded().unwrap();
-        Self::app(&self.database, &self.folder, self.app.identity.demo, policy, clock)
+        Self::app(&self.database, &self.folder, self.app.identity.demo, policy, clock, |standard| standard)
     }
 
     fn app(
@@ -91,6 +100,7 @@ impl TestApp {
         demo: bool,
         policy: PolicyEngine,
         clock: Arc<dyn Clock>,
+        known: impl FnOnce(Registry) -> Registry,
     ) -> App {
         let path = std::env::var_os("PATH").unwrap();
         let machine = providers::Settings::new(folder.path().join("work"), super::program::path(), path);
@@ -98,7 +108,7 @@ impl TestApp {
             db: database.db.clone(),
             sealer: Sealer::from_hex(["42".repeat(32).as_str()]).unwrap(),
             policy,
-            providers: Registry::standard(&machine),
+            providers: known(Registry::standard(&machine)),
             clock,
             entropy: Arc::new(OsEntropy),
             identity: identity::Settings { demo, ..identity::Settings::default() },
@@ -153,7 +163,11 @@ impl TestApp {
 
     /// Plans what waits for approval, and does nothing else.
     pub async fn plan(&self) {
-        let app = &self.app;
+        Self::plan_by(&self.app).await;
+    }
+
+    /// The same, by that process.
+    pub async fn plan_by(app: &App) {
         let mut workflows = app.workflows().all();
         workflows.retain(|kind, _| kind.starts_with("plan."));
         let planner = Worker {
