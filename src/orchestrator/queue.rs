@@ -77,7 +77,8 @@ impl Why {
             Self::Again { .. } => "The last attempt met an error; it is tried again.".to_owned(),
             Self::Frozen { reason, .. } => format!("Held by a freeze: {reason}"),
             Self::Circuit { of, environments, error, .. } => {
-                format!("Held: {environments} environments in a row met an error at {of}. The last one: {error}")
+                let error = error.trim_end_matches('.');
+                format!("Held: {environments} environments in a row met an error at {of}. The last one: {error}.")
             }
             Self::NoWorker { kind: Some(kind), .. } => format!("No worker can take this: none knows {kind}."),
             Self::NoWorker { labels, .. } if labels.is_empty() => {

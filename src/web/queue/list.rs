@@ -93,7 +93,12 @@ fn row(one: Waiting, times: &Times) -> WaitingRowView {
         project: if one.automatic { format!("{} · asked by Paddock itself", one.project) } else { one.project },
         why: one.why.sentence(),
         behind_href,
-        until: one.why.until().map(|at| times.near(at)),
+        then: match &one.why {
+            Why::Frozen { until, .. } => until.map(|at| ("until", times.at(at))),
+            Why::Circuit { until, .. } => Some(("One tries again", times.near(*until))),
+            Why::Again { at } => Some(("Next try", times.near(*at))),
+            Why::Turn | Why::Lane { .. } | Why::NoWorker { .. } | Why::Limit { .. } => None,
+        },
         starts: one.starts_in.and_then(|after| times.now().checked_add(after).ok()).map(|at| times.near(at)),
         queued: times.near(one.queued_at),
     }

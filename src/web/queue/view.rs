@@ -49,7 +49,8 @@ pub struct WaitingRowView {
     pub why: String,
     /// What it waits behind.
     pub behind_href: Option<String>,
-    pub until: Option<When>,
+    /// What happens next, and when: "until", "One tries again".
+    pub then: Option<(&'static str, When)>,
     /// None: unknown.
     pub starts: Option<When>,
     pub queued: When,

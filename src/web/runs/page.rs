@@ -155,18 +155,20 @@ fn next_event(run: &Run, line: Option<&Waiting>, times: &Times) -> Option<NextEv
 /// Why it waits, its place in line and when it is likely to start.
 fn in_line(run: &Run, line: &Waiting, times: &Times) -> NextEvent {
     let starts = line.starts_in.and_then(|after| times.now().checked_add(after).ok()).map(|at| times.near(at));
-    let (first, at) = match (&line.why, starts) {
-        (Why::Frozen { .. } | Why::Circuit { .. } | Why::NoWorker { .. }, _) | (_, None) => {
-            (line.why.sentence().trim_end_matches('.').to_owned(), line.why.until().map(|at| times.near(at)))
+    let sentence = line.why.sentence();
+    let held = sentence.trim_end_matches('.').to_owned();
+    let (first, at, then) = match (&line.why, starts) {
+        (Why::Frozen { until: Some(at), .. }, _) => (format!("{held}, until"), Some(times.at(*at)), String::new()),
+        (Why::Circuit { of, environments, error, until }, _) => (
+            format!("Held by errors of {of}; a run tries it again"),
+            Some(times.near(*until)),
+            format!("{environments} environments in a row met one. The last: {error}"),
+        ),
+        (Why::Frozen { .. } | Why::NoWorker { .. }, _) | (_, None) => {
+            (held, line.why.until().map(|at| times.near(at)), String::new())
         }
-        (_, Some(at)) => ("Likely to start".to_owned(), Some(at)),
+        (_, Some(at)) => ("Likely to start".to_owned(), Some(at), sentence),
     };
-    let first = match line.why {
-        Why::Frozen { until: Some(_), .. } => format!("{first}, until"),
-        Why::Circuit { .. } => format!("{first}. One tries again"),
-        _ => first,
-    };
-    let then = if first == "Likely to start" { line.why.sentence() } else { String::new() };
     let aside = match line.position {
         Some(place) => format!("Place {place} in the queue"),
         None => format!("Attempt {} of at most {}", run.attempt.max(1), run.max_attempts),

@@ -260,6 +260,8 @@ impl World {
                 let soon = "UPDATE run SET run_at = now() WHERE id IN (
                                 SELECT id FROM run WHERE state = 'queued' AND run_at > now() FOR UPDATE SKIP LOCKED)";
                 sqlx::query(soon).execute(self.test.app.db.pool()).await.unwrap();
+                let soon = "UPDATE circuit SET open_until = now() WHERE open_until > now()";
+                sqlx::query(soon).execute(self.test.app.db.pool()).await.unwrap();
             }
             let left = self.number("SELECT count(*) FROM run WHERE state IN ('queued', 'running')").await;
             if left == 0 {
