@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use super::App;
 use crate::base::id::{ProjectEnvironmentTypeId, TargetId};
+use crate::base::mask::Masks;
 use crate::base::{Actor, FieldError, Op};
 use crate::db;
 use crate::environments::{self, Living};
@@ -26,8 +27,6 @@ const CHECK: Duration = Duration::from_secs(20);
 const LONGEST: usize = 600;
 /// The most findings that are kept.
 const MOST: usize = 40;
-/// Shorter secrets than this are left alone: masking them would make the report unreadable.
-const TELLING: usize = 4;
 /// How many environments are named when a target cannot be disconnected.
 const NAMED: i64 = 4;
 
@@ -127,7 +126,7 @@ impl App {
                 vec![Finding::failed("Reach", detail, "See that the target answers, then check it again.")]
             }
         };
-        let secrets = target.secret_texts();
+        let secrets = Masks::of(target.secret_texts());
         found.into_iter().take(MOST).map(|finding| masked(finding, &secrets)).collect()
     }
 
@@ -240,7 +239,7 @@ impl App {
         let stored = projects::hold_target(&mut tx, before.id, Some(generation)).await?;
         projects::keep_next(&mut tx, op, &self.sealer, &stored, None).await?;
         tx.commit().await.map_err(Error::from)?;
-        let secrets = [current.secret_texts(), vec![new.clone()]].concat();
+        let secrets = Masks::of(current.secret_texts().into_iter().chain([new.clone()]));
         Err(Refused::For(format!("the target refused to take it, so the old one stays: {}", mask(&why, &secrets))))
     }
 
@@ -341,7 +340,7 @@ fn named(living: &[Living]) -> String {
     }
 }
 
-fn masked(finding: Finding, secrets: &[SecretString]) -> Finding {
+fn masked(finding: Finding, secrets: &Masks) -> Finding {
     Finding {
         what: mask(&finding.what, secrets),
         detail: mask(&finding.detail, secrets),
@@ -351,18 +350,8 @@ fn masked(finding: Finding, secrets: &[SecretString]) -> Finding {
 }
 
 /// The text without secrets and control characters, and not endless.
-fn mask(text: &str, secrets: &[SecretString]) -> String {
-    let mut clean: String = text.chars().filter(|c| !c.is_control()).collect();
-    let mut parts: Vec<&str> =
-        secrets.iter().flat_map(|secret| secret.expose_secret().lines()).map(str::trim).collect();
-    parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
-    for part in parts.into_iter().filter(|part| part.len() >= TELLING) {
-        clean = clean.replace(part, "••••••");
-    }
-    if clean.chars().count() > LONGEST {
-        clean = clean.chars().take(LONGEST).chain(['…']).collect();
-    }
-    clean
+fn mask(text: &str, secrets: &Masks) -> String {
+    secrets.hide(text.chars().filter(|c| !c.is_control()).collect(), LONGEST)
 }
 
 #[cfg(test)]
@@ -371,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_finding_tells_no_secret() {
-        let secrets = [SecretString::from("hunter2 and more"), SecretString::from("abc")];
+        let secrets = Masks::of([SecretString::from("hunter2 and more"), SecretString::from("abc")]);
         let finding = Finding::failed("Reach", "it said: hunter2 and more\u{7}, abc", "not hunter2 and more");
         let told = masked(finding, &secrets);
         assert_eq!((told.detail.as_str(), told.advice.as_deref()), ("it said: ••••••, abc", Some("not ••••••")));

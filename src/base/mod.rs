@@ -11,6 +11,7 @@ pub mod error;
 pub mod failpoint;
 pub mod id;
 pub mod lifetime;
+pub mod mask;
 pub mod op;
 pub mod seal;
 pub mod text;

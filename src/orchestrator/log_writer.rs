@@ -3,13 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio::sync::{Mutex, MutexGuard, Notify, RwLock};
 
 use super::store::log::{self, NewLine};
 use super::{Event, Signals};
 use crate::base::failpoint::reach;
 use crate::base::id::RunId;
+use crate::base::mask::Masks;
 use crate::db::Db;
 use crate::providers::Stream;
 
@@ -19,11 +20,6 @@ const PAUSE: Duration = Duration::from_millis(60);
 const BATCH: usize = 200;
 /// Longer lines are cut: a page must stay readable.
 const LONGEST: usize = 8 * 1024;
-const MASK: &str = "••••••";
-/// What stands where something was cut off, here and by providers.
-const CUT: char = '…';
-/// Shorter parts of a secret than this, in bytes, are left alone.
-const TELLING: usize = 4;
 
 /// The attempt does not hold the run any more.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +34,7 @@ pub struct LogWriter {
     waiting: Mutex<Vec<NewLine>>,
     filled: Notify,
     lost: AtomicBool,
-    secrets: RwLock<Vec<SecretString>>,
+    secrets: RwLock<Masks>,
 }
 
 impl LogWriter {
@@ -56,19 +52,9 @@ impl LogWriter {
         }
     }
 
-    /// Values that are masked in every later line (I20), and each of their lines: programs print line
-    /// by line. Shorter than 4 characters are left alone: masking them would make the log unreadable
-    /// and say where they are.
+    /// Values that are masked in every later line (I20).
     pub async fn mask(&self, secrets: impl IntoIterator<Item = SecretString>) {
-        let mut known = self.secrets.write().await;
-        for secret in secrets {
-            let whole = secret.expose_secret();
-            let parts = whole.lines().chain([whole]).map(str::trim).filter(|part| part.len() >= TELLING);
-            known.extend(parts.map(SecretString::from));
-        }
-        // One may be a part of another.
-        known.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
-        known.dedup_by(|one, other| one.expose_secret() == other.expose_secret());
+        self.secrets.write().await.add(secrets);
     }
 
     /// Takes a line.
@@ -92,24 +78,8 @@ impl LogWriter {
 
     /// The text without control characters and secrets, and no longer than a line may be.
     pub async fn clean(&self, text: &str) -> String {
-        let mut clean: String =
-            text.chars().filter(|c| !c.is_control() || matches!(c, '\t' | '\n' | '\u{1b}')).collect();
-        let secrets = self.secrets.read().await;
-        for secret in secrets.iter() {
-            if clean.contains(secret.expose_secret()) {
-                clean = clean.replace(secret.expose_secret(), MASK);
-            }
-        }
-        if let Some((end, _)) = clean.char_indices().nth(LONGEST) {
-            clean.truncate(end);
-            clean.push(CUT);
-        }
-        if clean.contains(CUT) {
-            for secret in secrets.iter() {
-                clean = without_beginnings(&clean, secret.expose_secret());
-            }
-        }
-        clean
+        let clean: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\t' | '\n' | '\u{1b}')).collect();
+        self.secrets.read().await.hide(clean, LONGEST)
     }
 
     /// Writes what waits. The lock is held over the write so that lines keep their order.
@@ -155,37 +125,6 @@ impl LogWriter {
             if self.flush().await.is_err() {
                 return;
             }
-        }
-    }
-}
-
-/// The text without the beginnings of the secret that a cut has left before it.
-fn without_beginnings(text: &str, secret: &str) -> String {
-    let hidden = |part: &str| {
-        let mut beginnings = (TELLING..secret.len()).rev().filter_map(|end| secret.get(..end));
-        beginnings.find_map(|beginning| part.strip_suffix(beginning)).map(|rest| format!("{rest}{MASK}"))
-    };
-    let mut parts: Vec<String> = text.split(CUT).map(str::to_owned).collect();
-    let last = parts.pop();
-    let parts = parts.into_iter().map(|part| hidden(&part).unwrap_or(part));
-    parts.chain(last).collect::<Vec<_>>().join(&CUT.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_cut_leaves_of_a_secret_is_hidden() {
-        for (text, hidden) in [
-            ("long hunter2-t…", "long ••••••…"),
-            ("one hunt…, two hunter…", "one ••••••…, two ••••••…"),
-            // Too little to tell anything; and not cut.
-            ("hun…", "hun…"),
-            ("a hunter", "a hunter"),
-            ("käse… hunter", "käse… hunter"),
-        ] {
-            assert_eq!(without_beginnings(text, "hunter2-tökén"), hidden);
         }
     }
 }
