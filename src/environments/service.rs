@@ -10,7 +10,7 @@ use crate::audit::{self, Entry, Object};
 use crate::base::cursor::{Cursor, Page};
 use crate::base::id::{EnvironmentId, RequestId, RunId, TargetId, TemplateVersionId};
 use crate::base::{Op, Sealer};
-use crate::catalog;
+use crate::catalog::{self, TemplateVersion};
 use crate::db::Tx;
 use crate::orchestrator::{self, NewRun, RunPlace};
 use crate::providers::Resource;
@@ -131,21 +131,21 @@ pub async fn retry(
     begin(tx, op, &environment, operation, next, Some(request)).await
 }
 
-/// Queues a run that plans what a request wishes, and changes nothing. `provider` is that of the
-/// version that is wished for.
+/// Queues a run that plans what a request wishes, and changes nothing. `version` is the one that is
+/// wished for.
 pub async fn plan(
     tx: &mut Tx,
     op: &Op,
     id: EnvironmentId,
     operation: Operation,
-    provider: &str,
+    version: &TemplateVersion,
     request: RequestId,
 ) -> Result<RunId, Error> {
     let environment = load(tx, id).await?;
-    let labels = catalog::worker_labels(tx, environment.template.version_id).await?;
+    let labels = catalog::worker_labels(tx, version.id).await?;
     let run = NewRun {
         id: RunId::new(op.clock(), op.entropy()),
-        kind: plan_kind_of(provider),
+        kind: plan_kind_of(&version.provider),
         subject: id.0,
         request: Some(request),
         project: environment.project.id,
@@ -153,7 +153,7 @@ pub async fn plan(
         priority: priority(op),
         // No place: a freeze of changes does not keep anybody from looking.
         place: RunPlace {
-            provider: provider.to_owned(),
+            provider: version.provider.clone(),
             target: environment.target.map(|target| target.0),
             place: None,
             labels,

@@ -7,7 +7,7 @@ use super::{Error, PlanProgress, ProgressedRequirement, Request, RequestStatus, 
 use crate::audit::{self, Outcome};
 use crate::base::id::{EnvironmentId, RequestId, RunId};
 use crate::base::{Digest, Op};
-use crate::catalog;
+use crate::catalog::{self, TemplateVersion};
 use crate::db::{Connection, Tx};
 use crate::environments::{self, Operation, Planned, Wish, Work};
 use crate::policy;
@@ -28,10 +28,10 @@ pub async fn ask(
     id: RequestId,
     operation: Operation,
     environment: EnvironmentId,
-    provider: &str,
+    version: &TemplateVersion,
 ) -> Result<(), Error> {
     if is_planned(operation) {
-        let run = environments::plan(tx, op, environment, operation, provider, id).await?;
+        let run = environments::plan(tx, op, environment, operation, version, id).await?;
         plans::set_run(tx, id, run).await?;
     }
     Ok(())
@@ -57,7 +57,7 @@ pub async fn again(tx: &mut Tx, op: &Op, request: &Request) -> Result<RunId, Err
 async fn renew(tx: &mut Tx, op: &Op, request: &Request) -> Result<RunId, Error> {
     let environment = request.environment.ok_or(Error::NotFound)?;
     let version = catalog::get_version(tx, request.version_id).await?;
-    let run = environments::plan(tx, op, environment, request.operation, &version.provider, request.id).await?;
+    let run = environments::plan(tx, op, environment, request.operation, &version, request.id).await?;
     plans::set_run(tx, request.id, run).await?;
     Ok(run)
 }

@@ -123,7 +123,7 @@ impl Requests {
         }
         audit::append(tx, op, submitted_entry(resolved, decision, stored, environment)).await?;
         if let (RequestStatus::AwaitingApproval, Some(environment)) = (status, environment) {
-            plan::ask(tx, op, stored.id, resolved.operation, environment, &resolved.version.provider).await?;
+            plan::ask(tx, op, stored.id, resolved.operation, environment, &resolved.version).await?;
         }
         let created = environment.filter(|_| resolved.environment.is_none());
         match (status, created) {

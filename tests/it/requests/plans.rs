@@ -225,6 +225,30 @@ async fn a_target_that_moved_on_asks_again() {
     assert_eq!(asked.site.test.environment(asked.environment).await.inputs["size"], "large");
 }
 
+/// The plan of a change to another version needs what that version needs, as its apply will.
+#[tokio::test]
+async fn a_plan_waits_for_the_labels_of_the_version_that_is_wished_for() {
+    let asked = Asked::approved().await;
+    asked.site.test.work();
+    asked.until("/status", "succeeded").await;
+    asked.site.sql("UPDATE template_version SET state = 'deprecated'").await;
+    asked
+        .site
+        .sql(
+            "INSERT INTO template_version SELECT (jsonb_populate_record(v, jsonb_build_object('id', gen_random_uuid(),
+                 'number', 2, 'version', '2.0.0', 'state', 'published', 'digest', '\\x' || repeat('42', 32),
+                 'manifest', v.manifest || '{\"worker_labels\": [\"gpu\"]}'))).*
+             FROM template_version AS v JOIN template AS t ON t.id = v.template_id WHERE t.slug = 'postgres-database'",
+        )
+        .await;
+    let update = json!({"operation": "update", "environment": asked.environment.to_string(), "version": "2.0.0",
+        "inputs": {"size": "large"}});
+    let Asked { site, .. } = asked;
+    let asked = Asked::of(site, &update).await;
+    let labels = "SELECT count(*) FROM run WHERE kind LIKE 'plan.%' AND state = 'queued' AND labels = '{gpu}'";
+    assert_eq!(asked.site.number(labels).await, 1);
+}
+
 #[tokio::test]
 async fn another_policy_than_that_of_the_approval_asks_again() {
     let asked = Asked::approved().await;
