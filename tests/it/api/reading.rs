@@ -155,6 +155,22 @@ async fn templates_by_id_slug_and_version() {
 }
 
 #[tokio::test]
+async fn the_answer_to_a_request_is_what_is_read_of_it_afterwards() {
+    let site = Site::start().await;
+    let developer = site.client("developer").await;
+    for (kind, lifetime, status) in
+        [("dev", "2d", "approved"), ("dev", "365d", "denied"), ("prod", "2d", "awaiting_approval")]
+    {
+        let mut body = create(kind, &format!("orders-{status}").replace('_', "-"));
+        body["lifetime"] = json!(lifetime);
+        let answer = developer.post("/api/v1/requests", &body).await;
+        let told = answer.expect(StatusCode::CREATED);
+        assert_eq!(text(&told, "/status"), status);
+        assert_eq!(developer.json(answer.header("location")).await, told, "{status}");
+    }
+}
+
+#[tokio::test]
 async fn the_log_of_a_project_is_for_its_auditors() {
     let site = Site::start().await;
     let developer = site.client("developer").await;

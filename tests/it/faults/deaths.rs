@@ -24,11 +24,17 @@ async fn a_dead_workers_run_goes_on_in_time() {
         let _heir = world.worker(&[], None);
         // From here on there is somebody who can take it.
         let (died, busy) = (world.seconds("clock_timestamp()").await, Busy::from_now());
-        world.rest().await;
         let mine = format!("action = 'run.started' AND object_label = 'Create {name}'");
+        world.until_number(&format!("SELECT count(*) FROM audit_record WHERE {mine}"), 2).await;
         let resumed = world.seconds(&format!("(SELECT max(at) FROM audit_record WHERE {mine})")).await - died;
         let busy = busy.seconds();
         assert!(resumed <= LEASE + 5.0 + busy, "{point}: it went on after {resumed} s, {busy} of them busy");
+        let at_once = format!(
+            "SELECT count(*) FROM audit_record WHERE action = 'run.requeued' AND object_label = 'Create {name}'
+             AND detail ->> 'delay_seconds' = '0'"
+        );
+        assert_eq!(world.number(&at_once).await, 1, "{point}: a first death is not the run's fault");
+        world.rest().await;
         assert_eq!(world.number(&format!("SELECT count(*) FROM audit_record WHERE {mine}")).await, 2);
     }
 }

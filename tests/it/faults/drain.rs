@@ -14,8 +14,10 @@ const SHORT: usize = 12;
 const LONG: usize = 8;
 /// In seconds.
 const GRACE: f64 = 8.0;
-/// Those that wait for a free place when the worker is told to stop.
+/// Those that it has free places for, but that a freeze holds until it has been told to stop.
 const WAITING: usize = 6;
+
+const FREEZE: &str = "INSERT INTO freeze_window (id, reason, set_by) VALUES (gen_random_uuid(), 'A test', 'a test')";
 
 #[tokio::test]
 async fn twenty_applies_are_under_way() {
@@ -35,25 +37,30 @@ async fn twenty_applies_are_under_way() {
         environments.extend([ask("long", index, 600_000).await]);
     }
     let under_way: Vec<_> = environments.keys().copied().collect();
-    for index in 0..WAITING {
-        environments.extend([ask("waiting", index, 50).await]);
-    }
-    let settings = ["--worker-runs", "20", "--lease", "60s", "--drain", "8s"];
+    let settings = ["--worker-runs", "26", "--lease", "60s", "--drain", "8s"];
     let mut worker = world.worker_set(&settings);
     until("all twenty wait for the cloud", || {
         under_way.iter().all(|id| !world.book(*id).faults.is_empty()).then_some(())
     });
+    world.execute(FREEZE).await;
+    for index in 0..WAITING {
+        environments.extend([ask("waiting", index, 50).await]);
+    }
     let (told, busy) = (world.seconds("clock_timestamp()").await, Busy::from_now());
     worker.signal(Signal::TERM);
+    world.execute("UPDATE freeze_window SET ends_at = clock_timestamp() + interval '1 second'").await;
+    world.until_number("SELECT count(*) FROM worker WHERE draining", 1).await;
+    let heard = world.seconds("clock_timestamp()").await;
+    let (after, waited) = (heard - told, busy.seconds());
+    assert!(after <= 1.0 + waited, "claims stopped after {after} s, {waited} of them busy");
     let ended = worker.wait();
     assert!(ended.success(), "{ended}: {}", worker.said());
     let (took, busy) = (world.seconds("clock_timestamp()").await - told, busy.seconds());
     assert!(took <= GRACE + 5.0 + busy, "the drain took {took} s, {busy} of them busy");
 
     // All by the database: claims stop.
-    let bound = told + 1.0 + busy;
     let late =
-        format!("SELECT count(*) FROM audit_record WHERE action = 'run.started' AND extract(epoch FROM at) > {bound}");
+        format!("SELECT count(*) FROM audit_record WHERE action = 'run.started' AND extract(epoch FROM at) > {heard}");
     assert_eq!(world.number(&late).await, 0, "claimed after it was told to stop");
     // What fits ends; what does not is handed back when the grace is over, not before, and not left to
     // the end of its lease.

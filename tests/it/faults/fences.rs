@@ -15,7 +15,9 @@ use paddock::base::{Op, OsEntropy, SystemClock};
 use paddock::db::Tx;
 use paddock::orchestrator::{Ending, Run, Settings, Signals, StepContext, StepError, Worker, Workflow};
 use paddock::providers::Stream;
+use sqlx::{Connection as _, PgConnection};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::runs::yard::Yard;
@@ -43,9 +45,9 @@ impl Workflow for Stuck {
             return Ok(Vec::new());
         }
         self.waiting.fetch_add(1, Ordering::SeqCst);
-        if label == "hear" {
+        if label == "hear" || label == "drain" {
             context.cancel.cancelled().await;
-            return Err(StepError::Interrupted);
+            return if label == "drain" { Ok(Vec::new()) } else { Err(StepError::Interrupted) };
         }
         self.gate.subscribe().wait_for(|open| *open).await.unwrap();
         match label {
@@ -78,21 +80,26 @@ impl Workflow for Stuck {
 
 const REFUSED: &str = "SELECT count(*) FROM audit_record WHERE action = 'run.write_refused' AND outcome = 'denied'";
 
-async fn stolen(label: &str, lease: Duration) {
-    let yard = Yard::open().await;
-    let stop = CancellationToken::new();
+/// Starts a worker; `stop` drains it at once.
+fn zombie(yard: &Yard, lease: Duration, stop: &CancellationToken) -> (Arc<Stuck>, JoinHandle<()>) {
     let (signals, _) = Signals::new(yard.db().clone(), stop.clone());
     let stuck = Arc::new(Stuck { gate: watch::Sender::new(false), waiting: AtomicUsize::new(0) });
     let workflow: Arc<dyn Workflow> = Arc::clone(&stuck) as _;
     let worker = Worker {
-        settings: Settings { lease, ..crate::runs::yard::settings("zombie", 1) },
+        settings: Settings { lease, grace: Duration::ZERO, ..crate::runs::yard::settings("zombie", 1) },
         db: yard.db().clone(),
         signals,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(OsEntropy),
         workflows: [("create.noop".to_owned(), workflow)].into(),
     };
-    tokio::spawn(worker.work(stop.clone()));
+    (stuck, tokio::spawn(worker.work(stop.clone())))
+}
+
+async fn stolen(label: &str, lease: Duration) {
+    let yard = Yard::open().await;
+    let stop = CancellationToken::new();
+    let (stuck, _worker) = zombie(&yard, lease, &stop);
     yard.queue(label, 1).await;
     until_true("the step waits", async || stuck.waiting.load(Ordering::SeqCst) == 1).await;
     yard.execute("UPDATE run SET attempt = 2, worker = 'heir', lease_until = now() + interval '1 hour'").await;
@@ -145,4 +152,55 @@ async fn a_write_of_the_state() {
 #[tokio::test]
 async fn a_heartbeat() {
     stolen("hear", Duration::from_secs(6)).await;
+}
+
+/// The heir takes the run as part of what the zombie itself writes: between that and its next word.
+async fn taken_with(yard: &Yard, write: &str) {
+    let mut owner = PgConnection::connect_with(&yard.database.options()).await.unwrap();
+    let heir = format!(
+        "CREATE FUNCTION heir() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             UPDATE run SET attempt = attempt + 1, worker = 'heir', lease_until = now() + interval '1 hour';
+             RETURN NULL;
+         END $$;
+         CREATE TRIGGER heir AFTER UPDATE ON {write} EXECUTE FUNCTION heir()"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(heir)).execute(&mut owner).await.unwrap();
+}
+
+const HEIRS: &str = "SELECT count(*) FROM run WHERE state = 'running' AND worker = 'heir' AND error IS NULL
+                     AND lease_until > now() + interval '50 minutes'";
+
+#[tokio::test]
+async fn a_step_that_a_later_attempt_begins() {
+    let yard = Yard::open().await;
+    yard.queue("begin", 1).await;
+    yard.execute("UPDATE run SET attempt = 1").await;
+    taken_with(&yard, "run FOR EACH ROW WHEN (OLD.state = 'queued' AND NEW.state = 'running')").await;
+    let stop = CancellationToken::new();
+    let (stuck, worker) = zombie(&yard, LONG, &stop);
+    yard.until_count("SELECT count(*) FROM run WHERE attempt = 3", 1).await;
+    until_true("it called the step, or was refused", async || {
+        stuck.waiting.load(Ordering::SeqCst) == 1 || yard.count(REFUSED).await == 1
+    })
+    .await;
+    assert_eq!(stuck.waiting.load(Ordering::SeqCst), 0, "it called a step of a run that it does not hold");
+    assert_eq!(yard.count("SELECT count(*) FROM run_step WHERE status = 'running'").await, 0);
+    assert_eq!(yard.count(HEIRS).await, 1, "the heir's run was changed");
+    stop.cancel();
+    worker.await.unwrap();
+}
+
+/// Between the end of a step and the handing over, so that nothing but the handing over can tell.
+#[tokio::test]
+async fn a_run_that_is_handed_over() {
+    let yard = Yard::open().await;
+    yard.queue("drain", 1).await;
+    taken_with(&yard, "run_step FOR EACH ROW WHEN (NEW.status = 'succeeded')").await;
+    let stop = CancellationToken::new();
+    let (stuck, worker) = zombie(&yard, LONG, &stop);
+    until_true("the step waits", async || stuck.waiting.load(Ordering::SeqCst) == 1).await;
+    stop.cancel();
+    worker.await.unwrap();
+    assert_eq!(yard.count(HEIRS).await, 1, "the heir's run was changed");
+    assert_eq!(yard.count(REFUSED).await, 1);
 }

@@ -6,7 +6,7 @@ use paddock::base::id::RunId;
 use paddock::orchestrator::{self, Circuit, NewRun, RunPlace, RunState, Waiting, Why};
 use uuid::Uuid;
 
-use super::yard::{Yard, run, settings};
+use super::yard::{AtWork, Yard, run, settings};
 
 const TARGET: Uuid = Uuid::from_u128(77);
 const CONNECT: &str = "INSERT INTO target (id, slug, name, provider)
@@ -29,12 +29,17 @@ async fn opened() -> Yard {
     for number in 1..=3 {
         there(&yard, &format!("again {number}"), number).await;
     }
-    yard.until_count(OPEN, 1).await;
-    yard.until_count("SELECT count(*) FROM run WHERE state = 'queued'", 3).await;
-    first.drain.cancel();
-    first.done.await.unwrap();
-    yard.execute(PARK).await;
+    ends(&yard, first, OPEN, 3).await;
     yard
+}
+
+/// The worker ends once `query` counts one and all that failed is back in the queue, not soon to be tried.
+async fn ends(yard: &Yard, worker: AtWork, query: &'static str, failed: i64) {
+    yard.until_count(query, 1).await;
+    yard.until_count("SELECT count(*) FROM run WHERE state = 'queued'", failed).await;
+    worker.drain.cancel();
+    worker.done.await.unwrap();
+    yard.execute(PARK).await;
 }
 
 async fn circuits(yard: &Yard) -> Vec<Circuit> {
@@ -49,7 +54,7 @@ async fn waits(yard: &Yard, id: RunId) -> Waiting {
 /// Waits until this worker has looked at the queue a few times more.
 async fn looks(yard: &Yard) {
     for _ in 0..2 {
-        let seen = "SELECT (extract(epoch FROM max(seen_at)) * 1000)::bigint FROM worker";
+        let seen = "SELECT coalesce(extract(epoch FROM max(seen_at)) * 1000, 0)::bigint FROM worker";
         let before = yard.count(seen).await;
         while yard.count(seen).await == before {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -92,6 +97,65 @@ async fn one_tries_and_when_it_succeeds_the_others_go_on() {
     yard.until_state(one, RunState::Succeeded).await;
     yard.until_state(other, RunState::Succeeded).await;
     assert_eq!(yard.count("SELECT count(*) FROM circuit").await, 0);
+}
+
+/// Without a target it is the provider's.
+#[tokio::test]
+async fn also_of_what_needs_no_target_one_tries() {
+    let yard = Yard::open().await;
+    let first = yard.work(settings("first", 3));
+    for number in 1..=3 {
+        yard.queue(&format!("again {number}"), number).await;
+    }
+    ends(&yard, first, OPEN, 3).await;
+    let ids = [yard.queue("hold one", 4).await, yard.queue("hold other", 5).await];
+    let _worker = yard.work(settings("second", 3));
+    looks(&yard).await;
+    assert!(matches!(waits(&yard, ids[0]).await.why, Why::Circuit { .. }));
+    yard.execute(MAY_TRY).await;
+    yard.until_calls(3 * 2 + 2).await;
+    looks(&yard).await;
+    assert_eq!(yard.count("SELECT count(*) FROM run WHERE state = 'running'").await, 1, "one tries");
+    yard.script.gate.send_replace(true);
+    for id in ids {
+        yard.until_state(id, RunState::Succeeded).await;
+    }
+    assert_eq!(yard.count("SELECT count(*) FROM circuit").await, 0);
+}
+
+/// Errors of long ago are not in a row with those of now.
+#[tokio::test]
+async fn errors_of_long_ago_are_not_counted() {
+    let yard = Yard::open().await;
+    yard.execute(CONNECT).await;
+    let first = yard.work(settings("first", 3));
+    for number in 1..=2 {
+        there(&yard, &format!("again {number}"), number).await;
+    }
+    ends(&yard, first, "SELECT count(*) FROM circuit WHERE cardinality(subjects) = 2", 2).await;
+    yard.execute("UPDATE circuit SET failed_at = now() - interval '11 minutes'").await;
+    there(&yard, "again now", 3).await;
+    let _worker = yard.work(settings("second", 3));
+    yard.until_count("SELECT count(*) FROM circuit WHERE failed_at > now() - interval '10 minutes'", 1).await;
+    assert!(circuits(&yard).await.is_empty());
+    assert_eq!(yard.count("SELECT cardinality(subjects)::bigint FROM circuit").await, 1);
+}
+
+/// What was under way when it opened is not the one that tries.
+#[tokio::test]
+async fn only_a_try_opens_it_for_longer() {
+    let yard = Yard::open().await;
+    yard.execute(CONNECT).await;
+    let _worker = yard.work(settings("first", 4));
+    there(&yard, "late 4", 4).await;
+    yard.until_calls(2).await;
+    for number in 1..=3 {
+        there(&yard, &format!("again {number}"), number).await;
+    }
+    yard.until_count(OPEN, 1).await;
+    yard.script.gate.send_replace(true);
+    yard.until_count("SELECT count(*) FROM circuit WHERE cardinality(subjects) = 4", 1).await;
+    assert_eq!(yard.count(OPEN).await, 1);
 }
 
 #[tokio::test]

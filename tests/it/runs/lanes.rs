@@ -132,6 +132,22 @@ async fn only_a_head_can_run() {
     yard.lanes_are_whole().await;
 }
 
+/// Whoever cancels a run, or claims it just now, holds its row: others take what is behind it.
+#[tokio::test]
+async fn a_run_that_somebody_holds_keeps_nobody_waiting() {
+    let yard = Yard::open().await;
+    let held = yard.queue("ok held", 1).await;
+    let mut holder = yard.db().begin().await.unwrap();
+    sqlx::query("SELECT FROM run WHERE id = $1 FOR UPDATE").bind(held.0).execute(&mut *holder).await.unwrap();
+    let beside = yard.queue("ok beside", 2).await;
+    let _worker = yard.work(settings("one", 4));
+    let ended = tokio::time::timeout(Duration::from_secs(10), yard.until_state(beside, RunState::Succeeded));
+    ended.await.expect("while the other one is held");
+    assert_eq!(yard.run(held).await.state, RunState::Queued);
+    holder.rollback().await.unwrap();
+    yard.until_state(held, RunState::Succeeded).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_leaves_no_lane_without_head() {
     let yard = Yard::open().await;

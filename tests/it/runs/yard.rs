@@ -26,7 +26,7 @@ use crate::support::wait::PATIENCE;
 pub struct Script {
     /// `label step attempt`, in the order of the calls.
     pub calls: Mutex<Vec<String>>,
-    /// Runs whose label begins with `hold` or `deaf` wait until this is true.
+    /// Runs whose label begins with `hold`, `deaf` or `late` wait until this is true.
     pub gate: watch::Sender<bool>,
     /// Runs may end without the checkpoints of all steps: other versions began them.
     pub partial: AtomicBool,
@@ -103,6 +103,10 @@ impl Scripted {
             }
             "wrong" => Err(StepError::Failed("it is wrong".to_owned())),
             "again" => Err(StepError::Retryable("it does not work yet".to_owned())),
+            "late" => {
+                gate.wait_for(|open| *open).await.ok();
+                Err(StepError::Retryable("it does not work any more".to_owned()))
+            }
             "unknown" if !context.unsure => Err(StepError::Unknown("no answer in time.".to_owned())),
             _ => Ok(Vec::new()),
         }

@@ -35,6 +35,7 @@ async fn a_lead_decides_and_the_requester_watches() {
         "leads-approve-outside-dev-and-test",
         "We need &#60;it&#62;",
         "Withdraw",
+        "hx-trigger=\"load delay:400ms, every 2s\"",
     ]);
     developer.get(&format!("/requests/{id}")).await.hides(&["Sent. It waits"]);
     developer.get("/requests").await.shows(&["Create orders-db", "Lee Okafor"]);
@@ -74,5 +75,7 @@ async fn nobody_decides_on_their_own_or_without_the_role() {
     lead.get(&format!("/requests/{id}")).await.shows(&["Awaiting approval"]);
     let answer = lead.post(&format!("/requests/{id}/withdraw"), &[]).await;
     assert_eq!(answer.location(), format!("/requests/{id}"));
-    lead.get(&format!("/requests/{id}")).await.shows(&["Withdrawn", "You took the request for leads-db back."]);
+    let page = lead.get(&format!("/requests/{id}")).await;
+    page.shows(&["Withdrawn", "You took the request for leads-db back."]);
+    page.hides(&["every 2s"]);
 }
