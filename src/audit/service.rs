@@ -20,13 +20,17 @@ pub async fn append_all(tx: &mut Tx, op: &Op, entries: impl IntoIterator<Item = 
     append_each(tx, entries).await
 }
 
-/// The same for records of several operations that end in one transaction.
+/// The same for records of several operations that end in one transaction, in this order.
 pub async fn append_each<'a>(tx: &mut Tx, entries: Vec<(&'a Op, Entry)>) -> Result<()> {
-    let new = |(op, entry): (&'a Op, Entry)| New { id: AuditRecordId::new(op.clock(), op.entropy()), op, entry };
-    let records: Vec<New<'_>> = entries.into_iter().map(new).collect();
-    if records.is_empty() {
+    if entries.is_empty() {
         return Ok(());
     }
+    // Ids of one millisecond differ by chance, and records of one moment are listed by them.
+    let mut ids: Vec<AuditRecordId> =
+        entries.iter().map(|(op, _)| AuditRecordId::new(op.clock(), op.entropy())).collect();
+    ids.sort();
+    let new = |(id, (op, entry)): (AuditRecordId, (&'a Op, Entry))| New { id, op, entry };
+    let records: Vec<New<'_>> = ids.into_iter().zip(entries).map(new).collect();
     for New { entry, .. } in &records {
         debug_assert!(ACTIONS.contains(&entry.action), "`{}` is not among audit::ACTIONS: add it there", entry.action);
     }

@@ -1,6 +1,8 @@
 //! One audit record for every transition: the database itself counts along.
 
 use axum::http::StatusCode;
+use paddock::audit::{self, Entry, Filter, Object};
+use paddock::base::Actor;
 use paddock::environments::State;
 use serde_json::{Value, json};
 
@@ -106,4 +108,22 @@ async fn every_transition_has_its_record_and_every_record_its_transition() {
     let wrong_hour = "SELECT count(*) FROM audit_record a JOIN audit_record b USING (operation_id)
                       WHERE a.request_id = b.request_id AND a.xid <> b.xid AND a.channel = 'api'";
     assert_eq!(site.number(wrong_hour).await, 0, "the records of one operation are of one transaction");
+}
+
+/// They have one time, and ids of one millisecond: the order is that in which they were told.
+#[tokio::test]
+async fn records_of_one_moment_are_listed_in_their_order() {
+    let site = Site::start().await;
+    let op = site.test.op(Actor::Operator);
+    let labels: Vec<String> = (0..50).map(|number| format!("{number:02}")).collect();
+    let told =
+        labels.iter().map(|label| Entry::new("freeze.set", Object { kind: "freeze", id: None, label: label.clone() }));
+    let mut tx = site.test.app.db.begin().await.unwrap();
+    audit::append_all(&mut tx, &op, told).await.unwrap();
+    tx.commit().await.unwrap();
+    let filter = Filter { operation: Some(op.id), ..Filter::default() };
+    let mut connection = site.test.app.db.acquire().await.unwrap();
+    let listed = audit::list(&mut connection, &filter, None, 100).await.unwrap();
+    let listed: Vec<String> = listed.items.into_iter().rev().map(|record| record.object_label).collect();
+    assert_eq!(listed, labels);
 }
