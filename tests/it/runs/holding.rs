@@ -185,3 +185,19 @@ async fn a_worker_that_lost_its_lease_stops_and_writes_nothing() {
     assert_eq!((run.state, run.attempt, run.worker.as_deref()), (RunState::Running, 2, Some("two")));
     assert_eq!(yard.count("SELECT count(*) FROM run_step WHERE status = 'running'").await, 1);
 }
+
+/// It had no free place when it was told, so no look at the queue was under way.
+#[tokio::test]
+async fn a_worker_that_was_told_to_stop_takes_nothing_more() {
+    let yard = Yard::open().await;
+    let worker = yard.work(settings("one", 1));
+    let first = yard.queue("hold first", 1).await;
+    let second = yard.queue("ok second", 2).await;
+    yard.until_calls(2).await;
+    worker.drain.cancel();
+    yard.script.gate.send_replace(true);
+    worker.done.await.unwrap();
+    assert_eq!(yard.run(first).await.state, RunState::Succeeded);
+    let left = yard.run(second).await;
+    assert_eq!((left.state, left.attempt), (RunState::Queued, 0));
+}
