@@ -47,8 +47,6 @@ pub enum Why {
         of: String,
         /// How many environments.
         environments: i32,
-        /// What the last one said.
-        error: String,
         /// From when on one may try.
         until: Timestamp,
     },
@@ -76,9 +74,9 @@ impl Why {
             Self::Lane { label, .. } => format!("Waits for “{label}”: one at a time for each environment."),
             Self::Again { .. } => "The last attempt met an error; it is tried again.".to_owned(),
             Self::Frozen { reason, .. } => format!("Held by a freeze: {reason}"),
-            Self::Circuit { of, environments, error, .. } => {
-                let error = error.trim_end_matches('.');
-                format!("Held: {environments} environments in a row met an error at {of}. The last one: {error}.")
+            // Not what they met: it may be of another project.
+            Self::Circuit { of, environments, .. } => {
+                format!("Held: {environments} environments in a row met an error at {of}.")
             }
             Self::NoWorker { kind: Some(kind), .. } => format!("No worker can take this: none knows {kind}."),
             Self::NoWorker { labels, .. } if labels.is_empty() => {
@@ -255,12 +253,7 @@ impl Sight<'_> {
         }
         let there = |circuit: &&Circuit| circuit.provider == row.provider && circuit.target == row.target_id;
         if let Some(circuit) = self.circuits.iter().find(there) {
-            return Why::Circuit {
-                of: circuit.of.clone(),
-                environments: circuit.environments,
-                error: circuit.error.clone(),
-                until: circuit.until,
-            };
+            return Why::Circuit { of: circuit.of.clone(), environments: circuit.environments, until: circuit.until };
         }
         if row.later {
             return Why::Again { at: row.run_at.to_jiff() };

@@ -159,10 +159,10 @@ fn in_line(run: &Run, line: &Waiting, times: &Times) -> NextEvent {
     let held = sentence.trim_end_matches('.').to_owned();
     let (first, at, then) = match (&line.why, starts) {
         (Why::Frozen { until: Some(at), .. }, _) => (format!("{held}, until"), Some(times.at(*at)), String::new()),
-        (Why::Circuit { of, environments, error, until }, _) => (
+        (Why::Circuit { of, environments, until }, _) => (
             format!("Held by errors of {of}; a run tries it again"),
             Some(times.near(*until)),
-            format!("{environments} environments in a row met one. The last: {error}"),
+            format!("{environments} environments in a row met one."),
         ),
         (Why::Frozen { .. } | Why::NoWorker { .. }, _) | (_, None) => {
             (held, line.why.until().map(|at| times.near(at)), String::new())

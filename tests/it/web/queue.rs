@@ -66,6 +66,15 @@ async fn a_circuit_that_opened_is_seen_and_closed() {
     let page = admin.get("/admin/queue").await;
     page.shows(&["Holds runs", "3 environments in a row met an error there", "the server does not answer"]);
     page.shows(&["Held: 3 environments in a row", "Let all go on"]);
+    // What the others met may be of another project.
+    let run: uuid::Uuid = sqlx::query_scalar("SELECT id FROM run WHERE request_id = $1")
+        .bind(request.id.0)
+        .fetch_one(test.app.db.pool())
+        .await
+        .unwrap();
+    let mine = test.browser_of("developer").await.get(&format!("/runs/run_{}", run.simple())).await;
+    mine.shows(&["Held by errors of the target", "3 environments in a row met one."]);
+    mine.hides(&["the server does not answer"]);
     let close = "/admin/circuits/cir_0193c3f2000070008000000000000001/close";
     assert_eq!(auditor.post(close, &[]).await.status, StatusCode::FORBIDDEN);
     let closed = admin.post(close, &[]).await;
