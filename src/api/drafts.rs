@@ -30,12 +30,14 @@ pub struct DraftBody {
     version: Option<VersionRef>,
     /// Create: the environment's name.
     name: Option<String>,
-    /// Create: the inputs. Update: the inputs to change; null takes one away.
+    /// Act: the name of the action, as the template declares it.
+    action: Option<String>,
+    /// Create: the inputs. Update: the inputs to change; null takes one away. Act: those of the action.
     #[schema(value_type = Option<Object>)]
     inputs: Option<Map<String, Value>>,
     #[schema(schema_with = lifetime_schema)]
     lifetime: Option<Lifetime>,
-    /// Update, extend and delete: the environment's id.
+    /// All but create: the environment's id.
     #[schema(value_type = Option<String>)]
     environment: Option<EnvironmentId>,
     /// Update: the generation that the change is made for; the same as `If-Match`.
@@ -80,6 +82,14 @@ impl DraftBody {
                 environment: required(self.environment, "environment")?,
                 lifetime: required(self.lifetime, "lifetime")?.0,
             },
+            Operation::Start | Operation::Stop | Operation::Hibernate | Operation::Restart => {
+                Intent::Power { environment: required(self.environment, "environment")?, power: self.operation }
+            }
+            Operation::Act => Intent::Act {
+                environment: required(self.environment, "environment")?,
+                action: required(self.action, "action")?,
+                inputs: self.inputs.unwrap_or_default(),
+            },
             Operation::Delete => Intent::Delete { environment: required(self.environment, "environment")? },
         };
         Ok(Draft { intent, reason })
@@ -123,16 +133,18 @@ impl DraftBody {
 
     /// A field that the operation does not know is refused like one that nobody knows.
     fn refuse_foreign_fields(&self) -> Result<(), Problem> {
-        use Operation::{Create, Delete, Extend, Update};
-        let fields: [(&str, bool, &[Operation]); 9] = [
+        use Operation::{Act, Create, Delete, Extend, Hibernate, Restart, Start, Stop, Update};
+        let there = [Update, Extend, Start, Stop, Hibernate, Restart, Act, Delete];
+        let fields: [(&str, bool, &[Operation]); 10] = [
             ("project", self.project.is_some(), &[Create]),
             ("environment_type", self.environment_type.is_some(), &[Create]),
             ("template", self.template.is_some(), &[Create]),
             ("version", self.version.is_some(), &[Create, Update]),
             ("name", self.name.is_some(), &[Create]),
-            ("inputs", self.inputs.is_some(), &[Create, Update]),
+            ("action", self.action.is_some(), &[Act]),
+            ("inputs", self.inputs.is_some(), &[Create, Update, Act]),
             ("lifetime", self.lifetime.is_some(), &[Create, Extend]),
-            ("environment", self.environment.is_some(), &[Update, Extend, Delete]),
+            ("environment", self.environment.is_some(), &there),
             ("generation", self.generation.is_some(), &[Update]),
         ];
         let foreign = fields.iter().find(|(_, given, of)| *given && !of.contains(&self.operation));
@@ -170,10 +182,5 @@ async fn version_number(app: &App, template: &str, version: Option<VersionRef>) 
 
 /// The environment that a draft is about, unless it is to be made.
 pub fn environment_of(draft: &Draft) -> Option<EnvironmentId> {
-    match &draft.intent {
-        Intent::Create { .. } => None,
-        Intent::Update { environment, .. } | Intent::Extend { environment, .. } | Intent::Delete { environment } => {
-            Some(*environment)
-        }
-    }
+    draft.intent.environment()
 }

@@ -172,6 +172,8 @@ fn type_abilities(caller: &Caller<Reads>, project: &Project, place: &Place) -> T
             Operation::Create => Action::CreateEnvironment,
             Operation::Update => Action::UpdateEnvironment,
             Operation::Extend => Action::ExtendEnvironment,
+            Operation::Start | Operation::Stop | Operation::Hibernate | Operation::Restart => Action::PowerEnvironment,
+            Operation::Act => Action::ActOnEnvironment,
             Operation::Delete => Action::DeleteEnvironment,
         };
         let outcome = if caller.reaches(action) {

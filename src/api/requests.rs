@@ -28,6 +28,8 @@ pub struct RequestView {
     id: String,
     status: RequestStatus,
     operation: Operation,
+    /// Of `act`, the name of the action.
+    action: Option<String>,
     decision: DecisionView,
     /// Null when a create was denied.
     environment: Option<EnvironmentRefView>,
@@ -321,6 +323,7 @@ impl RequestView {
             id: request.id.to_string(),
             status: request.status,
             operation: request.operation,
+            action: request.action,
             decision,
             environment: request
                 .environment

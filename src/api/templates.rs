@@ -54,6 +54,27 @@ pub struct TemplateDetail {
     versions: Vec<VersionRow>,
 }
 
+/// A power operation (`start`, `stop`, `hibernate`, `restart`) or an action of a template.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TemplateAction)]
+pub struct ActionView {
+    name: String,
+    title: String,
+    description: String,
+    /// Whether it is asked for as an operation of its own, not as `act`.
+    power: bool,
+    /// JSON Schema 2020-12 of its inputs.
+    #[schema(value_type = Object)]
+    inputs_schema: Value,
+}
+
+impl From<catalog::ActionSpec> for ActionView {
+    fn from(spec: catalog::ActionSpec) -> Self {
+        let power = spec.is_power();
+        Self { name: spec.name, title: spec.title, description: spec.description, power, inputs_schema: spec.inputs }
+    }
+}
+
 /// A version with its content.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = TemplateVersion)]
@@ -70,6 +91,10 @@ pub struct VersionView {
     /// JSON Schema 2020-12 of the inputs.
     #[schema(value_type = Object)]
     inputs_schema: Value,
+    /// Power operations and actions that its environments can be asked for.
+    actions: Vec<ActionView>,
+    /// The output that holds the address at which people get in.
+    connect: Option<String>,
     outputs: Vec<OutputSpec>,
     provider: String,
     /// Markdown.
@@ -236,6 +261,8 @@ impl From<TemplateVersion> for VersionView {
             digest: version.digest.to_string(),
             source_commit: version.source_commit,
             format: version.format,
+            actions: catalog::actions_of(&version.manifest).into_iter().map(ActionView::from).collect(),
+            connect: catalog::connect_of(&version.manifest).map(|connect| connect.output),
             inputs_schema: version.inputs_schema,
             outputs: version.outputs,
             provider: version.provider,

@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 69] = [
+pub const ACTIONS: [&str; 78] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -23,6 +23,15 @@ pub const ACTIONS: [&str; 69] = [
     "environment.updated",
     "environment.extended",
     "environment.expiry_warned",
+    "environment.starting",
+    "environment.started",
+    "environment.stopping",
+    "environment.stopped",
+    "environment.restarting",
+    "environment.restarted",
+    "environment.acting",
+    "environment.acted",
+    "environment.action_failed",
     "environment.deleting",
     "environment.deleted",
     "environment.discarded",

@@ -9,6 +9,7 @@
 //!
 //! It does not decide who may request what (policy), nor run anything (providers, orchestrator).
 
+mod actions;
 mod error;
 pub mod form;
 pub mod loader;
@@ -21,6 +22,7 @@ mod store;
 mod sync;
 mod terraform;
 
+pub use actions::{ActionSpec, Connect, RepeatClass, actions_of, auto_stop_of, connect_of};
 pub use error::CatalogError;
 pub use model::{
     CatalogSource, Facet, Facets, Filter, Format, Kind, Listing, NewSource, OutputSpec, PROVIDERS, Problem, Severity,

@@ -24,10 +24,11 @@ pub use model::{
 pub use outputs::{OutputView, list as list_outputs, record_refused_reveal, reveal};
 pub use plans::planned;
 pub use service::{
-    Change, begin_create, begin_delete, begin_update, change_inputs, create, discard, expired, extend, find, list,
-    load, open_secret_inputs, plan, resources, retry, seal_secret_inputs, secret_inputs, warn_expiring,
+    Change, begin_act, begin_create, begin_delete, begin_update, change_inputs, create, discard, expired, extend, find,
+    list, load, may_begin, open_secret_inputs, plan, resources, retry, seal_secret_inputs, secret_inputs,
+    warn_expiring,
 };
 pub use states::{StateVersion, list_versions};
 pub use store::living::{Living, on_target};
 pub use store::timings::{ResourceTiming, list as resource_timings};
-pub use workflow::{OPERATIONS, Planned, RequestSink, Wish, Work, Workflows, kind_of, plan_kind_of};
+pub use workflow::{Asked, OPERATIONS, Planned, RequestSink, Wish, Work, Workflows, kind_of, plan_kind_of};

@@ -60,12 +60,12 @@ impl State {
         let allowed: &[Self] = match self {
             Self::Requested => &[Self::Provisioning, Self::Deleted],
             Self::Provisioning => &[Self::Ready, Self::Failed, Self::Deleting],
-            Self::Ready => &[Self::Updating, Self::Stopping, Self::Deleting],
+            Self::Ready => &[Self::Updating, Self::Stopping, Self::Starting, Self::Deleting],
             Self::Updating => &[Self::Ready, Self::Failed],
-            Self::Stopping => &[Self::Stopped, Self::Failed],
+            Self::Stopping => &[Self::Stopped, Self::Failed, Self::Ready],
             Self::Stopped => &[Self::Starting, Self::Deleting],
-            Self::Starting => &[Self::Ready, Self::Failed],
-            Self::Failed => &[Self::Provisioning, Self::Updating, Self::Deleting],
+            Self::Starting => &[Self::Ready, Self::Failed, Self::Stopped],
+            Self::Failed => &[Self::Provisioning, Self::Updating, Self::Stopping, Self::Starting, Self::Deleting],
             Self::Deleting => &[Self::Deleted, Self::Faulted, Self::Failed],
             Self::Faulted => &[Self::Deleting],
             Self::Deleted => &[],
@@ -126,13 +126,41 @@ pub enum Operation {
     Update,
     /// Give it a later end.
     Extend,
+    /// Start it again.
+    Start,
+    /// Stop it.
+    Stop,
+    /// Stop it so that it goes on where it was.
+    Hibernate,
+    /// Stop it and start it again.
+    Restart,
+    /// Run an action that its template declares.
+    Act,
     /// Remove it.
     Delete,
 }
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 4] = [Self::Create, Self::Update, Self::Extend, Self::Delete];
+    pub const ALL: [Self; 9] = [
+        Self::Create,
+        Self::Update,
+        Self::Extend,
+        Self::Start,
+        Self::Stop,
+        Self::Hibernate,
+        Self::Restart,
+        Self::Act,
+        Self::Delete,
+    ];
+
+    /// The power operations.
+    pub const POWER: [Self; 4] = [Self::Start, Self::Stop, Self::Hibernate, Self::Restart];
+
+    /// The operation with this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|operation| operation.as_str() == word)
+    }
 
     /// The word in SQL and in the API.
     pub fn as_str(self) -> &'static str {
@@ -140,6 +168,11 @@ impl Operation {
             Self::Create => "create",
             Self::Update => "update",
             Self::Extend => "extend",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Hibernate => "hibernate",
+            Self::Restart => "restart",
+            Self::Act => "act",
             Self::Delete => "delete",
         }
     }
@@ -150,7 +183,20 @@ impl Operation {
             Self::Create => "Create",
             Self::Update => "Update",
             Self::Extend => "Extend",
+            Self::Start => "Start",
+            Self::Stop => "Stop",
+            Self::Hibernate => "Hibernate",
+            Self::Restart => "Restart",
+            Self::Act => "Action",
             Self::Delete => "Delete",
+        }
+    }
+
+    /// What is done to which environment: “Create orders-db”, “Rotate password: orders-db”.
+    pub fn label(self, action: Option<&str>, environment: &str) -> String {
+        match action {
+            Some(action) => format!("{action}: {environment}"),
+            None => format!("{} {environment}", self.title()),
         }
     }
 }

@@ -58,7 +58,7 @@ pub async fn create(tx: &mut Tx, op: &Op, sealer: &Sealer, new: &NewEnvironment)
 /// An approved create: the environment is made.
 pub async fn begin_create(tx: &mut Tx, op: &Op, id: EnvironmentId, request: RequestId) -> Result<RunId, Error> {
     let environment = load(tx, id).await?;
-    begin(tx, op, &environment, Operation::Create, State::Provisioning, Some(request)).await
+    begin(tx, op, &environment, Operation::Create, None, State::Provisioning, Some(request)).await
 }
 
 /// What an approved update brings.
@@ -101,13 +101,55 @@ pub async fn change_inputs(
 /// An approved update: the environment is changed.
 pub async fn begin_update(tx: &mut Tx, op: &Op, id: EnvironmentId, request: RequestId) -> Result<RunId, Error> {
     let environment = load(tx, id).await?;
-    begin(tx, op, &environment, Operation::Update, State::Updating, Some(request)).await
+    begin(tx, op, &environment, Operation::Update, None, State::Updating, Some(request)).await
+}
+
+/// An approved power operation or action: the environment is started, stopped or acted on. `action`
+/// is what people call the action.
+pub async fn begin_act(
+    tx: &mut Tx,
+    op: &Op,
+    id: EnvironmentId,
+    operation: Operation,
+    action: Option<&str>,
+    request: RequestId,
+) -> Result<RunId, Error> {
+    let environment = load(tx, id).await?;
+    let next = during(operation).ok_or(Error::WrongState(environment.state, why_not(operation)))?;
+    if !may_begin(operation, environment.state) {
+        return Err(Error::WrongState(environment.state, why_not(operation)));
+    }
+    begin(tx, op, &environment, operation, action, next, Some(request)).await
+}
+
+/// The state while it goes on; none for what is no run.
+fn during(operation: Operation) -> Option<State> {
+    Some(match operation {
+        Operation::Create => State::Provisioning,
+        Operation::Update | Operation::Act => State::Updating,
+        Operation::Start | Operation::Restart => State::Starting,
+        Operation::Stop | Operation::Hibernate => State::Stopping,
+        Operation::Delete => State::Deleting,
+        Operation::Extend => return None,
+    })
+}
+
+/// Whether it can be asked for in this state, as far as the state alone decides.
+pub fn may_begin(operation: Operation, state: State) -> bool {
+    match operation {
+        Operation::Start => state == State::Stopped,
+        Operation::Stop | Operation::Hibernate | Operation::Restart | Operation::Act => state == State::Ready,
+        Operation::Extend => matches!(state, State::Ready | State::Stopped | State::Failed),
+        Operation::Create | Operation::Update | Operation::Delete => {
+            during(operation).is_some_and(|next| state.can_become(next))
+        }
+    }
 }
 
 /// An approved delete: the environment is removed.
 pub async fn begin_delete(tx: &mut Tx, op: &Op, id: EnvironmentId, request: RequestId) -> Result<RunId, Error> {
     let environment = load(tx, id).await?;
-    begin(tx, op, &environment, Operation::Delete, State::Deleting, Some(request)).await
+    begin(tx, op, &environment, Operation::Delete, None, State::Deleting, Some(request)).await
 }
 
 /// Tries the operation that failed again, with a new run for the same request.
@@ -116,19 +158,15 @@ pub async fn retry(
     op: &Op,
     id: EnvironmentId,
     operation: Operation,
+    action: Option<&str>,
     request: RequestId,
 ) -> Result<RunId, Error> {
     let environment = load(tx, id).await?;
-    let next = match operation {
-        Operation::Create => State::Provisioning,
-        Operation::Update => State::Updating,
-        Operation::Delete => State::Deleting,
-        Operation::Extend => return Err(Error::WrongState(environment.state, "there is nothing to retry")),
-    };
+    let next = during(operation).ok_or(Error::WrongState(environment.state, "there is nothing to retry"))?;
     if !matches!(environment.state, State::Failed | State::Faulted) {
         return Err(Error::WrongState(environment.state, "only a failed operation can be retried"));
     }
-    begin(tx, op, &environment, operation, next, Some(request)).await
+    begin(tx, op, &environment, operation, action, next, Some(request)).await
 }
 
 /// Queues a run that plans what a request wishes, and changes nothing. `version` is the one that is
@@ -173,6 +211,7 @@ async fn begin(
     op: &Op,
     environment: &Environment,
     operation: Operation,
+    action: Option<&str>,
     next: State,
     request: Option<RequestId>,
 ) -> Result<RunId, Error> {
@@ -189,7 +228,7 @@ async fn begin(
         subject: environment.id.0,
         request,
         project: environment.project.id,
-        label: format!("{} {}", operation.title(), environment.name),
+        label: operation.label(action, &environment.name),
         priority: priority(op),
         place: RunPlace {
             provider: environment.template.provider.clone(),
@@ -211,6 +250,11 @@ fn why_not(operation: Operation) -> &'static str {
         Operation::Create => "it is being made already, or has been",
         Operation::Update => "only one that is ready or failed can be updated",
         Operation::Extend => "only one that is ready, stopped or failed can be extended",
+        Operation::Start => "only one that is stopped can be started",
+        Operation::Stop => "only one that is ready can be stopped",
+        Operation::Hibernate => "only one that is ready can be hibernated",
+        Operation::Restart => "only one that is ready can be restarted",
+        Operation::Act => "only one that is ready can be acted on",
         Operation::Delete => "it cannot be deleted at the moment; wait for the running operation or cancel it",
     }
 }
@@ -221,6 +265,10 @@ fn started_action(operation: Operation) -> &'static str {
         Operation::Update => "environment.updating",
         Operation::Delete => "environment.deleting",
         Operation::Extend => "environment.extended",
+        Operation::Start => "environment.starting",
+        Operation::Stop | Operation::Hibernate => "environment.stopping",
+        Operation::Restart => "environment.restarting",
+        Operation::Act => "environment.acting",
     }
 }
 

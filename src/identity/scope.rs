@@ -46,6 +46,8 @@ impl From<Action> for Scope {
             Action::CreateEnvironment
             | Action::UpdateEnvironment
             | Action::ExtendEnvironment
+            | Action::PowerEnvironment
+            | Action::ActOnEnvironment
             | Action::DeleteEnvironment
             | Action::RetryRun
             | Action::CancelRun

@@ -109,6 +109,11 @@ fn approval(policy: &Policy, actions: &[Action]) -> Result<Option<Approval>, Wro
 fn can_wait(action: Action) -> bool {
     matches!(
         action,
-        Action::CreateEnvironment | Action::UpdateEnvironment | Action::ExtendEnvironment | Action::DeleteEnvironment
+        Action::CreateEnvironment
+            | Action::UpdateEnvironment
+            | Action::ExtendEnvironment
+            | Action::PowerEnvironment
+            | Action::ActOnEnvironment
+            | Action::DeleteEnvironment
     )
 }

@@ -258,6 +258,8 @@ pub(super) fn kinds_of(action: Action) -> &'static [ResourceKind] {
         Action::CreateEnvironment
         | Action::UpdateEnvironment
         | Action::ExtendEnvironment
+        | Action::PowerEnvironment
+        | Action::ActOnEnvironment
         | Action::DeleteEnvironment
         | Action::RetryRun
         | Action::CancelRun
@@ -298,6 +300,7 @@ fn full_question(action: Action, kind: ResourceKind) -> Question {
         },
         context: Context {
             inputs: inputs.as_object().cloned().unwrap_or_default(),
+            operation: Some("probe".to_owned()),
             lifetime_seconds: Some(1),
             maximum_lifetime_seconds: Some(1),
             channel: "web".to_owned(),

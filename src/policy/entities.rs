@@ -139,6 +139,9 @@ impl Types {
                 pairs.push((name.to_owned(), RestrictedExpression::new_long(seconds)));
             }
         }
+        if let Some(operation) = &context.operation {
+            pairs.push(("operation".to_owned(), text(operation)));
+        }
         CedarContext::from_pairs(pairs).map_err(|error| Unaskable::new(&error))
     }
 

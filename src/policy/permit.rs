@@ -38,7 +38,7 @@ pub mod ability {
     }
 
     abilities! {
-        CreateEnvironment, UpdateEnvironment, ExtendEnvironment, DeleteEnvironment, RetryRun, CancelRun, ReadCatalog,
+        CreateEnvironment, UpdateEnvironment, ExtendEnvironment, PowerEnvironment, ActOnEnvironment, DeleteEnvironment, RetryRun, CancelRun, ReadCatalog,
         ReadProject, ReadEnvironment, RevealOutput, ReadRequest, ReviewRequest, WithdrawRequest, ReadAudit,
         ManageCatalog, ReadAdmin, ManageQueue, ManageTargets, ManageTokens,
     }

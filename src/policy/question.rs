@@ -87,6 +87,10 @@ actions! {
     UpdateEnvironment = "update_environment", "update an environment";
     /// Give an environment a later end.
     ExtendEnvironment = "extend_environment", "extend an environment";
+    /// Start, stop, hibernate or restart an environment.
+    PowerEnvironment = "power_environment", "start or stop an environment";
+    /// Run an action that the template declares.
+    ActOnEnvironment = "act_on_environment", "run an action on an environment";
     /// End an environment.
     DeleteEnvironment = "delete_environment", "delete an environment";
     /// Run a failed operation again.
@@ -250,6 +254,9 @@ pub struct Context {
     pub lifetime_seconds: Option<i64>,
     /// Seconds that the project's environment type allows.
     pub maximum_lifetime_seconds: Option<i64>,
+    /// Of what can be done with an environment that is there, which: `stop`, `rotate-password`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
     /// `web`, `api`, `cli`, `worker` or `reconciler`.
     pub channel: String,
 }

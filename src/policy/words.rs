@@ -56,6 +56,8 @@ fn asked(question: &Question) -> String {
             Action::CreateEnvironment
             | Action::UpdateEnvironment
             | Action::ExtendEnvironment
+            | Action::PowerEnvironment
+            | Action::ActOnEnvironment
             | Action::DeleteEnvironment
             | Action::ReadEnvironment,
         ) => format!(" of the type {kind}"),

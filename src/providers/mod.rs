@@ -29,7 +29,8 @@ pub use error::ProviderError;
 pub use guard::Limits;
 pub use kept::{Kept, NewState, StateLock, StateOrigin};
 pub use model::{
-    Job, Output, Phase, Plan, PlanAction, PlanChange, Progress, Resource, Stream, Target, TemplateFile, Trace, Turn,
+    Job, JobAction, Output, Phase, Plan, PlanAction, PlanChange, Progress, Resource, Stream, Target, TemplateFile,
+    Trace, Turn,
 };
 pub use postgres::{PostgresProvider, from_connection_url as postgres_target};
 pub use process::Settings;
@@ -111,6 +112,13 @@ pub trait Provider: Send + Sync {
 
     /// Makes the target as the job says: create and update.
     async fn apply(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError>;
+
+    /// Does what [`Job::action`] says with what is there: starts, stops, restarts it, or an action of
+    /// the template's own.
+    async fn act(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
+        let _ = (job, host);
+        Err(ProviderError::failed(format!("{} knows no actions", self.name())))
+    }
 
     /// Reads outputs and resources back from the target, after an apply.
     async fn collect(&self, job: &Job, host: &dyn Host) -> Result<(Vec<Output>, Vec<Resource>), ProviderError>;

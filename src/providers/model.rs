@@ -76,8 +76,10 @@ pub struct Job {
     pub attempt: i32,
     /// The environment's generation; a new one with every change that a person asked for.
     pub generation: i64,
-    /// `create`, `update` or `delete`.
+    /// `create`, `update`, `delete`, a power operation or `act`.
     pub operation: &'static str,
+    /// What the template declares for a power operation or an action; none for the others.
+    pub action: Option<JobAction>,
     /// The inputs, secret ones included.
     pub inputs: Map<String, Value>,
     /// Names of the inputs that are secret: their values are masked in logs.
@@ -96,6 +98,19 @@ pub struct Job {
     pub seed: [u8; 32],
     /// Canceled when the run must stop.
     pub cancel: CancellationToken,
+}
+
+/// A power operation or an action, as the template declares it.
+#[derive(Debug, Clone)]
+pub struct JobAction {
+    /// Its name: `stop`, `rotate-password`.
+    pub name: String,
+    /// What the provider is to do: a script, or the name of something that it can do.
+    pub run: String,
+    /// Whether it must not be repeated by itself after an attempt that did not see its end.
+    pub once: bool,
+    /// Its own inputs, secret ones included.
+    pub inputs: Map<String, Value>,
 }
 
 impl Job {

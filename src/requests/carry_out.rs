@@ -18,8 +18,7 @@ pub fn secrets_place(id: RequestId) -> String {
 
 /// An audit record about a request.
 pub fn about(request: &Request, action: &'static str) -> Entry {
-    let label = format!("{} {}", request.operation.title(), request.environment_name);
-    let entry = Entry::new(action, Object::new("request", request.id.0, label))
+    let entry = Entry::new(action, Object::new("request", request.id.0, request.label()))
         .project(request.project)
         .request(request.id)
         .decision(request.decision_id);
@@ -40,6 +39,10 @@ pub async fn carry_out(tx: &mut Tx, op: &Op, sealer: &Sealer, id: RequestId) -> 
         }
         Operation::Update => {
             update(tx, op, sealer, &request).await?;
+        }
+        Operation::Start | Operation::Stop | Operation::Hibernate | Operation::Restart | Operation::Act => {
+            let title = request.action_title.as_deref();
+            environments::begin_act(tx, op, environment, request.operation, title, id).await?;
         }
         Operation::Delete => {
             environments::begin_delete(tx, op, environment, id).await?;

@@ -56,6 +56,22 @@ pub enum Intent {
         /// How long it is to live from now.
         lifetime: SignedDuration,
     },
+    /// Start, stop, hibernate or restart an environment.
+    Power {
+        /// The environment.
+        environment: EnvironmentId,
+        /// Which of [`Operation::POWER`].
+        power: Operation,
+    },
+    /// Run an action of the template on an environment.
+    Act {
+        /// The environment.
+        environment: EnvironmentId,
+        /// The action's name.
+        action: String,
+        /// The action's inputs.
+        inputs: Map<String, Value>,
+    },
     /// Remove an environment.
     Delete {
         /// The environment.
@@ -64,12 +80,26 @@ pub enum Intent {
 }
 
 impl Intent {
+    /// The environment, unless it is to be made.
+    pub fn environment(&self) -> Option<EnvironmentId> {
+        match self {
+            Self::Create { .. } => None,
+            Self::Update { environment, .. }
+            | Self::Extend { environment, .. }
+            | Self::Power { environment, .. }
+            | Self::Act { environment, .. }
+            | Self::Delete { environment } => Some(*environment),
+        }
+    }
+
     /// The operation.
     pub fn operation(&self) -> Operation {
         match self {
             Self::Create { .. } => Operation::Create,
             Self::Update { .. } => Operation::Update,
             Self::Extend { .. } => Operation::Extend,
+            Self::Power { power, .. } => *power,
+            Self::Act { .. } => Operation::Act,
             Self::Delete { .. } => Operation::Delete,
         }
     }

@@ -26,6 +26,9 @@ impl Sink {
         if let Some(run) = request.plan_run {
             return self.compare(connection, &request, run, work, &requirements).await;
         }
+        if !requirements.iter().all(ProgressedRequirement::is_satisfied) {
+            return Ok(Some("Nothing was done: an approval does not count any more. Ask again.".to_owned()));
+        }
         // A system's request and one that was allowed at once need nobody.
         let unasked = now.outcome == Outcome::NeedsApproval && requirements.is_empty();
         Ok(unasked.then(|| format!("Policy has changed since it was asked for. {} Ask again.", now.sentence)))

@@ -100,6 +100,10 @@ pub struct Request {
     pub id: RequestId,
     /// What is asked for.
     pub operation: Operation,
+    /// The name of the action, for [`Operation::Act`].
+    pub action: Option<String>,
+    /// What people called that action.
+    pub action_title: Option<String>,
     /// Its status.
     pub status: RequestStatus,
     /// Who asked; `None` is Paddock itself.
@@ -156,6 +160,11 @@ pub struct Request {
 }
 
 impl Request {
+    /// What is asked for: “Create orders-db”.
+    pub fn label(&self) -> String {
+        self.operation.label(self.action_title.as_deref(), &self.environment_name)
+    }
+
     /// What a review binds to: `None` while its plan is not made.
     pub fn bound_to(&self) -> Option<Digest> {
         match self.plan_run {

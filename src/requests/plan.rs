@@ -13,11 +13,17 @@ use crate::environments::{self, Operation, Planned, Wish, Work};
 use crate::policy;
 use crate::providers::{Plan, PlanAction};
 
-/// Whether approvers must see what would be done. A new end of life changes nothing at the target.
+/// Whether approvers must see what would be done. A new end of life changes nothing at the target, and
+/// a power operation or an action says by its name what it does.
 fn is_planned(operation: Operation) -> bool {
     match operation {
         Operation::Create | Operation::Update | Operation::Delete => true,
-        Operation::Extend => false,
+        Operation::Extend
+        | Operation::Start
+        | Operation::Stop
+        | Operation::Hibernate
+        | Operation::Restart
+        | Operation::Act => false,
     }
 }
 
@@ -101,7 +107,12 @@ impl Sink {
                 Some(change)
             }
             Operation::Delete => None,
-            Operation::Extend => return Ok(None),
+            Operation::Extend
+            | Operation::Start
+            | Operation::Stop
+            | Operation::Hibernate
+            | Operation::Restart
+            | Operation::Act => return Ok(None),
         };
         Ok(Some(Wish { operation: request.operation, change }))
     }

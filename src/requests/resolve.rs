@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
 use super::{Caller, Draft, Error, Intent};
+use crate::base::id::EnvironmentId;
 use crate::base::text::{NUL_REFUSED, Name, nul_places};
 use crate::base::{Digest, ErrorKind, FieldError, Kinded, Sealer};
-use crate::catalog::{self, TemplateVersion, schema};
+use crate::catalog::{self, ActionSpec, TemplateVersion, schema};
 use crate::environments::{self, Environment, Operation};
 use crate::policy::{Action, Context, Question, Resource, ResourceKind};
 use crate::projects::{self, Project, ProjectEnvironmentType};
@@ -31,6 +32,8 @@ pub struct Resolved {
     pub version: TemplateVersion,
     /// The environment, unless it is to be made.
     pub environment: Option<Environment>,
+    /// What the template declares for a power operation or an action.
+    pub action: Option<ActionSpec>,
     /// The environment's name.
     pub name: String,
     /// The inputs, without the secret ones.
@@ -50,9 +53,10 @@ pub struct Resolved {
 pub async fn resolve(connection: &mut PgConnection, sealer: &Sealer, draft: &Draft) -> Result<Resolved, Error> {
     let mut resolved = match &draft.intent {
         Intent::Create { .. } => new_environment(connection, &draft.intent).await?,
-        Intent::Update { .. } | Intent::Extend { .. } | Intent::Delete { .. } => {
-            existing_environment(connection, sealer, &draft.intent).await?
-        }
+        other => match other.environment() {
+            Some(id) => existing_environment(connection, sealer, id, other).await?,
+            None => return Err(Error::NotFound),
+        },
     };
     resolved.reason = draft.reason.trim().to_owned();
     if resolved.reason.chars().count() > 2000 {
@@ -108,7 +112,7 @@ async fn new_environment(connection: &mut PgConnection, intent: &Intent) -> Resu
         errors.push(FieldError::new("/name", error.to_string()));
     }
     let lifetime = checked_lifetime(lifetime.unwrap_or(place.default_lifetime), &mut errors);
-    let (inputs, secret_inputs) = checked_inputs(&version, inputs.clone(), &mut errors);
+    let (inputs, secret_inputs) = checked_inputs(&version.inputs_schema, inputs.clone(), &mut errors);
     Ok(Resolved {
         operation: Operation::Create,
         project,
@@ -117,6 +121,7 @@ async fn new_environment(connection: &mut PgConnection, intent: &Intent) -> Resu
         template: found,
         version,
         environment: None,
+        action: None,
         name: name.clone(),
         inputs,
         secret_inputs,
@@ -129,15 +134,10 @@ async fn new_environment(connection: &mut PgConnection, intent: &Intent) -> Resu
 async fn existing_environment(
     connection: &mut PgConnection,
     sealer: &Sealer,
+    id: EnvironmentId,
     intent: &Intent,
 ) -> Result<Resolved, Error> {
-    let (Intent::Update { environment: id, .. }
-    | Intent::Extend { environment: id, .. }
-    | Intent::Delete { environment: id }) = intent
-    else {
-        return Err(Error::NotFound);
-    };
-    let environment = environments::find(connection, *id).await?.ok_or(environments::Error::NotFound)?;
+    let environment = environments::find(connection, id).await?.ok_or(environments::Error::NotFound)?;
     let project = projects::find(connection, &environment.project.slug).await?.ok_or(Error::NotFound)?;
     let types = projects::environment_types(connection, project.id).await?;
     let place = types.iter().find(|place| place.id == environment.place.id).cloned().ok_or(Error::NotFound)?;
@@ -147,6 +147,7 @@ async fn existing_environment(
     let mut inputs = environment.inputs.clone();
     let mut secret_inputs = Map::new();
     let mut lifetime = None;
+    let action = declared(&version, intent)?;
     match intent {
         Intent::Update { generation, version: number, inputs: changes, .. } => {
             if generation.is_some_and(|generation| generation != environment.generation) {
@@ -159,12 +160,17 @@ async fn existing_environment(
             }
             let mut all = environment.inputs.clone();
             all.extend(changes.clone());
-            schema::carry_over(&mut all, environments::secret_inputs(connection, sealer, *id).await?);
+            schema::carry_over(&mut all, environments::secret_inputs(connection, sealer, id).await?);
             all.retain(|_, value| !value.is_null());
-            (inputs, secret_inputs) = checked_inputs(&version, all, &mut errors);
+            (inputs, secret_inputs) = checked_inputs(&version.inputs_schema, all, &mut errors);
+        }
+        Intent::Act { inputs: given, .. } => {
+            if let Some(action) = &action {
+                (inputs, secret_inputs) = checked_inputs(&action.inputs, given.clone(), &mut errors);
+            }
         }
         Intent::Extend { lifetime: wanted, .. } => lifetime = Some(checked_lifetime(*wanted, &mut errors)),
-        Intent::Create { .. } | Intent::Delete { .. } => {}
+        Intent::Create { .. } | Intent::Power { .. } | Intent::Delete { .. } => {}
     }
     let name = environment.name.clone();
     Ok(Resolved {
@@ -175,12 +181,36 @@ async fn existing_environment(
         template,
         version,
         environment: Some(environment),
+        action,
         name,
         inputs,
         secret_inputs,
         lifetime,
         reason: String::new(),
         errors,
+    })
+}
+
+/// What the environment's own version declares for a power operation or an action.
+fn declared(version: &TemplateVersion, intent: &Intent) -> Result<Option<ActionSpec>, Error> {
+    let (name, pointer) = match intent {
+        Intent::Power { power, .. } => (power.as_str(), "/operation"),
+        Intent::Act { action, .. } => (action.as_str(), "/action"),
+        Intent::Create { .. } | Intent::Update { .. } | Intent::Extend { .. } | Intent::Delete { .. } => {
+            return Ok(None);
+        }
+    };
+    let actions = catalog::actions_of(&version.manifest);
+    let power = matches!(intent, Intent::Power { .. });
+    let found = actions.iter().find(|action| action.name == name && action.is_power() == power);
+    let known: Vec<&str> = actions.iter().map(|action| action.name.as_str()).collect();
+    let known = if known.is_empty() {
+        "it declares no actions".to_owned()
+    } else {
+        format!("its actions are {}", known.join(", "))
+    };
+    found.cloned().map(Some).ok_or_else(|| {
+        missing(pointer, format!("version {} of its template does not declare “{name}”: {known}", version.version))
     })
 }
 
@@ -200,27 +230,39 @@ fn checked_lifetime(lifetime: SignedDuration, errors: &mut Vec<FieldError>) -> S
 }
 
 fn checked_inputs(
-    version: &TemplateVersion,
+    schema: &Value,
     inputs: Map<String, Value>,
     errors: &mut Vec<FieldError>,
 ) -> (Map<String, Value>, Map<String, Value>) {
-    let inputs = schema::complete(&version.inputs_schema, inputs);
+    let inputs = schema::complete(schema, inputs);
     let places = nul_places("/inputs", &Value::Object(inputs.clone()));
     errors.extend(places.into_iter().map(|place| FieldError::new(place, NUL_REFUSED)));
-    if let Err(found) = schema::validate(&version.inputs_schema, &inputs) {
+    if let Err(found) = schema::validate(schema, &inputs) {
         errors
             .extend(found.into_iter().map(|error| FieldError::new(format!("/inputs{}", error.pointer), error.detail)));
     }
-    schema::split_secrets(&version.inputs_schema, &inputs)
+    schema::split_secrets(schema, &inputs)
 }
 
 impl Resolved {
+    /// The template's own action that is asked for; none for a power operation.
+    pub fn asked_action(&self) -> Option<&ActionSpec> {
+        self.action.as_ref().filter(|action| !action.is_power())
+    }
+
+    /// What is asked for: “Create orders-db”.
+    pub fn label(&self) -> String {
+        self.operation.label(self.asked_action().map(|action| action.title.as_str()), &self.name)
+    }
+
     /// The question that policy is asked.
     pub fn question(&self, caller: Caller<'_>, channel: &'static str) -> Question {
         let action = match self.operation {
             Operation::Create => Action::CreateEnvironment,
             Operation::Update => Action::UpdateEnvironment,
             Operation::Extend => Action::ExtendEnvironment,
+            Operation::Start | Operation::Stop | Operation::Hibernate | Operation::Restart => Action::PowerEnvironment,
+            Operation::Act => Action::ActOnEnvironment,
             Operation::Delete => Action::DeleteEnvironment,
         };
         let id = self.environment.as_ref().map(|environment| environment.id.to_string()).unwrap_or_default();
@@ -241,6 +283,7 @@ impl Resolved {
             inputs: self.inputs.clone(),
             lifetime_seconds: self.lifetime_seconds(),
             maximum_lifetime_seconds: Some(self.place.maximum_lifetime.as_secs()),
+            operation: self.action.as_ref().map(|action| action.name.clone()),
             channel: channel.to_owned(),
         };
         Question { action, principal: caller.principal(Some(self.project.id)), resource, context }
@@ -250,7 +293,14 @@ impl Resolved {
     fn lifetime_seconds(&self) -> Option<i64> {
         let lifetime = match self.operation {
             Operation::Delete => self.environment.as_ref().and_then(|environment| environment.remaining),
-            Operation::Create | Operation::Update | Operation::Extend => self.lifetime,
+            Operation::Create
+            | Operation::Update
+            | Operation::Extend
+            | Operation::Start
+            | Operation::Stop
+            | Operation::Hibernate
+            | Operation::Restart
+            | Operation::Act => self.lifetime,
         };
         lifetime.map(|lifetime| lifetime.as_secs())
     }
@@ -259,7 +309,7 @@ impl Resolved {
     pub fn digest(&self) -> Digest {
         let secrets: BTreeMap<&String, String> =
             self.secret_inputs.iter().map(|(name, value)| (name, Digest::of_json(value).to_string())).collect();
-        Digest::of_json(&json!({
+        let mut asked = json!({
             "operation": self.operation,
             "project": self.project.id,
             "environment_type": self.place.slug,
@@ -270,6 +320,10 @@ impl Resolved {
             "inputs": self.inputs,
             "secret_inputs": secrets,
             "lifetime_seconds": self.lifetime.map(|lifetime| lifetime.as_secs()),
-        }))
+        });
+        if let (Some(action), Value::Object(asked)) = (self.asked_action(), &mut asked) {
+            asked.insert("action".to_owned(), action.name.clone().into());
+        }
+        Digest::of_json(&asked)
     }
 }

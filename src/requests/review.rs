@@ -156,7 +156,8 @@ impl Requests {
         if !matches!(request.status, RequestStatus::Failed | RequestStatus::Canceled) {
             return Err(Error::WrongStatus("only a request that failed or was canceled can be retried"));
         }
-        let run = environments::retry(&mut tx, op, environment, request.operation, id).await?;
+        let run = environments::retry(&mut tx, op, environment, request.operation, request.action_title.as_deref(), id)
+            .await?;
         match requests::move_to(&mut tx, id, request.status, RequestStatus::Running).await {
             Ok(true) => {}
             Ok(false) => return Err(Error::WrongStatus("the request has moved on in the meantime")),

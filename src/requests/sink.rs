@@ -10,7 +10,7 @@ use crate::audit::Entry;
 use crate::base::id::{RequestId, RunId};
 use crate::base::{Op, Sealer};
 use crate::db::{self, Connection, Tx};
-use crate::environments::{Planned, RequestSink, Wish, Work};
+use crate::environments::{self, Asked, Planned, RequestSink, Wish, Work};
 use crate::orchestrator::Ending;
 use crate::policy::PolicyEngine;
 use crate::providers::Plan;
@@ -72,6 +72,16 @@ impl RequestSink for Sink {
         planned: Planned<'_>,
     ) -> db::Result<()> {
         stored(self.take_plan(tx, op, request, run, planned).await)
+    }
+
+    async fn asked(&self, connection: &mut Connection, request: RequestId) -> db::Result<Option<Asked>> {
+        let Some(found) = requests::find(connection, request).await? else { return Ok(None) };
+        let Some(action) = found.action else { return Ok(None) };
+        let blob = requests::secret_inputs(connection, request).await?;
+        let place = carry_out::secrets_place(request);
+        let opened = environments::open_secret_inputs(&self.sealer, &place, blob.as_deref());
+        let secret_inputs = stored(opened.map_err(Error::from))?;
+        Ok(Some(Asked { action, inputs: found.inputs, secret_inputs }))
     }
 
     async fn approved_plan(&self, connection: &mut Connection, request: RequestId) -> db::Result<Option<Plan>> {

@@ -199,9 +199,8 @@ fn submitted_entry(
     stored: &Stored<'_>,
     environment: Option<EnvironmentId>,
 ) -> Entry {
-    let label = format!("{} {}", resolved.operation.title(), resolved.name);
     let rules: Vec<&str> = decision.rules.iter().map(|rule| rule.id.as_str()).collect();
-    let mut entry = Entry::new("request.submitted", Object::new("request", stored.id.0, label))
+    let mut entry = Entry::new("request.submitted", Object::new("request", stored.id.0, resolved.label()))
         .project(resolved.project.id)
         .request(stored.id)
         .decision(stored.decision_id)

@@ -45,6 +45,11 @@ impl PageError {
         Self::of_kind(ErrorKind::Invalid, sentence.into())
     }
 
+    /// It does not go as things stand.
+    pub fn conflict(sentence: impl Into<String>) -> Self {
+        Self::of_kind(ErrorKind::Conflict, sentence.into())
+    }
+
     /// A defect of ours. `cause` goes to the log only.
     pub fn internal(cause: impl Into<String>) -> Self {
         let mut error = Self::of_kind(ErrorKind::Internal, String::new());

@@ -74,6 +74,8 @@ fn pages() -> Router<App> {
         .route(urls::ENVIRONMENTS_CSV, get(environments::csv))
         .route(urls::ENVIRONMENT, get(environments::page))
         .route(urls::ENVIRONMENT_REVEAL, post(environments::reveal))
+        .route(urls::ENVIRONMENT_POWER, post(environments::power))
+        .route(urls::ENVIRONMENT_CONNECT, get(environments::connect))
         .route(urls::ENVIRONMENT_DELETE, get(environments::delete_page).post(environments::delete_post))
         .route(urls::AUDIT, get(audit::list_page))
         .route(urls::AUDIT_RECORD, get(audit::page))
@@ -100,6 +102,7 @@ fn pages() -> Router<App> {
         .route(urls::RUN_CANCEL, post(runs::cancel))
         .route(urls::RUN_RETRY, post(runs::retry))
         .route(urls::ENVIRONMENT_UPDATE, get(form::show_update).post(form::post_update))
+        .route(urls::ENVIRONMENT_ACT, get(form::show_act).post(form::post_act))
         .route(urls::ENVIRONMENT_EXTEND, get(form::show_extend).post(form::post_extend))
 }
 

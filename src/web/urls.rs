@@ -52,6 +52,12 @@ pub const ENVIRONMENT: &str = "/environments/{environment}";
 pub const ENVIRONMENT_UPDATE: &str = "/environments/{environment}/update";
 /// Longer life.
 pub const ENVIRONMENT_EXTEND: &str = "/environments/{environment}/extend";
+/// Starts, stops, hibernates or restarts one.
+pub const ENVIRONMENT_POWER: &str = "/environments/{environment}/power/{operation}";
+/// Runs an action of the template.
+pub const ENVIRONMENT_ACT: &str = "/environments/{environment}/actions/{action}";
+/// The way into one.
+pub const ENVIRONMENT_CONNECT: &str = "/environments/{environment}/connect";
 /// The end.
 pub const ENVIRONMENT_DELETE: &str = "/environments/{environment}/delete";
 /// Shows one secret output; post only, audited.
@@ -159,6 +165,18 @@ pub fn environment_update(environment: impl Display) -> String {
 pub fn environment_extend(environment: impl Display) -> String {
     format!("/environments/{environment}/extend")
 }
+/// Starts, stops, hibernates or restarts an environment.
+pub fn environment_power(environment: impl Display, operation: &str) -> String {
+    format!("/environments/{environment}/power/{operation}")
+}
+/// Runs an action of the template.
+pub fn environment_act(environment: impl Display, action: &str) -> String {
+    format!("/environments/{environment}/actions/{action}")
+}
+/// The way into an environment.
+pub fn environment_connect(environment: impl Display) -> String {
+    format!("/environments/{environment}/connect")
+}
 /// The end of an environment.
 pub fn environment_delete(environment: impl Display) -> String {
     format!("/environments/{environment}/delete")
@@ -245,6 +263,7 @@ mod tests {
             (environment("x"), ENVIRONMENT),
             (environment_update("x"), ENVIRONMENT_UPDATE),
             (environment_extend("x"), ENVIRONMENT_EXTEND),
+            (environment_connect("x"), ENVIRONMENT_CONNECT),
             (environment_delete("x"), ENVIRONMENT_DELETE),
             (environment_reveal("x"), ENVIRONMENT_REVEAL),
             (run("x"), RUN),
@@ -270,6 +289,12 @@ mod tests {
             let open = pattern.find('{').unwrap();
             let close = pattern.find('}').unwrap();
             assert_eq!(link, format!("{}x{}", &pattern[..open], &pattern[close + 1..]));
+        }
+        for (link, pattern) in [
+            (environment_power("x", "stop"), ENVIRONMENT_POWER.replace("{operation}", "stop")),
+            (environment_act("x", "greet"), ENVIRONMENT_ACT.replace("{action}", "greet")),
+        ] {
+            assert_eq!(link, pattern.replace("{environment}", "x"));
         }
         assert_eq!(run_events("x", 7), "/runs/x/events?after=7");
     }

@@ -10,14 +10,27 @@ use super::ade_parameters as parameters;
 use super::inputs::{self, Origin};
 use super::node::{Node, Yaml};
 use super::reader::{Reader, closest};
-use super::{Manifest, TemplatePath, paddock};
+use super::{Manifest, TemplatePath, actions, paddock};
 use crate::catalog::model::{Format, Severity};
 
 const KEYS: [&str; 9] =
     ["name", "version", "summary", "description", "runner", "templatePath", "parameters", "x-paddock", "$schema"];
 
-const OWN_KEYS: [&str; 10] =
-    ["slug", "icon", "kind", "tags", "provider", "config", "inputs", "outputs", "summary", "worker_labels"];
+const OWN_KEYS: [&str; 13] = [
+    "slug",
+    "icon",
+    "kind",
+    "tags",
+    "provider",
+    "config",
+    "inputs",
+    "outputs",
+    "summary",
+    "worker_labels",
+    "actions",
+    "connect",
+    "auto_stop",
+];
 
 pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Manifest> {
     let engine = node.get("engine");
@@ -36,6 +49,8 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Manifest> {
     let empty = Node::empty(node.at);
     let own = own.as_ref().unwrap_or(&empty);
     paddock::check_worker_labels(reader, own, "x-paddock.");
+    let outputs = paddock::outputs(reader, own, "x-paddock.");
+    actions::check(reader, own, "x-paddock.", &outputs);
     let chosen = reader.text(own, "provider", "x-paddock.").filter(|provider| !provider.is_empty());
     if let (Value::Object(config), Value::Object(more)) = (&mut config, reader.object(own, "config", "x-paddock.")) {
         config.extend(more);
@@ -55,7 +70,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Manifest> {
         icon: paddock::icon(reader, own, "x-paddock.").unwrap_or_else(|| icon(&provider).to_owned()),
         kind: paddock::kind(reader, own, "x-paddock."),
         tags: paddock::tags(reader, own, "x-paddock."),
-        outputs: paddock::outputs(reader, own, "x-paddock."),
+        outputs,
         provider,
         config,
         inputs: schema,

@@ -5,6 +5,7 @@
 //! them at once; each has line, column and key. An unknown key is an error in `paddock.yaml`
 //! (with the key that was probably meant) and a warning in the others, which are not ours.
 
+mod actions;
 mod ade;
 mod ade_parameters;
 mod inputs;

@@ -1,13 +1,14 @@
 //! `paddock.yaml`, our own format. `docs/TEMPLATES.md` is its reference.
 
 use super::Manifest;
+use super::actions;
 use super::inputs;
 use super::node::{Node, Yaml};
 use super::reader::{Reader, closest, list_words};
 use crate::base::text::{LABEL_RULE, is_label};
 use crate::catalog::model::{Format, Kind, OutputSpec, PROVIDERS, Severity};
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 16] = [
     "name",
     "slug",
     "version",
@@ -20,6 +21,9 @@ const KEYS: [&str; 13] = [
     "inputs",
     "outputs",
     "worker_labels",
+    "actions",
+    "connect",
+    "auto_stop",
     "$schema",
 ];
 
@@ -59,6 +63,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Manifest> {
     let inputs = inputs::read(reader, node.get("inputs"), "inputs", Severity::Error);
     let outputs = outputs(reader, node, "");
     check_worker_labels(reader, node, "");
+    actions::check(reader, node, "", &outputs);
     Some(Manifest {
         format: Format::Paddock,
         name: name?,

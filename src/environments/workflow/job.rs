@@ -12,9 +12,9 @@ use crate::base::id::EnvironmentId;
 use crate::environments::host::StepHost;
 use crate::environments::service::{inputs_place, open_secret_inputs, seed_place};
 use crate::environments::store::{contents, rows};
-use crate::environments::{Change, Environment, Error, plans};
+use crate::environments::{Change, Environment, Error, Operation, plans};
 use crate::orchestrator::{StepContext, StepError};
-use crate::providers::{Job, ProviderError, Stream, TemplateFile};
+use crate::providers::{Job, JobAction, ProviderError, Stream, TemplateFile};
 use crate::{catalog, projects};
 
 impl Shared {
@@ -46,7 +46,8 @@ impl Shared {
             },
         };
         let Change { generation, version, target, mut inputs, secret_inputs } = change;
-        let (config, files) = template(&mut connection, version).await?;
+        let (config, files, manifest) = template(&mut connection, version).await?;
+        let action = self.action(context, &mut connection, operation, &manifest).await?;
         let target = match target {
             Some(target) => projects::open_target(&mut connection, &self.sealer, target).await?,
             None => None,
@@ -67,6 +68,7 @@ impl Shared {
             attempt: context.run.attempt,
             generation,
             operation: operation.as_str(),
+            action,
             inputs,
             secret_inputs: secret_names,
             config,
@@ -76,6 +78,28 @@ impl Shared {
             seed: seed.try_into().map_err(|_| crate::db::Error::Corrupt("seed"))?,
             cancel: context.cancel.clone(),
         })
+    }
+
+    /// The action of the run, as the environment's own version declares it.
+    async fn action(
+        &self,
+        context: &StepContext,
+        connection: &mut crate::db::Connection,
+        operation: Operation,
+        manifest: &Value,
+    ) -> Result<Option<JobAction>, Error> {
+        let asked = match (operation, context.run.request) {
+            (Operation::Act, Some(request)) => self.requests.asked(connection, request).await?,
+            _ => None,
+        };
+        let name = asked.as_ref().map_or(operation.as_str(), |asked| asked.action.as_str());
+        let Some(spec) = catalog::actions_of(manifest).into_iter().find(|spec| spec.name == name) else {
+            return Ok(None);
+        };
+        let (mut inputs, secret_inputs) = asked.map(|asked| (asked.inputs, asked.secret_inputs)).unwrap_or_default();
+        context.mask(texts(&secret_inputs)).await;
+        catalog::schema::merge(&mut inputs, secret_inputs);
+        Ok(Some(JobAction { name: spec.name, run: spec.run, once: spec.repeat == catalog::RepeatClass::Once, inputs }))
     }
 
     /// Where an earlier attempt began this step, nobody knows how far it came: what is there is looked
@@ -112,7 +136,7 @@ impl Shared {
     /// and the one that applies, and for the credential, which may be renewed at any time.
     pub fn digest(job: &Job) -> Digest {
         let files = job.files.iter().map(|file| json!([file.path, file.executable, Digest::of(&file.content)]));
-        Digest::of_json(&json!({
+        let mut all = json!({
             "environment": job.environment,
             "name": job.environment_name,
             "environment_type": job.environment_type,
@@ -122,7 +146,11 @@ impl Shared {
             "config": job.config,
             "files": files.collect::<Vec<_>>(),
             "target": job.target.as_ref().map(|target| json!([target.slug, target.settings])),
-        }))
+        });
+        if let (Some(action), Value::Object(all)) = (&job.action, &mut all) {
+            all.insert("action".to_owned(), json!([action.name, action.run, action.inputs]));
+        }
+        Digest::of_json(&all)
     }
 
     /// The environment of a run.
@@ -163,10 +191,10 @@ fn texts(inputs: &Map<String, Value>) -> Vec<SecretString> {
 async fn template(
     connection: &mut sqlx::PgConnection,
     version: crate::base::id::TemplateVersionId,
-) -> Result<(Value, Vec<TemplateFile>), Error> {
+) -> Result<(Value, Vec<TemplateFile>, Value), Error> {
     let found = catalog::get_version(connection, version).await.map_err(store_error)?;
     let files = catalog::template_files(connection, version).await.map_err(store_error)?;
-    Ok((found.provider_config, files))
+    Ok((found.provider_config, files, found.manifest))
 }
 
 fn store_error(error: catalog::CatalogError) -> Error {

@@ -1,5 +1,6 @@
 //! What runs do to environments: plan only, provision (create, update) and tear down (delete).
 
+mod act;
 mod job;
 mod plan;
 mod plan_only;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde_json::{Map, Value};
 
 use super::{Change, Operation};
 use crate::audit::Entry;
@@ -21,7 +23,16 @@ use crate::orchestrator::{Ending, Workflow};
 use crate::providers::{Plan, Provider, Registry};
 
 /// The operations that are runs.
-pub const OPERATIONS: [Operation; 3] = [Operation::Create, Operation::Update, Operation::Delete];
+pub const OPERATIONS: [Operation; 8] = [
+    Operation::Create,
+    Operation::Update,
+    Operation::Start,
+    Operation::Stop,
+    Operation::Hibernate,
+    Operation::Restart,
+    Operation::Act,
+    Operation::Delete,
+];
 
 /// The kind of run for an operation by a provider: `create.postgres`.
 pub fn kind_of(operation: Operation, provider: &str) -> String {
@@ -40,6 +51,17 @@ pub struct Wish {
     pub operation: Operation,
     /// Version, inputs and target that the environment would have; those that it has for a delete.
     pub change: Option<Change>,
+}
+
+/// An action that was asked for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Its name in the manifest.
+    pub action: String,
+    /// Its inputs, without the secret ones.
+    pub inputs: Map<String, Value>,
+    /// The secret ones.
+    pub secret_inputs: Map<String, Value>,
 }
 
 /// What a run is about to carry out; a guard compares it with what was approved.
@@ -78,6 +100,8 @@ pub trait RequestSink: Send + Sync {
     async fn wish(&self, connection: &mut Connection, request: RequestId) -> Result<Option<Wish>>;
     /// A plan run for the request ended.
     async fn planned(&self, tx: &mut Tx, op: &Op, request: RequestId, run: RunId, planned: Planned<'_>) -> Result<()>;
+    /// Which action the request asks for, with its inputs; none for the other operations.
+    async fn asked(&self, connection: &mut Connection, request: RequestId) -> Result<Option<Asked>>;
     /// The plan that was approved for the request, if it needed an approval of one.
     async fn approved_plan(&self, connection: &mut Connection, request: RequestId) -> Result<Option<Plan>>;
     /// Whether this may be carried out for the request now; why not, in words.
@@ -117,6 +141,9 @@ impl Workflows {
         let shared = self.shared(operation, provider);
         match operation {
             Operation::Delete => Arc::new(tear_down::TearDown(shared)),
+            Operation::Start | Operation::Stop | Operation::Hibernate | Operation::Restart | Operation::Act => {
+                Arc::new(act::Act(shared))
+            }
             Operation::Create | Operation::Update | Operation::Extend => Arc::new(provision::Provision(shared)),
         }
     }

@@ -42,7 +42,7 @@ impl Workflow for Provision {
             "plan" => self.0.plan(context).await,
             "guard" => self.0.guard(context).await,
             "apply" => self.apply(context).await,
-            _ => self.collect(context).await,
+            _ => self.0.collect(context).await,
         }
     }
 
@@ -66,11 +66,14 @@ impl Provision {
         let outcome = self.0.provider.apply(&job, &self.0.host(context)).await;
         Shared::effect(outcome)
     }
+}
 
-    async fn collect(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {
-        let job = self.0.job(context).await?;
+impl Shared {
+    /// Reads back what there is now, for the last transaction.
+    pub async fn collect(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {
+        let job = self.job(context).await?;
         reach("provider.call");
-        let (outputs, resources) = self.0.provider.collect(&job, &self.0.host(context)).await.map_err(step_error)?;
+        let (outputs, resources) = self.provider.collect(&job, &self.host(context)).await.map_err(step_error)?;
         reach("provider.answered");
         let line = format!("{} outputs, {} resources", outputs.len(), resources.len());
         context.log(Stream::Paddock, &line).await?;
@@ -78,7 +81,7 @@ impl Provision {
             return Err(StepError::Failed(format!("The {what} {NUL_REFUSED}.")));
         }
         let outputs = outputs.into_iter().map(|Output { name, sensitive, value }| (name, sensitive, value)).collect();
-        self.0.seal_checkpoint(context, &Collected { outputs, resources })
+        self.seal_checkpoint(context, &Collected { outputs, resources })
     }
 }
 

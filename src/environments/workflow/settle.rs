@@ -108,7 +108,8 @@ impl Shared {
         self.tell(tx, op, run, ending, &environment, action).await
     }
 
-    async fn tell(
+    /// What the audit log and the request are told of an end.
+    pub async fn tell(
         &self,
         tx: &mut Tx,
         op: &Op,
@@ -130,7 +131,8 @@ impl Shared {
         Ok(told)
     }
 
-    async fn store_collected(
+    /// Outputs and resources take the place of what was known before.
+    pub async fn store_collected(
         &self,
         tx: &mut Tx,
         op: &Op,
@@ -167,6 +169,6 @@ fn corrupt(_: SealError) -> Error {
 }
 
 /// The environment is locked and its state was read under the lock: a miss is a defect.
-fn expect(moved: bool) -> Result<()> {
+pub fn expect(moved: bool) -> Result<()> {
     if moved { Ok(()) } else { Err(Error::Corrupt("environment state")) }
 }

@@ -68,6 +68,7 @@ prop_compose! {
             },
             context: Context {
                 inputs: inputs.as_object().unwrap().clone(),
+                operation: None,
                 lifetime_seconds,
                 maximum_lifetime_seconds,
                 channel: channel.to_owned(),

@@ -10,6 +10,9 @@
 //! same. A definition of theirs gets their helper `ade` as well (`ade.sh`). An exit code other than 0
 //! is a failure, told by the first error that it printed.
 //!
+//! Actions and power operations run a script as well, with `PADDOCK_ACTION`, `PADDOCK_ACTION_INPUT_<NAME>`
+//! and `PADDOCK_ACTION_INPUTS`; the outputs that it writes replace those of the same name.
+//!
 //! Repeat safety is the template's promise (`repeat`): what is begun is recorded before the script
 //! starts, and what ended well is not run again for the same run.
 
@@ -50,6 +53,7 @@ impl CommandProvider {
         host: &dyn Host,
         script: &str,
         config: &Config,
+        repeat: Repeat,
         record: &mut Record,
     ) -> Result<(), ProviderError> {
         let mark = Mark::of(job);
@@ -57,7 +61,7 @@ impl CommandProvider {
         let mut scripts = Scripts::open(&self.settings, job, config, host).await?;
         scripts.restore(record)?;
         if let Some(begun) = record.begun.clone().filter(|begun| begun.is_same_work(&mark)) {
-            match config.repeat {
+            match repeat {
                 Repeat::Idempotent => {}
                 Repeat::Probe => {
                     let there = probe(&mut scripts, config).await?;
@@ -79,16 +83,23 @@ impl CommandProvider {
         // The intent is durable before anything happens.
         record.begun = Some(mark.clone());
         record.removed = false;
+        let known = job.action.as_ref().map(|_| record.outputs.clone());
         reach("command.begin");
         record.save(host).await?;
         reach("command.begun");
         host.log(Stream::Paddock, &format!("Running {script}")).await?;
-        let operation = if removing { "delete" } else { "deploy" };
+        let operation = match &job.action {
+            Some(action) => &action.name,
+            None if removing => "delete",
+            None => "deploy",
+        };
         let outcome = scripts.run(script, operation).await;
         reach("command.ended");
         match outcome {
             Ok((0, _)) => {
                 scripts.take_over(record)?;
+                // An action tells what has changed, not all there is.
+                known.into_iter().for_each(|known| record.keep_outputs(known));
                 finish(scripts, record, mark, host).await
             }
             Ok((_, message)) => {
@@ -145,7 +156,26 @@ impl Provider for CommandProvider {
         {
             return host.log(Stream::Paddock, "An earlier attempt got it done").await;
         }
-        self.work(job, host, &config.deploy.clone(), &config, &mut record).await
+        self.work(job, host, &config.deploy, &config, config.repeat, &mut record).await
+    }
+
+    async fn act(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
+        let config = config::read(job)?;
+        let action =
+            job.action.as_ref().ok_or_else(|| ProviderError::failed("the template declares no such action"))?;
+        if !job.files.iter().any(|file| file.path == action.run) {
+            let message = format!("the template has no file {}, which its action {} names", action.run, action.name);
+            return Err(ProviderError::failed(message));
+        }
+        let mut record = Record::load(host).await?;
+        if !record.may_exist() {
+            return Err(ProviderError::failed("the template's script has not run to its end"));
+        }
+        if record.begun.is_none() && record.done.as_ref().is_some_and(|done| done.is_same_work(&Mark::of(job))) {
+            return host.log(Stream::Paddock, "An earlier attempt got it done").await;
+        }
+        let repeat = if action.once { Repeat::Once } else { Repeat::Idempotent };
+        self.work(job, host, &action.run, &config, repeat, &mut record).await
     }
 
     async fn collect(&self, _job: &Job, host: &dyn Host) -> Result<(Vec<Output>, Vec<Resource>), ProviderError> {
@@ -162,7 +192,7 @@ impl Provider for CommandProvider {
         if !record.may_exist() {
             return host.log(Stream::Paddock, "Nothing to remove: no script was ever run").await;
         }
-        self.work(job, host, &config.delete.clone(), &config, &mut record).await
+        self.work(job, host, &config.delete, &config, config.repeat, &mut record).await
     }
 
     async fn read_back(&self, job: &Job, host: &dyn Host) -> Result<Vec<Resource>, ProviderError> {

@@ -110,6 +110,18 @@ impl Record {
         self.outputs.iter().map(output).collect()
     }
 
+    /// Adds those of `before` that have no newer value.
+    pub fn keep_outputs(&mut self, before: Vec<StoredOutput>) {
+        let mut all = before;
+        for newer in self.outputs.drain(..) {
+            match all.iter_mut().find(|one| one.name == newer.name) {
+                Some(one) => *one = newer,
+                None => all.push(newer),
+            }
+        }
+        self.outputs = all;
+    }
+
     /// Writes the storage folder's files.
     pub fn unpack(&self, folder: &Path) -> Result<(), ProviderError> {
         for stored in &self.storage {

@@ -172,6 +172,13 @@ impl<'a> Scripts<'a> {
             ade::equip(&mut environment, &self.workspace, &self.settings.path, job, template)?;
         }
         flatten(&mut environment, "PADDOCK_INPUT_", &job.inputs);
+        if let Some(action) = &job.action {
+            let file = self.workspace.path("action.json");
+            write_private(&file, Value::Object(action.inputs.clone()).to_string().as_bytes())?;
+            environment.set("PADDOCK_ACTION", &action.name);
+            environment.set("PADDOCK_ACTION_INPUTS", file);
+            flatten(&mut environment, "PADDOCK_ACTION_INPUT_", &action.inputs);
+        }
         self.set_target(&mut environment)?;
         Ok(environment)
     }

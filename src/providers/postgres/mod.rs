@@ -16,6 +16,7 @@
 mod inspect;
 mod names;
 mod plan;
+mod rotation;
 mod session;
 mod settings;
 mod sql;
@@ -67,7 +68,7 @@ impl Provider for PostgresProvider {
     }
 
     async fn apply(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
-        let (access, wish) = settings::read(job)?;
+        let (access, wish) = settings::read(&rotation::current(job, host).await?)?;
         let mut session = Session::open(&access, &job.cancel).await?;
         session.fence(job).await?;
         let found = inspect::find(&mut session, &wish).await?;
@@ -77,8 +78,29 @@ impl Provider for PostgresProvider {
         Ok(())
     }
 
-    async fn collect(&self, job: &Job, _host: &dyn Host) -> Result<(Vec<Output>, Vec<Resource>), ProviderError> {
-        let (wish, found) = look(job).await?;
+    async fn act(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
+        let wanted = job.action.as_ref().map_or("", |action| action.run.as_str());
+        if wanted != rotation::ROTATE {
+            let message = format!("postgres knows the action {}, not “{wanted}”", rotation::ROTATE);
+            return Err(ProviderError::failed(message));
+        }
+        let (access, wish) = settings::read(&rotation::begin(job, host).await?)?;
+        let mut session = Session::open(&access, &job.cancel).await?;
+        session.fence(job).await?;
+        if inspect::find(&mut session, &wish).await?.role.is_none() {
+            return Err(ProviderError::failed(format!("the role {} is not on the server", wish.name)));
+        }
+        say(host, &format!("Setting a new password of role {}", wish.name)).await?;
+        let alter = Statement::new("ALTER ROLE ").identifier(&wish.name).text(" PASSWORD ").literal(&wish.verifier);
+        reach("postgres.password");
+        session.write(alter).await?;
+        reach("postgres.password_set");
+        session.close().await;
+        Ok(())
+    }
+
+    async fn collect(&self, job: &Job, host: &dyn Host) -> Result<(Vec<Output>, Vec<Resource>), ProviderError> {
+        let (wish, found) = look(&rotation::current(job, host).await?).await?;
         if found.role.is_none() || !found.database(&wish).is_some_and(|database| database.open) {
             return Err(ProviderError::failed(format!("the database {} is not on the server", wish.name)));
         }

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-use crate::base::id::EnvironmentId;
+use crate::base::id::{EnvironmentId, RunId};
 use crate::providers::{Job, Turn};
 
 /// What a server cuts names to, in bytes (`NAMEDATALEN` − 1).
@@ -61,6 +61,11 @@ pub fn turn(application_name: &str) -> Option<Turn> {
 /// The role's password: 256 bits that follow from the job's seed.
 pub fn password(seed: &[u8; 32]) -> String {
     URL_SAFE_NO_PAD.encode(hmac(seed, b"paddock/postgres/password/1"))
+}
+
+/// The seed of the password after it was rotated by `run`.
+pub fn rotated_seed(seed: &[u8; 32], run: RunId) -> [u8; 32] {
+    hmac(seed, format!("paddock/postgres/rotation/1/{run}").as_bytes())
 }
 
 /// The SCRAM-SHA-256 verifier of `password` (RFC 5803), so that the password itself never

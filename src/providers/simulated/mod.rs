@@ -13,6 +13,8 @@
 //! `seed`, `latency_ms`, `timeout_ms`, `faults`, `chaos_percent` and `objects` (a count) win; all other
 //! inputs are what the objects are like. A target is optional: its setting `folder` says where its book lies.
 //!
+//! Actions: `on`, `off` and `cycle` (off and on again) change what every object is like.
+//!
 //! Repeat safety. The intent to make an object is saved before the first call for it; the token
 //! follows from the environment, the object's name and how many of that name were made before. An
 //! answer is never believed: the object is looked for, by owner and name, until it is found whole and
@@ -122,6 +124,30 @@ impl Provider for SimulatedProvider {
         let mut work = Work { cloud: &cloud, host, record: Record::load(host).await? };
         let result = work.make_all().await;
         work.tell(result).await
+    }
+
+    async fn act(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
+        let (config, book) = (config::read(job)?, self.book(job));
+        let wanted = job.action.as_ref().map_or("", |action| action.run.as_str());
+        // What is off is like its objects are, and off.
+        let off = format!("{}, off", config.spec);
+        let specs = match wanted {
+            "on" => vec![config.spec.clone()],
+            "off" => vec![off],
+            "cycle" => vec![off, config.spec.clone()],
+            other => {
+                let message = format!("the simulated cloud knows the actions on, off and cycle, not “{other}”");
+                return Err(ProviderError::failed(message));
+            }
+        };
+        for spec in specs {
+            let config = Config { spec, ..config.clone() };
+            let cloud = Cloud { ledger: &book, config: &config, job };
+            let mut work = Work { cloud: &cloud, host, record: Record::load(host).await? };
+            let result = work.make_all().await;
+            work.tell(result).await?;
+        }
+        Ok(())
     }
 
     async fn collect(&self, job: &Job, _host: &dyn Host) -> Result<(Vec<Output>, Vec<Resource>), ProviderError> {

@@ -38,9 +38,9 @@ pub async fn insert(connection: &mut PgConnection, new: &NewRequest<'_>) -> Resu
         "INSERT INTO request (id, operation, status, requester_id, requester_label, project_id,
              project_environment_type_id, template_id, template_version_id, environment_id, environment_name,
              decision_id, inputs, secret_inputs, digest, lifetime_seconds, reason, idempotency_key, body_digest,
-             lapses_at, decided_at, finished_at)
+             lapses_at, action, action_title, decided_at, finished_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-             now() + make_interval(secs => $20),
+             now() + make_interval(secs => $20), $21, $22,
              CASE WHEN $3 <> 'awaiting_approval' THEN now() END, CASE WHEN $3 = 'denied' THEN now() END)",
         new.id.0,
         resolved.operation as Operation,
@@ -62,6 +62,8 @@ pub async fn insert(connection: &mut PgConnection, new: &NewRequest<'_>) -> Resu
         new.key,
         &new.body.0,
         new.lapses_in.map(|time| time.as_secs_f64()),
+        resolved.asked_action().map(|action| action.name.as_str()),
+        resolved.asked_action().map(|action| action.title.as_str()),
     )
     .execute(connection)
     .await?;
@@ -94,6 +96,8 @@ fn digest(bytes: Vec<u8>) -> Result<Digest> {
 struct Row {
     id: RequestId,
     operation: Operation,
+    action: Option<String>,
+    action_title: Option<String>,
     status: RequestStatus,
     requester_id: Option<PersonId>,
     requester_label: String,
@@ -130,6 +134,8 @@ impl TryFrom<Row> for Request {
         Ok(Self {
             id: row.id,
             operation: row.operation,
+            action: row.action,
+            action_title: row.action_title,
             status: row.status,
             requester: row.requester_id,
             requester_label: row.requester_label,
@@ -168,7 +174,7 @@ macro_rules! named {
     ($tail:tt, $ids:expr) => {
         sqlx::query_as!(
             Row,
-            r#"SELECT r.id AS "id: _", r.operation AS "operation: _", r.status AS "status: _",
+            r#"SELECT r.id AS "id: _", r.operation AS "operation: _", r.action, r.action_title, r.status AS "status: _",
                r.requester_id AS "requester_id: _", r.requester_label,
                p.id AS "project_id: _", p.slug AS project_slug, w.id AS "place_id: _", et.slug AS environment_type,
                t.id AS "template_id: _", t.slug AS template_slug, t.name AS template_name,

@@ -78,6 +78,7 @@ fn question(
         inputs,
         lifetime_seconds: Some(place.default_lifetime.as_secs()),
         maximum_lifetime_seconds: Some(place.maximum_lifetime.as_secs()),
+        operation: None,
         channel: visitor.op.origin.channel.to_owned(),
     };
     let principal = visitor.access.principal(Some(project.id));

@@ -2,16 +2,23 @@
 //!
 //! Policy and state decide; the use-case behind each button decides again.
 
+use crate::catalog::{ActionSpec, Connect};
 use crate::environments::{Environment, Operation, State};
 use crate::orchestrator::Run;
 use crate::policy::{Ability, Outcome, ability};
 use crate::web::error::sentence;
+use crate::web::requests::rows::icon;
 use crate::web::ui::{Action, Fact};
 use crate::web::urls;
 use crate::web::visitor::Visitor;
 
 /// The buttons, and what cannot be done with its reason.
-pub(super) fn of(visitor: &Visitor, environment: &Environment, last: Option<&Run>) -> (Vec<Action>, Vec<Fact>) {
+pub(super) fn of(
+    visitor: &Visitor,
+    environment: &Environment,
+    declared: &[ActionSpec],
+    last: Option<&Run>,
+) -> (Vec<Action>, Vec<Fact>) {
     let mut found = Found { visitor, environment, actions: Vec::new(), cannot: Vec::new() };
     let (state, id) = (environment.state, environment.id);
     if state == State::Deleted {
@@ -25,6 +32,9 @@ pub(super) fn of(visitor: &Visitor, environment: &Environment, last: Option<&Run
     let failed = last.filter(|run| run.request.is_some() && matches!(state, State::Failed | State::Faulted));
     if let (Some(run), None) = (failed, working) {
         found.add::<ability::RetryRun>(None, post("Retry", urls::run_retry(run.id), "rotate-cw", "primary"));
+    }
+    for spec in declared {
+        found.declared(spec);
     }
     let refused = refused(environment, Operation::Update);
     found.add::<ability::UpdateEnvironment>(refused, link("Update", urls::environment_update(id), "pencil", "outline"));
@@ -45,6 +55,25 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
+    /// A power operation is one click, an action has a form. Only one of start and stop is there at a time.
+    fn declared(&mut self, spec: &ActionSpec) {
+        let environment = self.environment;
+        let id = environment.id;
+        match Operation::POWER.into_iter().find(|operation| operation.as_str() == spec.name) {
+            Some(operation) if (operation == Operation::Start) == (environment.state == State::Stopped) => {
+                let variant = if operation == Operation::Start { "primary" } else { "outline" };
+                let button =
+                    post(&spec.title, urls::environment_power(id, operation.as_str()), icon(operation), variant);
+                self.add::<ability::PowerEnvironment>(refused(environment, operation), button);
+            }
+            Some(_) => {}
+            None => {
+                let form = link(&spec.title, urls::environment_act(id, &spec.name), icon(Operation::Act), "outline");
+                self.add::<ability::ActOnEnvironment>(refused(environment, Operation::Act), form);
+            }
+        }
+    }
+
     fn add<A: Ability>(&mut self, refused: Option<&str>, action: Action) {
         let denied = denied::<A>(self.visitor, self.environment);
         match denied.or_else(|| refused.map(str::to_owned)) {
@@ -79,8 +108,12 @@ fn refused(environment: &Environment, operation: Operation) -> Option<&'static s
         return working;
     }
     match (operation, state) {
+        (_, State::Failed) if operation == Operation::Act || Operation::POWER.contains(&operation) => {
+            Some("Its last operation failed: retry or change it first.")
+        }
+        (Operation::Act, State::Stopped) => Some("It is stopped: start it first."),
         (Operation::Update, State::Stopped) => Some("Only one that is ready or failed can be updated."),
-        (Operation::Update | Operation::Extend, State::Faulted) => {
+        (operation, State::Faulted) if operation != Operation::Delete => {
             Some("Its clean-up failed: it can only be deleted again.")
         }
         _ => None,
@@ -88,9 +121,15 @@ fn refused(environment: &Environment, operation: Operation) -> Option<&'static s
 }
 
 fn link(label: &str, href: String, icon: &'static str, variant: &'static str) -> Action {
-    Action { label: label.to_owned(), href, icon, variant, post: false }
+    Action { label: label.to_owned(), href, icon, variant, post: false, new_tab: false }
 }
 
 fn post(label: &str, href: String, icon: &'static str, variant: &'static str) -> Action {
     Action { post: true, ..link(label, href, icon, variant) }
+}
+
+/// The button that leads into it, in a tab of its own.
+pub(super) fn connect(environment: &Environment, connect: &Connect) -> Action {
+    let button = link(&connect.label, urls::environment_connect(environment.id), "external-link", "primary");
+    Action { new_tab: true, ..button }
 }

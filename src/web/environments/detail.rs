@@ -24,10 +24,14 @@ use crate::web::{frame, urls};
 const RUNS: i64 = 20;
 const RECORDS: i64 = 60;
 /// What the sentences beside them say already.
-const QUIET: [&str; 7] = [
+const QUIET: [&str; 11] = [
     "environment.requested",
     "environment.provisioning",
     "environment.updating",
+    "environment.starting",
+    "environment.stopping",
+    "environment.restarting",
+    "environment.acting",
     "environment.deleting",
     "request.started",
     "request.succeeded",
@@ -86,7 +90,11 @@ async fn filled(
     let runs = orchestrator::runs_of(connection, environment.id.0, RUNS).await?;
     let timeline = timeline(visitor, connection, environment).await?;
     let last = runs.first();
-    let (actions, cannot) = actions::of(visitor, environment, last);
+    let declared = catalog::actions_of(&version.manifest);
+    let (mut actions, cannot) = actions::of(visitor, environment, &declared, last);
+    if let Some(connect) = catalog::connect_of(&version.manifest).filter(|_| environment.state == State::Ready) {
+        actions.insert(0, actions::connect(environment, &connect));
+    }
     let (template, place) = (&environment.template, &environment.place.slug);
     let (project, owner) = (&environment.project.slug, &environment.owner.name);
     let mut shell = frame::shell(visitor, Section::Environments, &environment.name).await?;

@@ -5,6 +5,7 @@ mod delete;
 mod detail;
 mod facts;
 mod list;
+mod power;
 mod row;
 mod versions;
 pub mod view;
@@ -19,6 +20,7 @@ use crate::web::visitor::Visitor;
 pub use delete::{post as delete_post, show as delete_page};
 pub use detail::{page, reveal};
 pub use list::{csv, page as list_page};
+pub use power::{connect, post as power};
 
 /// The environment, for those who may read it.
 pub async fn readable(

@@ -107,7 +107,17 @@ fn retry_action(visitor: &Visitor, request: &Request, environment: Option<&Envir
 fn inputs(request: &Request, version: &catalog::TemplateVersion) -> Vec<Fact> {
     match request.operation {
         Operation::Create | Operation::Update => values::facts(&version.inputs_schema, &request.inputs),
-        Operation::Extend | Operation::Delete => Vec::new(),
+        Operation::Act => {
+            let actions = catalog::actions_of(&version.manifest);
+            let asked = actions.iter().find(|action| Some(&action.name) == request.action.as_ref());
+            asked.map(|action| values::facts(&action.inputs, &request.inputs)).unwrap_or_default()
+        }
+        Operation::Extend
+        | Operation::Start
+        | Operation::Stop
+        | Operation::Hibernate
+        | Operation::Restart
+        | Operation::Delete => Vec::new(),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::web::words::{Times, listed};
 
 /// "Create orders-db".
 pub fn title(request: &Request) -> String {
-    format!("{} {}", request.operation.title(), request.environment_name)
+    request.label()
 }
 
 /// "payments, prod".
@@ -31,6 +31,11 @@ pub fn icon(operation: Operation) -> &'static str {
         Operation::Create => "plus",
         Operation::Update => "pencil",
         Operation::Extend => "calendar-plus",
+        Operation::Start => "play",
+        Operation::Stop => "square",
+        Operation::Hibernate => "moon",
+        Operation::Restart => "rotate-cw",
+        Operation::Act => "zap",
         Operation::Delete => "trash-2",
     }
 }

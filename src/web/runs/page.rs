@@ -178,7 +178,14 @@ fn in_line(run: &Run, line: &Waiting, times: &Times) -> NextEvent {
 
 fn actions(visitor: &Visitor, run: &Run, environment: &Environment) -> Vec<Action> {
     let (app, op, access) = (&visitor.app, &visitor.op, &visitor.access);
-    let action = |label: &str, href, icon, variant| Action { label: label.to_owned(), href, icon, variant, post: true };
+    let action = |label: &str, href, icon, variant| Action {
+        label: label.to_owned(),
+        href,
+        icon,
+        variant,
+        post: true,
+        new_tab: false,
+    };
     let mut actions = Vec::new();
     if !run.state.is_terminal()
         && !run.cancel_requested

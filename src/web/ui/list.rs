@@ -75,6 +75,8 @@ pub struct Action {
     pub variant: &'static str,
     /// Sends a post without fields instead of following a link.
     pub post: bool,
+    /// Follows the link in a tab of its own.
+    pub new_tab: bool,
 }
 
 /// The first real error, unwrapped.

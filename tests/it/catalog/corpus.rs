@@ -63,6 +63,15 @@ fn paddock_manifests() {
         ),
         ("worker labels", "name: x\nprovider: command\nworker_labels: [gpu, Has Blanks, [x]]\n"),
         (
+            "actions",
+            "name: x\nprovider: command\nauto_stop: 8 parsecs\nconnect: {output: url, lable: x}\nactions:\n  stop: {run: s, inputs: {}}\n  Big Bang: {run: b}\n  b: boom\n  c: {title: C, repeat: never}\n  d: {run: d, inputs: {properties: {a: {type: strin}}}}\n",
+        ),
+        ("auto_stop without a stop", "name: x\nprovider: command\nauto_stop: 1 min\nactions: [stop]\n"),
+        (
+            "actions right",
+            "name: x\nprovider: command\nauto_stop: 8h\nconnect: {output: url}\noutputs: [{name: url}]\nactions: {start: {run: a}, stop: {run: b}, c: {run: d, inputs: {properties: {a: {type: string}}}}}\n",
+        ),
+        (
             "everything right",
             "name: x\nversion: 1.10\nprovider: command\nkind: workspace\ntags: [A, b, a]\nworker_labels: [gpu]\noutputs: [{name: url, description: d, sensitive: true}]\ninputs: {properties: {a: {type: string}}, required: [a]}\n",
         ),
@@ -97,7 +106,7 @@ fn paddock_manifests() {
     unknown keys: refused
       m.yaml:1:1: error: nmae: There is no key “nmae” here. Did you mean “name”?
       m.yaml:3:1: error: parameters: There is no key “parameters” here. Write “inputs”: a JSON Schema of type object with “properties”.
-      m.yaml:4:1: error: foo: There is no key “foo” here. The keys here are “name”, “slug”, “version”, “summary”, “icon”, “kind”, “tags”, “provider”, “config”, “inputs”, “outputs”, “worker_labels” and “$schema”.
+      m.yaml:4:1: error: foo: There is no key “foo” here. The keys here are “name”, “slug”, “version”, “summary”, “icon”, “kind”, “tags”, “provider”, “config”, “inputs”, “outputs”, “worker_labels”, “actions”, “connect”, “auto_stop” and “$schema”.
     missing: refused
       m.yaml:1:1: error: name: “name” is missing. Give the template a name for people.
       m.yaml:1:1: error: provider: “provider” is missing. Say what makes it: “postgres”, “terraform”, “command” or “simulated”.
@@ -126,6 +135,21 @@ fn paddock_manifests() {
     worker labels: refused
       m.yaml:3:22: error: worker_labels: The label “Has Blanks” must be 1 to 63 lower-case letters, digits and -_./=.
       m.yaml:3:34: error: worker_labels: A label is one word, not a list.
+    actions: refused
+      m.yaml:3:1: error: auto_stop: “auto_stop” must be a length of time such as “7d”, “12h”, “P7D” or a number of seconds, not “8 parsecs”.
+      m.yaml:4:11: error: connect.output: There is no output “url” under “outputs”.
+      m.yaml:4:24: error: connect.lable: There is no key “lable” here. Did you mean “label”?
+      m.yaml:6:3: error: actions.stop: With “stop” there must be “start” as well: nobody could undo it otherwise.
+      m.yaml:6:26: error: actions.stop.inputs: “stop” is a power operation: it is asked for with one click, without a form.
+      m.yaml:7:3: error: actions.Big Bang: “Big Bang” cannot name an action: use lower-case letters, digits and dashes.
+      m.yaml:8:6: error: actions.b: An action is a mapping with “run”, not text: write “run: …”.
+      m.yaml:9:6: error: actions.c.run: “run” is missing. Say what does it: a script of the template, for example.
+      m.yaml:9:17: error: actions.c.repeat: “repeat” is “idempotent” or “once”, not “never”.
+      m.yaml:10:41: error: actions.d.inputs.properties.a.type: This is not valid JSON Schema: the value must be one of “array”, “boolean”, “integer”, “null”, “number”, “object” or “string”, or must be a list.
+    auto_stop without a stop: refused
+      m.yaml:3:1: error: auto_stop: “auto_stop” is at least 5 minutes.
+      m.yaml:4:10: error: actions: “actions” is a mapping from names to actions, not a list: write “stop: …”.
+    actions right: taken
     everything right: taken
     "#);
     let (manifest, _) = manifest::read("m.yaml", Format::Paddock, cases.last().unwrap().1.as_bytes());
@@ -290,7 +314,7 @@ fn manifests_of_azure_deployment_environments() {
     null everywhere: taken
     own settings: refused
       m.yaml:4:64: error: x-paddock.inputs.a: There is no parameter with the id “a”. Did you mean “ab”?
-      m.yaml:4:87: error: x-paddock.foo: There is no key “foo” here. The keys here are “slug”, “icon”, “kind”, “tags”, “provider”, “config”, “inputs”, “outputs”, “summary” and “worker_labels”.
+      m.yaml:4:87: error: x-paddock.foo: There is no key “foo” here. The keys here are “slug”, “icon”, “kind”, “tags”, “provider”, “config”, “inputs”, “outputs”, “summary”, “worker_labels”, “actions”, “connect” and “auto_stop”.
     own settings right: taken
     path up: refused
       m.yaml:3:15: error: templatePath: “../../etc/passwd” leaves the template's folder (“..”). Name a file inside the template's own folder, such as “main.bicep”.

@@ -493,7 +493,7 @@ fn filter() -> FilterBar {
     }
 }
 fn act(label: &str, icon: &'static str, variant: &'static str, post: bool) -> Action {
-    Action { label: s(label), href: s("/environments/x/update"), icon, variant, post }
+    Action { label: s(label), href: s("/environments/x/update"), icon, variant, post, new_tab: false }
 }
 
 fn catalogs(pages: &mut Vec<Sample>) {

@@ -20,6 +20,7 @@ pub fn job() -> Job {
     let seed = u64::from(std::process::id()) << 32 | SEED.fetch_add(1, Ordering::Relaxed);
     let entropy = SeededEntropy::new(seed);
     Job {
+        action: None,
         environment: EnvironmentId::new(&clock, &entropy),
         environment_name: "conformance".to_owned(),
         environment_type: "dev".to_owned(),

@@ -12,5 +12,6 @@ pub mod program;
 pub mod proxy;
 pub mod server;
 pub mod wait;
+pub mod workspace;
 
 pub use database::TestDatabase;

@@ -45,7 +45,7 @@ async fn a_template_tells_what_it_asks_and_who_may_have_it() {
         "one of Small, Medium or Large",
         "connection_limit",
         "Published",
-        "1.0.0",
+        "1.1.0",
     ]);
     page.hides(&["<script>alert"]);
     let page = test.browser_of("auditor").await.get("/catalog/postgres-database").await;

@@ -11,6 +11,7 @@ mod form;
 mod gate;
 mod guard;
 mod long_log;
+mod power;
 mod queue;
 mod runs;
 mod targets;

@@ -60,7 +60,7 @@ pub(super) fn continues(draft: &SavedDraft, link: &str) -> bool {
 
 /// What stands above the form.
 pub(super) fn note(visitor: &Visitor, draft: &SavedDraft, subject: &Subject, continued: bool) -> DraftNote {
-    let schema = subject.version().map(|version| &version.inputs_schema);
+    let schema = subject.schema();
     DraftNote {
         when: visitor.times().near(draft.saved_at),
         secrets: schema.is_some_and(|schema| !crate::catalog::form::secrets(schema).is_empty()),

@@ -18,7 +18,7 @@ pub(super) fn sections(subject: &Subject, typed: &Typed, errors: &[FieldError]) 
     match subject {
         Subject::Create(create) => sections.push(place(create, typed, errors)),
         Subject::Update(update) => sections.extend(versions(update, errors)),
-        Subject::Extend(_) => {}
+        Subject::Extend(_) | Subject::Act(_) => {}
     }
     if let Some(inputs) = inputs(subject, typed, errors) {
         sections.push(inputs);
@@ -29,8 +29,8 @@ pub(super) fn sections(subject: &Subject, typed: &Typed, errors: &[FieldError]) 
 
 /// Errors that no field shows: about the whole, about inputs that the template does not have.
 pub(super) fn homeless(subject: &Subject, errors: &[FieldError]) -> Vec<FormError> {
-    let fields = match subject.version() {
-        Some(version) => form::fields(&version.inputs_schema, &serde_json::Map::new(), &[]),
+    let fields = match subject.schema() {
+        Some(schema) => form::fields(schema, &serde_json::Map::new(), &[]),
         None => Vec::new(),
     };
     let has_home = |error: &&FieldError| {
@@ -97,7 +97,7 @@ fn versions(update: &Update, errors: &[FieldError]) -> Option<FormSection> {
 }
 
 fn inputs(subject: &Subject, typed: &Typed, errors: &[FieldError]) -> Option<FormSection> {
-    let schema = &subject.version()?.inputs_schema;
+    let schema = subject.schema()?;
     let below: Vec<FieldError> = errors
         .iter()
         .filter_map(|error| {
@@ -111,6 +111,7 @@ fn inputs(subject: &Subject, typed: &Typed, errors: &[FieldError]) -> Option<For
     }
     let help = match subject {
         Subject::Create(create) => format!("What {} asks for", create.template.name),
+        Subject::Act(act) => format!("What “{}” asks for", act.action.title),
         Subject::Update(_) | Subject::Extend(_) => {
             fields.iter_mut().for_each(keep_secret);
             "The panel shows what changes".to_owned()
@@ -150,13 +151,15 @@ fn life(subject: &Subject, typed: &Typed, errors: &[FieldError]) -> FormSection 
             place.map(|place| (place.default_lifetime, place.maximum_lifetime))
         }
         Subject::Extend(environment) => Some((environment.lifetime, environment.place.maximum_lifetime)),
-        Subject::Update(_) => None,
+        Subject::Update(_) | Subject::Act(_) => None,
     };
     if let Some((default, maximum)) = limits {
         let control = Control::Select { choices: lifetime::choices(&typed.lifetime, default, maximum) };
         let (label, help) = match subject {
             Subject::Extend(_) => ("New lifetime", "Counted from now"),
-            Subject::Create(_) | Subject::Update(_) => ("Lifetime", "Counted from when it is ready; you can extend it"),
+            Subject::Create(_) | Subject::Update(_) | Subject::Act(_) => {
+                ("Lifetime", "Counted from when it is ready; you can extend it")
+            }
         };
         fields.push(field("lifetime", label, Some(help.to_owned()), control, errors));
     }
@@ -167,7 +170,7 @@ fn life(subject: &Subject, typed: &Typed, errors: &[FieldError]) -> FormSection 
     let (title, help) = match subject {
         Subject::Create(_) => ("Name and life", "The name stays as long as it lives"),
         Subject::Extend(_) => ("New end", "It is deleted then, unless it is extended again"),
-        Subject::Update(_) => ("Reason", "For whoever approves or looks later"),
+        Subject::Update(_) | Subject::Act(_) => ("Reason", "For whoever approves or looks later"),
     };
     FormSection { id: "life".to_owned(), title: title.to_owned(), help: help.to_owned(), reshapes: false, fields }
 }

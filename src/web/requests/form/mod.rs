@@ -1,4 +1,4 @@
-//! The form for new environments, updates and extensions: one address for showing and sending.
+//! The form for new environments, updates, extensions and actions: one address for showing and sending.
 //!
 //! A post with `_check`, `_add` or `_remove` shows the form again, with everything typed; a plain
 //! post submits. The hidden `_key` is made with the form, so sending it twice is one request. The
@@ -61,6 +61,24 @@ pub async fn show_extend(visitor: Visitor, Path(id): Path<String>, query: Query)
 /// `POST /environments/{environment}/extend`
 pub async fn post_extend(visitor: Visitor, Path(id): Path<String>, form: Form) -> Result<Response, PageError> {
     post(&visitor, Ask::Extend(environment_id(&id)?), form).await
+}
+
+/// `GET /environments/{environment}/actions/{action}`
+pub async fn show_act(
+    visitor: Visitor,
+    Path((id, action)): Path<(String, String)>,
+    query: Query,
+) -> Result<Response, PageError> {
+    show(&visitor, Ask::Act(environment_id(&id)?, action), &query.0).await
+}
+
+/// `POST /environments/{environment}/actions/{action}`
+pub async fn post_act(
+    visitor: Visitor,
+    Path((id, action)): Path<(String, String)>,
+    form: Form,
+) -> Result<Response, PageError> {
+    post(&visitor, Ask::Act(environment_id(&id)?, action), form).await
 }
 
 fn environment_id(text: &str) -> Result<EnvironmentId, PageError> {
@@ -161,6 +179,10 @@ pub(in crate::web) async fn sent(visitor: &Visitor, id: RequestId) -> Result<Res
                 Operation::Create => format!("Sent. This page shows how {name} is made."),
                 Operation::Update => format!("Sent. This page shows how {name} is updated."),
                 Operation::Extend => format!("{name} has a new end."),
+                Operation::Start => format!("Sent. This page shows how {name} is started."),
+                Operation::Stop | Operation::Hibernate => format!("Sent. This page shows how {name} is stopped."),
+                Operation::Restart => format!("Sent. This page shows how {name} is restarted."),
+                Operation::Act => "Sent. This page shows how it goes.".to_owned(),
                 Operation::Delete => format!("Sent. This page shows how {name} is deleted."),
             };
             answer::see_other_saying(&urls::environment(environment), &done)

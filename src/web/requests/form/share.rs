@@ -35,8 +35,7 @@ pub(super) fn of(visitor: &Visitor, subject: &Subject, typed: &Typed) -> Share {
 /// The pairs that a link needs: an empty one only where something else would stand without it.
 fn telling(subject: &Subject, pairs: Vec<(String, String)>) -> Vec<(String, String)> {
     let (mut told, empty): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(_, value)| !value.is_empty());
-    if let Some(version) = subject.version() {
-        let schema = &version.inputs_schema;
+    if let Some(schema) = subject.schema() {
         for pair in empty {
             let before = form::prefill(schema, &told);
             told.push(pair);
@@ -51,7 +50,7 @@ fn telling(subject: &Subject, pairs: Vec<(String, String)>) -> Vec<(String, Stri
 /// The fields of the form as a browser posts them, without secrets and what cannot be changed. What
 /// is off or empty is there, too, so that it does not become its default again.
 pub(super) fn pairs(subject: &Subject, typed: &Typed) -> Vec<(String, String)> {
-    let schema = subject.version().map(|version| &version.inputs_schema);
+    let schema = subject.schema();
     let secrets: Vec<String> = schema
         .map(form::secrets)
         .unwrap_or_default()
@@ -147,7 +146,7 @@ fn path(pointer: &str) -> String {
 
 /// The body without secrets, and the pointers of those that belong into it: typed or needed.
 fn body(subject: &Subject, typed: &Typed) -> (Value, Vec<String>) {
-    let schema = subject.version().map(|version| &version.inputs_schema);
+    let schema = subject.schema();
     let (open, secret) = match schema {
         Some(schema) => form::split_secrets(schema, &typed.inputs),
         None => (Map::new(), Map::new()),

@@ -1,8 +1,10 @@
 //! What the form is about: a template, or an environment that is there already.
 
+use serde_json::Value;
+
 use crate::base::id::EnvironmentId;
-use crate::catalog::{self, Template, TemplateVersion};
-use crate::environments::{self, Environment};
+use crate::catalog::{self, ActionSpec, Template, TemplateVersion};
+use crate::environments::{self, Environment, Operation};
 use crate::policy::ability;
 use crate::projects::{self, Project, ProjectEnvironmentType};
 use crate::web::answer::Form;
@@ -20,6 +22,8 @@ pub(super) enum Ask {
     Update(EnvironmentId),
     /// A new end.
     Extend(EnvironmentId),
+    /// An action of the template, by its name.
+    Act(EnvironmentId, String),
 }
 
 impl Ask {
@@ -29,6 +33,7 @@ impl Ask {
             Self::Create(template) => urls::template_request(template),
             Self::Update(id) => urls::environment_update(id),
             Self::Extend(id) => urls::environment_extend(id),
+            Self::Act(id, action) => urls::environment_act(id, action),
         }
     }
 }
@@ -41,6 +46,8 @@ pub(super) enum Subject {
     Update(Box<Update>),
     /// A new end.
     Extend(Box<Environment>),
+    /// An action.
+    Act(Box<Act>),
 }
 
 /// What the form of a new environment needs.
@@ -66,6 +73,12 @@ pub(super) struct Update {
     pub(super) generation: i64,
 }
 
+/// What the form of an action needs.
+pub(super) struct Act {
+    pub(super) environment: Environment,
+    pub(super) action: ActionSpec,
+}
+
 impl Subject {
     /// Looks everything up. `values` is the query or the posted form: project and version decide
     /// about the form itself.
@@ -74,6 +87,7 @@ impl Subject {
             Ask::Create(template) => create(visitor, &template, values.get("project")).await,
             Ask::Update(id) => update(visitor, id, values).await,
             Ask::Extend(id) => Ok(Self::Extend(Box::new(environment(visitor, id).await?))),
+            Ask::Act(id, action) => act(visitor, id, &action).await,
         }
     }
 
@@ -81,7 +95,7 @@ impl Subject {
     pub(super) fn section(&self) -> Section {
         match self {
             Self::Create(_) => Section::Catalog,
-            Self::Update(_) | Self::Extend(_) => Section::Environments,
+            Self::Update(_) | Self::Extend(_) | Self::Act(_) => Section::Environments,
         }
     }
 
@@ -94,6 +108,7 @@ impl Subject {
             ],
             Self::Update(update) => crumbs(&update.environment),
             Self::Extend(environment) => crumbs(environment),
+            Self::Act(act) => crumbs(&act.environment),
         }
     }
 
@@ -103,6 +118,7 @@ impl Subject {
             Self::Create(create) => format!("Request {}", create.template.name),
             Self::Update(update) => format!("Update {}", update.environment.name),
             Self::Extend(environment) => format!("Extend {}", environment.name),
+            Self::Act(act) => Operation::Act.label(Some(&act.action.title), &act.environment.name),
         }
     }
 
@@ -112,6 +128,8 @@ impl Subject {
             Self::Create(create) => create.template.summary.clone(),
             Self::Update(update) => place(&update.environment),
             Self::Extend(environment) => place(environment),
+            Self::Act(act) if act.action.description.is_empty() => place(&act.environment),
+            Self::Act(act) => act.action.description.clone(),
         }
     }
 
@@ -121,6 +139,7 @@ impl Subject {
             Self::Create(create) => urls::template_request(&create.template.slug),
             Self::Update(update) => urls::environment_update(update.environment.id),
             Self::Extend(environment) => urls::environment_extend(environment.id),
+            Self::Act(act) => urls::environment_act(act.environment.id, &act.action.name),
         }
     }
 
@@ -128,15 +147,16 @@ impl Subject {
     pub(super) fn action(&self) -> String {
         match self {
             Self::Update(update) => format!("{}?generation={}", self.address(), update.generation),
-            Self::Create(_) | Self::Extend(_) => self.address(),
+            Self::Create(_) | Self::Extend(_) | Self::Act(_) => self.address(),
         }
     }
 
-    /// The version whose inputs the form asks for.
-    pub(super) fn version(&self) -> Option<&TemplateVersion> {
+    /// JSON Schema of the inputs that the form asks for.
+    pub(super) fn schema(&self) -> Option<&Value> {
         match self {
-            Self::Create(create) => Some(&create.version),
-            Self::Update(update) => Some(&update.version),
+            Self::Create(create) => Some(&create.version.inputs_schema),
+            Self::Update(update) => Some(&update.version.inputs_schema),
+            Self::Act(act) => Some(&act.action.inputs),
             Self::Extend(_) => None,
         }
     }
@@ -181,6 +201,16 @@ async fn environment(visitor: &Visitor, id: EnvironmentId) -> Result<Environment
     let environment = found.ok_or(environments::Error::NotFound)?;
     visitor.app.permit_on::<ability::ReadEnvironment>(&visitor.op, &visitor.access, &environment)?;
     Ok(environment)
+}
+
+async fn act(visitor: &Visitor, id: EnvironmentId, name: &str) -> Result<Subject, PageError> {
+    let environment = environment(visitor, id).await?;
+    let mut connection = visitor.app.db.acquire().await?;
+    let version = catalog::get_version(&mut connection, environment.template.version_id).await?;
+    let mut actions = catalog::actions_of(&version.manifest).into_iter();
+    let action = actions.find(|action| action.name == name && !action.is_power());
+    let action = action.ok_or_else(|| PageError::not_found("action"))?;
+    Ok(Subject::Act(Box::new(Act { environment, action })))
 }
 
 async fn update(visitor: &Visitor, id: EnvironmentId, values: &Form) -> Result<Subject, PageError> {

@@ -22,8 +22,8 @@ pub(super) struct Typed {
 impl Typed {
     /// The values of a posted form.
     pub(super) fn posted(subject: &Subject, values: &Form) -> Self {
-        let inputs = match subject.version() {
-            Some(version) => form::parse(&version.inputs_schema, &values.0),
+        let inputs = match subject.schema() {
+            Some(schema) => form::parse(schema, &values.0),
             None => Map::new(),
         };
         Self { inputs, ..Self::plain(subject, values) }
@@ -40,6 +40,7 @@ impl Typed {
                 inputs.extend(linked.into_iter().filter(|(name, value)| defaults.get(name) != Some(value)));
                 form::complete(schema, inputs)
             }
+            Subject::Act(act) => form::prefill(&act.action.inputs, &values.0),
             Subject::Extend(_) => Map::new(),
         };
         Self { inputs, ..Self::plain(subject, values) }
@@ -73,6 +74,11 @@ impl Typed {
         let intent = match subject {
             Subject::Create(create) => self.create(create, length),
             Subject::Update(update) => self.update(update),
+            Subject::Act(act) => Intent::Act {
+                environment: act.environment.id,
+                action: act.action.name.clone(),
+                inputs: self.inputs.clone(),
+            },
             Subject::Extend(environment) => {
                 Intent::Extend { environment: environment.id, lifetime: length.unwrap_or(environment.lifetime) }
             }

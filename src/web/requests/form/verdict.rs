@@ -8,6 +8,7 @@ use super::subject::{Subject, Update};
 use super::typed::Typed;
 use crate::base::FieldError;
 use crate::catalog::form;
+use crate::environments::Environment;
 use crate::policy;
 use crate::requests::{self, QuotaChange};
 use crate::web::requests::values;
@@ -56,7 +57,7 @@ pub(super) fn of(
         },
         changes: match subject {
             Subject::Update(update) => changes(update, typed),
-            Subject::Create(_) | Subject::Extend(_) => Vec::new(),
+            Subject::Create(_) | Subject::Extend(_) | Subject::Act(_) => Vec::new(),
         },
         button: button(subject, outcome),
         share: None,
@@ -87,11 +88,14 @@ pub(super) fn incomplete(errors: &[FieldError]) -> Verdict {
 fn place(subject: &Subject, typed: &Typed) -> String {
     match subject {
         Subject::Create(create) => format!("{}, {}", create.project, typed.environment_type),
-        Subject::Update(update) => {
-            format!("{}, {}", update.environment.project.slug, update.environment.place.slug)
-        }
-        Subject::Extend(environment) => format!("{}, {}", environment.project.slug, environment.place.slug),
+        Subject::Update(update) => place_of(&update.environment),
+        Subject::Extend(environment) => place_of(environment),
+        Subject::Act(act) => place_of(&act.environment),
     }
+}
+
+fn place_of(environment: &Environment) -> String {
+    format!("{}, {}", environment.project.slug, environment.place.slug)
 }
 
 fn headline(outcome: Outcome, decision: &policy::Decision) -> String {
@@ -167,6 +171,7 @@ fn button(subject: &Subject, outcome: Outcome) -> String {
         Subject::Create(_) => "Create",
         Subject::Update(_) => "Update",
         Subject::Extend(_) => "Extend",
+        Subject::Act(act) => &act.action.title,
     };
     if outcome == Outcome::NeedsApproval { "Ask for approval".to_owned() } else { now.to_owned() }
 }
