@@ -23,6 +23,7 @@ mod projects;
 mod queue;
 mod requests;
 mod runs;
+mod schedules;
 mod states;
 mod targets;
 mod templates;
@@ -75,6 +76,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(environments::get_environment))
         .routes(routes!(environments::get_resources))
         .routes(routes!(environments::get_timeline))
+        .routes(routes!(schedules::get_schedule, schedules::set_schedule, schedules::delete_schedule))
+        .routes(routes!(schedules::skip_stop))
+        .routes(routes!(schedules::delay_stop))
         .routes(routes!(outputs::get_outputs))
         .routes(routes!(states::list_state_versions))
         .routes(routes!(runs::get_run))

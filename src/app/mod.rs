@@ -7,6 +7,7 @@ pub mod http;
 mod queue;
 mod reconcilers;
 mod runs;
+mod schedules;
 mod state;
 mod targets;
 mod tasks;

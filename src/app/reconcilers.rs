@@ -45,6 +45,9 @@ async fn look(app: &App) {
     let expiry = op(app, "reconciler.expiry");
     report("ended environments", app.requests.delete_expired(&expiry).await);
     report("warnings before the end", app.requests.warn_expiring(&expiry).await);
+    let schedule = op(app, "reconciler.schedule");
+    report("stops and starts", app.requests.keep_schedules(&schedule).await);
+    report("warnings before stops", app.requests.warn_stops(&schedule).await);
     report("lapsed requests", app.requests.lapse(&op(app, "reconciler.approvals")).await);
     report("catalog sources", catalog::sync_due(&app.db, &op(app, "reconciler.catalog"), SYNC_EVERY).await);
     report("old sessions", identity::purge_expired(&app.db).await);

@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 78] = [
+pub const ACTIONS: [&str; 83] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -32,6 +32,11 @@ pub const ACTIONS: [&str; 78] = [
     "environment.acting",
     "environment.acted",
     "environment.action_failed",
+    "environment.scheduled",
+    "environment.unscheduled",
+    "environment.stop_skipped",
+    "environment.stop_delayed",
+    "environment.stop_warned",
     "environment.deleting",
     "environment.deleted",
     "environment.discarded",

@@ -73,7 +73,11 @@ pub fn connect_of(manifest: &Value) -> Option<Connect> {
 
 /// How long it runs before it is stopped by itself, in seconds.
 pub fn auto_stop_of(manifest: &Value) -> Option<i64> {
-    let text = own(manifest).get("auto_stop")?.as_str()?;
+    let text = match own(manifest).get("auto_stop")? {
+        Value::String(text) => text.clone(),
+        Value::Number(seconds) => seconds.to_string(),
+        _ => return None,
+    };
     text.parse::<crate::base::Lifetime>().ok().map(|lifetime| lifetime.0.as_secs())
 }
 

@@ -19,6 +19,9 @@ pub enum Error {
     /// Somebody changed it in the meantime.
     #[error("the environment has changed in the meantime; look at it again")]
     Stale,
+    /// The next stop cannot be changed like that.
+    #[error("{0}")]
+    NoStop(&'static str),
     /// It has no such output.
     #[error("the environment has no output “{0}”")]
     NoOutput(String),
@@ -37,7 +40,7 @@ impl Kinded for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound | Self::NoOutput(_) => ErrorKind::NotFound,
-            Self::NameTaken(_) | Self::WrongState(..) => ErrorKind::Conflict,
+            Self::NameTaken(_) | Self::WrongState(..) | Self::NoStop(_) => ErrorKind::Conflict,
             Self::Stale => ErrorKind::Stale,
             Self::Seal(_) => ErrorKind::Internal,
             Self::Projects(error) => error.kind(),

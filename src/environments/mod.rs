@@ -11,6 +11,7 @@ mod host;
 mod model;
 mod outputs;
 mod plans;
+mod schedule;
 mod service;
 mod states;
 mod store;
@@ -23,6 +24,10 @@ pub use model::{
 };
 pub use outputs::{OutputView, list as list_outputs, record_refused_reveal, reveal};
 pub use plans::planned;
+pub use schedule::{
+    Due, MOST_DELAY, Schedule, Timetable, advance, day_name, delay_stop, due, set_schedule, skip_stop, timetable,
+    warn_stops,
+};
 pub use service::{
     Change, begin_act, begin_create, begin_delete, begin_update, change_inputs, create, discard, expired, extend, find,
     list, load, may_begin, open_secret_inputs, plan, resources, retry, seal_secret_inputs, secret_inputs,

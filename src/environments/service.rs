@@ -306,8 +306,8 @@ pub async fn expired(connection: &mut PgConnection, limit: i64) -> Result<Vec<Ex
     Ok(rows::expired(connection, limit).await?)
 }
 
-/// Warns once about environments that end within a day: one audit record each; the pages show the
-/// mark. Returns how many.
+/// Warns about environments that end within a day, and again within an hour: one audit record each;
+/// the pages show the mark. Returns how many.
 pub async fn warn_expiring(tx: &mut Tx, op: &Op, limit: i64) -> Result<usize, Error> {
     let warned = rows::mark_warned(tx, limit).await?;
     for expiring in &warned {

@@ -3,10 +3,13 @@
 use super::store::requests;
 use super::{Caller, Draft, Error, Intent, RequestStatus, Requests, carry_out, review};
 use crate::base::Op;
-use crate::environments::{self, Expiring};
+use crate::environments::{self, Due, Expiring, Operation};
 
 /// How much one look does at most; the next look does the rest.
 const BATCH: i64 = 50;
+
+/// The part of Paddock that stops and starts environments.
+pub const SCHEDULE: &str = "reconciler.schedule";
 
 /// The part of Paddock that ends environments.
 pub const EXPIRY: &str = "reconciler.expiry";
@@ -41,6 +44,43 @@ impl Requests {
         };
         self.submit(op, Caller::System(EXPIRY), &draft, None).await?;
         Ok(())
+    }
+
+    /// Asks for the stops and starts that are due. Returns how many.
+    pub async fn keep_schedules(&self, op: &Op) -> Result<usize, Error> {
+        let due = environments::due(&mut *self.db.acquire().await?, BATCH).await?;
+        let mut asked = 0;
+        for (id, due) in due {
+            let (power, reason) = match due {
+                Due::Stop => (Operation::Stop, "It is time to stop."),
+                Due::Start => (Operation::Start, "It is time to start."),
+            };
+            let draft = Draft { intent: Intent::Power { environment: id, power }, reason: reason.to_owned() };
+            match self.submit(op, Caller::System(SCHEDULE), &draft, None).await {
+                Ok(_) => asked += 1,
+                // Somebody works on it, or wants to: the next look decides anew.
+                Err(Error::Busy(_) | Error::Environments(environments::Error::WrongState(..))) => continue,
+                // Its template cannot do that any more.
+                Err(Error::Invalid(_)) => {}
+                Err(error) => {
+                    tracing::warn!(environment.id = %id, %error, "not done at its time");
+                    continue;
+                }
+            }
+            // Also when it was denied: what is refused once is not asked for every few seconds.
+            let mut tx = self.db.begin().await?;
+            environments::advance(&mut tx, id, due).await?;
+            tx.commit().await?;
+        }
+        Ok(asked)
+    }
+
+    /// Warns about stops that are near. Returns how many.
+    pub async fn warn_stops(&self, op: &Op) -> Result<usize, Error> {
+        let mut tx = self.db.begin().await?;
+        let warned = environments::warn_stops(&mut tx, op, BATCH).await?;
+        tx.commit().await?;
+        Ok(warned)
     }
 
     /// Ends requests that nobody approved in time. Returns how many.

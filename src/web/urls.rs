@@ -56,6 +56,12 @@ pub const ENVIRONMENT_EXTEND: &str = "/environments/{environment}/extend";
 pub const ENVIRONMENT_POWER: &str = "/environments/{environment}/power/{operation}";
 /// Runs an action of the template.
 pub const ENVIRONMENT_ACT: &str = "/environments/{environment}/actions/{action}";
+/// When one stops by itself.
+pub const ENVIRONMENT_SCHEDULE: &str = "/environments/{environment}/schedule";
+/// Lets its next stop pass.
+pub const ENVIRONMENT_STOP_SKIP: &str = "/environments/{environment}/schedule/skip";
+/// Puts its next stop off.
+pub const ENVIRONMENT_STOP_DELAY: &str = "/environments/{environment}/schedule/delay";
 /// The way into one.
 pub const ENVIRONMENT_CONNECT: &str = "/environments/{environment}/connect";
 /// The end.
@@ -173,6 +179,18 @@ pub fn environment_power(environment: impl Display, operation: &str) -> String {
 pub fn environment_act(environment: impl Display, action: &str) -> String {
     format!("/environments/{environment}/actions/{action}")
 }
+/// When an environment stops by itself.
+pub fn environment_schedule(environment: impl Display) -> String {
+    format!("/environments/{environment}/schedule")
+}
+/// Lets the next stop pass.
+pub fn environment_stop_skip(environment: impl Display) -> String {
+    format!("/environments/{environment}/schedule/skip")
+}
+/// Puts the next stop off.
+pub fn environment_stop_delay(environment: impl Display) -> String {
+    format!("/environments/{environment}/schedule/delay")
+}
 /// The way into an environment.
 pub fn environment_connect(environment: impl Display) -> String {
     format!("/environments/{environment}/connect")
@@ -263,6 +281,9 @@ mod tests {
             (environment("x"), ENVIRONMENT),
             (environment_update("x"), ENVIRONMENT_UPDATE),
             (environment_extend("x"), ENVIRONMENT_EXTEND),
+            (environment_schedule("x"), ENVIRONMENT_SCHEDULE),
+            (environment_stop_skip("x"), ENVIRONMENT_STOP_SKIP),
+            (environment_stop_delay("x"), ENVIRONMENT_STOP_DELAY),
             (environment_connect("x"), ENVIRONMENT_CONNECT),
             (environment_delete("x"), ENVIRONMENT_DELETE),
             (environment_reveal("x"), ENVIRONMENT_REVEAL),

@@ -3,6 +3,7 @@
 pub(super) mod contents;
 pub(super) mod living;
 pub(super) mod rows;
+pub(super) mod schedules;
 pub(super) mod states;
 pub(super) mod timings;
 pub(super) mod transitions;

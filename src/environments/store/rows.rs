@@ -259,16 +259,20 @@ pub async fn expired(connection: &mut PgConnection, limit: i64) -> Result<Vec<Ex
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
-/// Marks environments that end within a day, or within a tenth of their life if that is shorter,
-/// as warned, and returns them. Each is returned once per end.
+/// Marks environments that end within a day or within an hour (a tenth and a twentieth of their life
+/// if that is shorter) as warned, and returns them. Each is returned once per warning and end.
 pub async fn mark_warned(connection: &mut PgConnection, limit: i64) -> Result<Vec<Expiring>> {
     let rows = sqlx::query_as!(
         ExpiringRow,
-        r#"UPDATE environment SET expiry_warned_at = now()
+        r#"UPDATE environment SET expiry_warned_at = now(), expiry_warned_last_at = CASE
+               WHEN expires_at <= now() + least(interval '1 hour', make_interval(secs => lifetime_seconds / 20))
+               THEN now() END
            WHERE id IN (
                SELECT id FROM environment
-               WHERE state IN ('ready', 'stopped', 'failed') AND expiry_warned_at IS NULL AND expires_at > now()
+               WHERE state IN ('ready', 'stopped', 'failed') AND expires_at > now()
                  AND expires_at <= now() + least(interval '1 day', make_interval(secs => lifetime_seconds / 10))
+                 AND (expiry_warned_at IS NULL OR expiry_warned_last_at IS NULL AND
+                      expires_at <= now() + least(interval '1 hour', make_interval(secs => lifetime_seconds / 20)))
                ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
            RETURNING id AS "id: _", name, project_id AS "project_id: _", expires_at"#,
         limit

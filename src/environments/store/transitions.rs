@@ -118,7 +118,7 @@ pub async fn change(
 pub async fn extend(connection: &mut PgConnection, id: EnvironmentId, seconds: i64) -> Result<bool> {
     let result = sqlx::query!(
         "UPDATE environment SET lifetime_seconds = $2, expires_at = now() + make_interval(secs => $2::bigint),
-             expiry_warned_at = NULL, generation = generation + 1
+             expiry_warned_at = NULL, expiry_warned_last_at = NULL, generation = generation + 1
          WHERE id = $1 AND state IN ('ready', 'stopped', 'failed')",
         id.0,
         seconds

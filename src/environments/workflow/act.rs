@@ -15,7 +15,7 @@ use crate::base::Op;
 use crate::base::failpoint::reach;
 use crate::db::{Error, Result, Tx};
 use crate::environments::store::transitions;
-use crate::environments::{Environment, Operation, State};
+use crate::environments::{Environment, Operation, State, schedule};
 use crate::orchestrator::{Ending, Run, StepContext, StepError, Workflow};
 
 /// The workflow of power operations and actions.
@@ -81,10 +81,12 @@ impl Act {
         Ok(match self.0.operation {
             Operation::Stop | Operation::Hibernate => {
                 expect(transitions::move_to(tx, id, from, State::Stopped, None).await?)?;
+                schedule::arm(tx, id, State::Stopped).await?;
                 "environment.stopped"
             }
             other => {
                 expect(transitions::ready(tx, id, from).await?)?;
+                schedule::arm(tx, id, State::Ready).await?;
                 match other {
                     Operation::Start => "environment.started",
                     Operation::Restart => "environment.restarted",

@@ -12,7 +12,7 @@ use crate::base::{Op, SealError};
 use crate::db::{Error, Result, Tx};
 use crate::environments::service::about;
 use crate::environments::store::{contents, states, transitions};
-use crate::environments::{Environment, Operation, State, outputs};
+use crate::environments::{Environment, Operation, State, outputs, schedule};
 use crate::orchestrator::{Ending, Run, StepContext, StepError};
 use crate::projects;
 use crate::providers::{Output, Stream};
@@ -62,6 +62,7 @@ impl Shared {
                 self.store_collected(tx, op, run, &environment, blob).await?;
                 expect(transitions::ready(tx, environment.id, from).await?)?;
                 projects::use_up(tx, environment.id).await?;
+                schedule::arm(tx, environment.id, State::Ready).await?;
             }
             Ending::Failed { error, .. } | Ending::Faulted { error } => {
                 expect(transitions::failed(tx, environment.id, from, error).await?)?;
@@ -90,6 +91,7 @@ impl Shared {
                 contents::set_resources(tx, id, &[]).await?;
                 contents::set_provider_state(tx, id, None).await?;
                 states::forget(tx, id).await?;
+                schedule::arm(tx, id, State::Deleted).await?;
                 projects::release(tx, id).await?;
                 "environment.deleted"
             }

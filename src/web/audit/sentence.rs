@@ -82,7 +82,7 @@ fn aftermath(record: &AuditRecord) -> Option<String> {
 fn look(record: &AuditRecord) -> Look {
     match (record.outcome, record.action.as_str()) {
         (Outcome::Denied | Outcome::Failed, _) => Look::Bad,
-        (_, "output.revealed" | "environment.expiry_warned") => Look::Wait,
+        (_, "output.revealed" | "environment.expiry_warned" | "environment.stop_warned") => Look::Wait,
         (_, "request.reviewed") if detail(record, "verdict") == "rejected" => Look::Bad,
         (_, "environment.ready" | "environment.updated" | "request.reviewed" | "request.approved") => Look::Go,
         _ => Look::Off,
@@ -238,6 +238,11 @@ fn environment(verb: &str, name: &str) -> (&'static str, String) {
         "acting" => ("zap", format!("began an action on {name}")),
         "acted" => ("zap", format!("finished an action on {name}")),
         "action_failed" => ("circle-x", format!("could not do that with {name}, which is as it was")),
+        "scheduled" => ("calendar-clock", format!("set the schedule of {name}")),
+        "unscheduled" => ("calendar-clock", format!("took the schedule of {name} away")),
+        "stop_skipped" => ("calendar-clock", format!("let the next stop of {name} pass")),
+        "stop_delayed" => ("calendar-clock", format!("put the next stop of {name} off")),
+        "stop_warned" => ("calendar-clock", format!("warned that {name} stops soon")),
         "failed" => ("circle-x", format!("could not finish the run for {name}")),
         "faulted" => ("triangle-alert", format!("could not clean up {name}")),
         "expiry_warned" => ("calendar-clock", format!("warned that {name} ends soon")),

@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::response::Response;
 
 use super::view::{EnvironmentPage, OutputsFragment};
-use super::{actions, facts, id_of, readable, versions};
+use super::{actions, facts, id_of, readable, schedule, versions};
 use crate::audit;
 use crate::catalog;
 use crate::db::Connection;
@@ -90,6 +90,7 @@ async fn filled(
     let runs = orchestrator::runs_of(connection, environment.id.0, RUNS).await?;
     let timeline = timeline(visitor, connection, environment).await?;
     let last = runs.first();
+    let table = environments::timetable(connection, environment.id).await?;
     let declared = catalog::actions_of(&version.manifest);
     let (mut actions, cannot) = actions::of(visitor, environment, &declared, last);
     if let Some(connect) = catalog::connect_of(&version.manifest).filter(|_| environment.state == State::Ready) {
@@ -108,7 +109,9 @@ async fn filled(
         pill: Pill::of(environment.state.as_str()),
         marks: Vec::new(),
         lede: format!("{} {} · {project}, {place} · owned by {owner}", template.name, template.version),
-        next_event: facts::next_event(environment, &times),
+        next_event: schedule::next_event(environment, table.as_ref(), &times)
+            .or_else(|| facts::next_event(environment, &times)),
+        schedule: schedule::card(visitor, environment, &declared, table.as_ref()),
         actions,
         working: working(last, &times),
         failure: facts::failure(environment, last, &times),

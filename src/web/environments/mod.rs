@@ -7,6 +7,7 @@ mod facts;
 mod list;
 mod power;
 mod row;
+mod schedule;
 mod versions;
 pub mod view;
 
@@ -21,6 +22,7 @@ pub use delete::{post as delete_post, show as delete_page};
 pub use detail::{page, reveal};
 pub use list::{csv, page as list_page};
 pub use power::{connect, post as power};
+pub use schedule::{delay as schedule_delay, post as schedule_post, show as schedule_page, skip as schedule_skip};
 
 /// The environment, for those who may read it.
 pub async fn readable(

@@ -3,6 +3,7 @@
 
 use askama::Template;
 
+use crate::catalog::form::Field;
 use crate::web::{
     shell::Shell,
     ui::{
@@ -123,6 +124,8 @@ pub struct EnvironmentPage {
     pub resources: Vec<ResourceRow>,
     pub inputs: Vec<Fact>,
     pub facts: Vec<Fact>,
+    /// When it stops and starts by itself; none where nothing can be stopped.
+    pub schedule: Option<ScheduleCard>,
     /// What cannot be done now, each with its reason.
     pub cannot: Vec<Fact>,
     pub timeline: Vec<TimelineItem>,
@@ -139,6 +142,29 @@ impl EnvironmentPage {
     fn has_secrets(&self) -> bool {
         self.outputs.iter().any(|output| output.sensitive)
     }
+}
+
+/// When an environment stops and starts by itself.
+#[derive(Debug, Clone)]
+pub struct ScheduleCard {
+    /// Empty: never.
+    pub facts: Vec<Fact>,
+    /// The form; none: the viewer may not.
+    pub edit_href: Option<String>,
+    pub skip_action: Option<String>,
+    pub delay_action: Option<String>,
+}
+
+/// `GET /environments/{environment}/schedule`; posts `days`, `stop`, `start`, `zone`, or `_none`.
+#[derive(Debug, Template)]
+#[template(path = "environments/schedule.html")]
+pub struct SchedulePage {
+    pub shell: Shell,
+    pub crumbs: Vec<Crumb>,
+    pub name: String,
+    pub action: String,
+    pub back_href: String,
+    pub fields: Vec<Field>,
 }
 
 /// The outputs alone: what htmx puts in place after a reveal.

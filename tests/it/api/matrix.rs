@@ -76,6 +76,10 @@ async fn cell(client: &Client, things: &Things, method: &str, path: &str, name: 
         ("POST", "/api/v1/targets/{id}/bind" | "/api/v1/targets/{id}/unbind") => {
             request.json(&json!({"place": "pet_0193c3f2000070008000000000000000"}))
         }
+        ("PUT", "/api/v1/environments/{id}/schedule") => {
+            request.json(&json!({"zone": "UTC", "days": ["mo"], "stop": "19:00"}))
+        }
+        ("POST", "/api/v1/environments/{id}/schedule/delay") => request.json(&json!({"seconds": 60})),
         ("POST", "/api/v1/requests/{id}/reviews") => request.json(&json!({"verdict": "approved", "reason": "yes"})),
         _ => request,
     };

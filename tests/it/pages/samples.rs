@@ -866,6 +866,12 @@ fn environment_pages(pages: &mut Vec<Sample>) {
     let out =
         |n: &str, v: Option<&str>, sec| environments::view::OutputRow { name: s(n), value: v.map(s), sensitive: sec };
     let env = |state: &str, fail: bool| environments::view::EnvironmentPage {
+        schedule: Some(environments::view::ScheduleCard {
+            facts: facts(),
+            edit_href: Some(s("/environments/x/schedule")),
+            skip_action: Some(s("/environments/x/schedule/skip")),
+            delay_action: None,
+        }),
         shell: shell("orders-db", Section::Environments),
         crumbs: vec![Crumb::to("Environments", "/environments")],
         name: s("orders-db"),

@@ -8,4 +8,5 @@ mod plans;
 mod read_only;
 mod records;
 mod refusals;
+mod schedules;
 mod secrets;

@@ -47,6 +47,12 @@ const OUT: &str =
 
 /// Adds the template.
 pub async fn add(test: &TestApp) {
+    add_with(test, "").await;
+}
+
+/// Adds it with more in its manifest.
+pub async fn add_with(test: &TestApp, more: &str) {
+    let manifest = format!("{MANIFEST}{more}");
     let script = |body: &str| format!("#!/bin/sh\nset -eu\n{OUT}\n{body}\n");
     let deploy = script("echo 1 > \"$PADDOCK_STORAGE/boots\"\nout url https://desk.example/1");
     let delete = script("echo gone");
@@ -66,7 +72,7 @@ pub async fn add(test: &TestApp) {
     let boom = script("echo 'error: it went boom' >&2; exit 1");
     let once = script("echo done once");
     let files = [
-        ("paddock.yaml", MANIFEST),
+        ("paddock.yaml", manifest.as_str()),
         ("deploy.sh", &deploy),
         ("delete.sh", &delete),
         ("start.sh", &start),

@@ -82,3 +82,36 @@ async fn the_way_in_leads_to_the_output_and_not_from_elsewhere() {
         .unwrap();
     assert_eq!(developer.get(&way).await.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
+
+#[tokio::test]
+async fn a_schedule_is_set_on_its_page_and_its_stop_put_off() {
+    let test = TestApp::start().await;
+    workspace::add(&test).await;
+    test.work();
+    let desk = workspace::ready(&test, false).await;
+    let path = format!("/environments/{desk}");
+    let mut developer = test.browser_of("developer").await;
+    developer.get(&path).await.shows(&["Stops by itself", "Never: it runs until somebody stops it.", "Change"]);
+    let form = format!("{path}/schedule");
+    developer.get(&form).await.shows(&["When it stops by itself", "Monday", "Europe/Vienna"]);
+    let wrong = developer.post(&form, &[("zone", "Mars"), ("days", "mo"), ("stop", "19:00")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    wrong.shows(&["Must be a time zone such as Europe/Vienna", "value=\"Mars\""]);
+    let days = ["mo", "tu", "we", "th", "fr", "sa", "su"].map(|day| ("days", day));
+    let right = [&[("zone", "Europe/Vienna"), ("stop", "19:00"), ("start", "")][..], &days[..]].concat();
+    let set = developer.post(&form, &right).await;
+    assert_eq!((set.status, set.location()), (StatusCode::SEE_OTHER, path.as_str()));
+    let page = developer.get(&path).await;
+    page.shows(&["every day", "19:00 Europe/Vienna", "Next stop", "Stops", "set the schedule of my-desk"]);
+
+    assert_eq!(developer.post(&format!("{form}/delay"), &[]).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(developer.post(&format!("{form}/skip"), &[]).await.status, StatusCode::SEE_OTHER);
+    developer.get(&path).await.shows(&["put the next stop of my-desk off", "let the next stop of my-desk pass"]);
+    let mut auditor = test.browser_of("auditor").await;
+    auditor.get(&path).await.hides(&["/schedule"]);
+    for post in ["", "/delay", "/skip"] {
+        assert_eq!(auditor.post(&format!("{form}{post}"), &right).await.status, StatusCode::FORBIDDEN, "{post}");
+    }
+    assert_eq!(developer.post(&form, &[("_none", "1")]).await.status, StatusCode::SEE_OTHER);
+    developer.get(&path).await.shows(&["Never: it runs until somebody stops it."]);
+}
