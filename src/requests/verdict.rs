@@ -102,7 +102,7 @@ impl Requests {
         }
         let ends_at = match (&resolved.environment, resolved.lifetime) {
             (_, Some(lifetime)) => op.now().saturating_add(lifetime).ok(),
-            (Some(environment), None) if resolved.operation == Operation::Update => environment.expires_at,
+            (Some(environment), None) if resolved.operation != Operation::Delete => environment.expires_at,
             _ => None,
         };
         Ok(Verdict {

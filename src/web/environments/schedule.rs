@@ -92,7 +92,8 @@ pub(super) fn next_event(environment: &Environment, table: Option<&Timetable>, t
     }
     let soon = at.duration_since(times.now()) < SignedDuration::from_hours(1);
     let then = if soon { times.near(at).shown } else { String::new() };
-    Some(NextEvent { first: first.to_owned(), at: Some(times.at(at)), then, aside: String::new(), soon })
+    let aside = environment.expires_at.map(|end| format!("deletes {}", times.at(end).shown)).unwrap_or_default();
+    Some(NextEvent { first: first.to_owned(), at: Some(times.at(at)), then, aside, soon })
 }
 
 /// `GET /environments/{environment}/schedule`
@@ -229,7 +230,7 @@ fn field(found: &[FieldError], name: &str, label: &str, help: Option<&str>, cont
         name: name.to_owned(),
         label: label.to_owned(),
         help: help.map(str::to_owned),
-        required: false,
+        required: name == "days" || name == "zone",
         read_only: false,
         secret: false,
         control,

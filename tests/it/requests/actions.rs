@@ -218,3 +218,31 @@ async fn url(test: &TestApp, id: EnvironmentId) -> String {
     tx.commit().await.unwrap();
     all.into_iter().find(|one| one.name == "url").unwrap().value.unwrap().as_str().unwrap().to_owned()
 }
+
+#[tokio::test]
+async fn an_approval_that_does_not_count_any_more_lets_nothing_be_done() {
+    let rules = r#"@id("a-lead-agrees") @reason("A lead agrees to a greeting.") @approval("lead")
+        permit (principal, action == Action::"ActOnEnvironment", resource)
+        when { context has operation && context.operation == "greet" };"#;
+    let test = TestApp::start_with(TestApp::policies_and(rules)).await;
+    workspace::add(&test).await;
+    test.work();
+    let desk = workspace::ready(&test, false).await;
+    sql(&test, "INSERT INTO freeze_window (id, reason, set_by) VALUES (gen_random_uuid(), 'A test', 'a test')").await;
+    let id = submit(&test, "developer", act(desk, "greet", json!({"name": "ada"}))).await.unwrap();
+    let lead = test.person("lead").await;
+    let lead_op = test.op_as(&lead);
+    test.app.requests.review(&lead_op, Caller::Person(&lead), id, ReviewVerdict::Approved, "").await.unwrap();
+    sql(&test, "DELETE FROM role_binding WHERE role = 'lead'").await;
+    sql(&test, "UPDATE freeze_window SET lifted_at = now(), lifted_by = 'a test'").await;
+    let over = ended(&test, id).await;
+    assert_eq!(over.status, RequestStatus::Failed, "{}", test.log(desk).await);
+    assert!(test.log(desk).await.contains("an approval does not count any more"));
+    assert_eq!((test.environment(desk).await.state, output(&test, desk, "greeting").await), (State::Ready, None));
+}
+
+/// Runs a statement as a role that may do everything.
+async fn sql(test: &TestApp, statement: &'static str) {
+    let mut connection = PgConnection::connect_with(&test.database.options()).await.unwrap();
+    sqlx::query(statement).execute(&mut connection).await.unwrap();
+}

@@ -102,7 +102,7 @@ async fn a_schedule_is_set_on_its_page_and_its_stop_put_off() {
     let set = developer.post(&form, &right).await;
     assert_eq!((set.status, set.location()), (StatusCode::SEE_OTHER, path.as_str()));
     let page = developer.get(&path).await;
-    page.shows(&["every day", "19:00 Europe/Vienna", "Next stop", "Stops", "set the schedule of my-desk"]);
+    page.shows(&["every day", "19:00 Europe/Vienna", "Next stop", "Stops", "deletes ", "set the schedule of my-desk"]);
 
     assert_eq!(developer.post(&format!("{form}/delay"), &[]).await.status, StatusCode::SEE_OTHER);
     assert_eq!(developer.post(&format!("{form}/skip"), &[]).await.status, StatusCode::SEE_OTHER);
