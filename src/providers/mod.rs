@@ -8,9 +8,11 @@
 //! state, and return [`ProviderError::Canceled`].
 
 mod command;
+mod drift;
 mod environment;
 mod error;
 pub mod guard;
+mod inventory;
 mod kept;
 mod machine;
 mod model;
@@ -25,8 +27,10 @@ mod workspace;
 
 use async_trait::async_trait;
 pub use command::CommandProvider;
+pub use drift::{Difference, DifferenceKind, Drift};
 pub use error::ProviderError;
 pub use guard::Limits;
+pub use inventory::{Inventory, Marked};
 pub use kept::{Kept, NewState, StateLock, StateOrigin};
 pub use model::{
     Job, JobAction, Output, Phase, Plan, PlanAction, PlanChange, Progress, Resource, Stream, Target, TemplateFile,
@@ -128,4 +132,23 @@ pub trait Provider: Send + Sync {
 
     /// What is still there of the environment, by read-back: empty when it is really gone.
     async fn read_back(&self, job: &Job, host: &dyn Host) -> Result<Vec<Resource>, ProviderError>;
+
+    /// Whether the target is still as the last run left it, for the inputs of that run. Writes nothing, to
+    /// the target or through `host`; no summary tells a secret.
+    async fn drift(&self, job: &Job, host: &dyn Host) -> Result<Drift, ProviderError> {
+        let _ = (job, host);
+        Ok(Drift::cannot_tell(format!("Paddock cannot look for drift with {}.", self.name())))
+    }
+
+    /// Everything on the target that carries Paddock's mark, of all environments. Changes nothing.
+    async fn inventory(&self, target: &Target) -> Result<Inventory, ProviderError> {
+        Ok(Inventory::CannotTell(format!("Paddock cannot list what {} made on {}.", self.name(), target.slug)))
+    }
+
+    /// Removes one thing that [`Provider::inventory`] listed, and nothing that does not carry the mark that
+    /// `marked` tells of. Gone already is success.
+    async fn remove_marked(&self, target: &Target, marked: &Marked, host: &dyn Host) -> Result<(), ProviderError> {
+        let _ = (marked, host);
+        Err(ProviderError::failed(format!("Paddock cannot remove single things on {}", target.slug)))
+    }
 }
