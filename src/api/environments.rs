@@ -49,6 +49,8 @@ pub struct EnvironmentView {
     created_at: Timestamp,
     ready_at: Option<Timestamp>,
     deleted_at: Option<Timestamp>,
+    /// Since when it is not as its last run left it; null: it is, as far as is known.
+    drifted_since: Option<Timestamp>,
 }
 
 /// The project of an environment.
@@ -114,6 +116,9 @@ pub struct EnvironmentQuery {
     query: Option<String>,
     /// Only those that end before.
     expires_before: Option<Timestamp>,
+    /// Only those that are drifted.
+    #[serde(default)]
+    drifted: bool,
     /// At most this many, 1 to 100.
     limit: Option<i64>,
     /// From the page before.
@@ -154,6 +159,7 @@ pub async fn list_environments(
         environment_type: query.environment_type,
         query: query.query,
         expires_before: query.expires_before,
+        drifted: query.drifted,
     };
     let page = environments::list(&mut connection, &filter, paging.after, paging.limit).await?;
     Ok(Json(page.map(EnvironmentView::from).into()))
@@ -247,6 +253,7 @@ impl From<Environment> for EnvironmentView {
             created_at: environment.created_at,
             ready_at: environment.ready_at,
             deleted_at: environment.deleted_at,
+            drifted_since: environment.drifted_since,
         }
     }
 }

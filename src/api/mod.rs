@@ -10,6 +10,7 @@ mod audit;
 mod caller;
 mod decisions;
 mod drafts;
+mod drift;
 mod environments;
 mod error;
 mod events;
@@ -79,6 +80,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(schedules::get_schedule, schedules::set_schedule, schedules::delete_schedule))
         .routes(routes!(schedules::skip_stop))
         .routes(routes!(schedules::delay_stop))
+        .routes(routes!(drift::get_drift))
+        .routes(routes!(drift::check_drift))
+        .routes(routes!(drift::accept_drift))
         .routes(routes!(outputs::get_outputs))
         .routes(routes!(states::list_state_versions))
         .routes(routes!(runs::get_run))

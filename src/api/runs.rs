@@ -158,7 +158,7 @@ pub async fn readable<S: Reach>(caller: &Caller<S>, id: RunId) -> Result<(Run, E
     Ok((run, environment))
 }
 
-async fn load(app: &App, id: RunId) -> Result<RunView, Problem> {
+pub(super) async fn load(app: &App, id: RunId) -> Result<RunView, Problem> {
     let mut connection = app.db.acquire().await?;
     let run = orchestrator::find(&mut connection, id).await?.ok_or(orchestrator::Error::NotFound)?;
     let steps = orchestrator::steps(&mut connection, id).await?;

@@ -3,6 +3,7 @@
 
 mod abilities;
 mod demo;
+mod drift;
 pub mod http;
 mod queue;
 mod reconcilers;
@@ -16,7 +17,7 @@ mod worker;
 
 pub use abilities::Visible;
 pub use demo::{DemoServer, seed_demo};
-pub use reconcilers::start_reconcilers;
+pub use reconcilers::{Periods, start_reconcilers};
 pub use state::{App, Parts};
 pub use targets::SetBy;
 pub use tasks::Tasks;

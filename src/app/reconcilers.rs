@@ -20,8 +20,15 @@ const LONGEST: Duration = Duration::from_mins(10);
 /// How old a catalog source's last sync may be, as Azure Deployment Environments has it.
 const SYNC_EVERY: SignedDuration = SignedDuration::from_mins(30);
 
+/// How often what is looked after over and over.
+#[derive(Debug, Clone, Copy)]
+pub struct Periods {
+    /// Each environment for drift; zero: never by itself.
+    pub drift: Duration,
+}
+
 /// Starts the reconcilers; they stop with the process.
-pub fn start_reconcilers(app: &App) {
+pub fn start_reconcilers(app: &App, periods: Periods) {
     let app = app.clone();
     let stop = app.tasks.stopping();
     app.tasks.clone().spawn(async move {
@@ -31,7 +38,7 @@ pub fn start_reconcilers(app: &App) {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = ticks.tick() => {
-                    if tokio::time::timeout(LONGEST, look(&app)).await.is_err() {
+                    if tokio::time::timeout(LONGEST, look(&app, periods)).await.is_err() {
                         tracing::warn!("what is due could not be looked after in time; trying again");
                     }
                 }
@@ -41,7 +48,7 @@ pub fn start_reconcilers(app: &App) {
 }
 
 /// One look at everything that may be due.
-async fn look(app: &App) {
+async fn look(app: &App, periods: Periods) {
     let expiry = op(app, "reconciler.expiry");
     report("ended environments", app.requests.delete_expired(&expiry).await);
     report("warnings before the end", app.requests.warn_expiring(&expiry).await);
@@ -49,6 +56,7 @@ async fn look(app: &App) {
     report("stops and starts", app.requests.keep_schedules(&schedule).await);
     report("warnings before stops", app.requests.warn_stops(&schedule).await);
     report("lapsed requests", app.requests.lapse(&op(app, "reconciler.approvals")).await);
+    report("checks for drift", app.check_due_drift(&op(app, "reconciler.drift"), periods.drift).await);
     report("catalog sources", catalog::sync_due(&app.db, &op(app, "reconciler.catalog"), SYNC_EVERY).await);
     report("old sessions", identity::purge_expired(&app.db).await);
 }

@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 83] = [
+pub const ACTIONS: [&str; 88] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -42,6 +42,11 @@ pub const ACTIONS: [&str; 83] = [
     "environment.discarded",
     "environment.failed",
     "environment.faulted",
+    "drift.asked",
+    "drift.found",
+    "drift.ended",
+    "drift.failed",
+    "drift.accepted",
     "output.revealed",
     "run.started",
     "run.requeued",

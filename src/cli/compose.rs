@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::store::Store;
-use crate::app::{App, DemoServer, Parts};
+use crate::app::{App, DemoServer, Parts, Periods};
 use crate::base::{Actor, Entropy as _, Op, Origin, OsEntropy, Sealer, SystemClock};
 use crate::catalog::{self, NewSource, SourceKind};
 use crate::config::{Config, DatabaseSource, WorkerConfig};
@@ -97,6 +97,11 @@ pub(super) fn worker(config: &WorkerConfig) -> orchestrator::Settings {
         provider_limits: config.provider_limits.clone(),
         ..orchestrator::Settings::default()
     }
+}
+
+/// How often what is looked after over and over.
+pub(super) fn periods(config: &WorkerConfig) -> Periods {
+    Periods { drift: config.drift_every.try_into().unwrap_or_default() }
 }
 
 /// Where the demo makes databases and repositories.

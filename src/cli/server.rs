@@ -95,7 +95,7 @@ async fn start(
     }
     if matches!(roles, Roles::All | Roles::Work) {
         start_worker(&app, compose::worker(&config.worker));
-        start_reconcilers(&app);
+        start_reconcilers(&app, compose::periods(&config.worker));
     }
     match listener {
         Some(listener) => {

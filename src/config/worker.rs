@@ -40,6 +40,9 @@ pub(super) struct WorkerArgs {
     /// Folders of this machine that every template's program may write to, beside its own
     #[arg(long, env = "PADDOCK_PROGRAM_FOLDERS", value_name = "FOLDERS", value_delimiter = ',')]
     program_folders: Vec<PathBuf>,
+    /// How often each environment is checked for drift; 0s: only when somebody asks
+    #[arg(long, env = "PADDOCK_DRIFT_EVERY", value_name = "DURATION", default_value = "24h")]
+    drift_every: SignedDuration,
     /// The Terraform or OpenTofu program [default: `tofu`, else `terraform`, on the PATH]
     #[arg(long, env = "PADDOCK_TERRAFORM", value_name = "FILE")]
     terraform: Option<PathBuf>,
@@ -69,6 +72,8 @@ pub struct WorkerConfig {
     pub program_time: SignedDuration,
     /// Folders that every program may write to.
     pub program_folders: Vec<PathBuf>,
+    /// How often each environment is checked for drift; zero is never.
+    pub drift_every: SignedDuration,
     /// The `PATH` that the programs of templates see.
     pub path: OsString,
     /// The Terraform or OpenTofu program, if one is named.
@@ -100,6 +105,10 @@ impl WorkerArgs {
         if self.program_folders.iter().any(|folder| !folder.is_absolute()) {
             return Err(ConfigError::invalid("--program-folders", "must be whole paths, with commas between"));
         }
+        let period = SignedDuration::from_mins(1)..=SignedDuration::from_hours(24 * 366);
+        if !self.drift_every.is_zero() && !period.contains(&self.drift_every) {
+            return Err(ConfigError::invalid("--drift-every", "must be 0s, or from 1m to 366 days"));
+        }
         let read = |path: PathBuf| {
             let flag = "--terraform-config-file (PADDOCK_TERRAFORM_CONFIG_FILE)";
             std::fs::read_to_string(&path).map_err(|source| ConfigError::Unreadable { flag, path, source })
@@ -114,6 +123,7 @@ impl WorkerArgs {
             program_processes: self.program_processes,
             program_time: self.program_time,
             program_folders: self.program_folders,
+            drift_every: self.drift_every,
             path: std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
             terraform: self.terraform,
             terraform_config: self.terraform_config_file.map(read).transpose()?,

@@ -22,6 +22,12 @@ pub enum Error {
     /// The next stop cannot be changed like that.
     #[error("{0}")]
     NoStop(&'static str),
+    /// Whoever accepts something says why.
+    #[error("say why, in at most 2000 characters")]
+    NoReason,
+    /// There is nothing to accept.
+    #[error("nothing is known to differ from what the last run left")]
+    NotDrifted,
     /// It has no such output.
     #[error("the environment has no output “{0}”")]
     NoOutput(String),
@@ -40,7 +46,8 @@ impl Kinded for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound | Self::NoOutput(_) => ErrorKind::NotFound,
-            Self::NameTaken(_) | Self::WrongState(..) | Self::NoStop(_) => ErrorKind::Conflict,
+            Self::NameTaken(_) | Self::WrongState(..) | Self::NoStop(_) | Self::NotDrifted => ErrorKind::Conflict,
+            Self::NoReason => ErrorKind::Invalid,
             Self::Stale => ErrorKind::Stale,
             Self::Seal(_) => ErrorKind::Internal,
             Self::Projects(error) => error.kind(),

@@ -6,6 +6,7 @@
 //! provider state are sealed, bound to their row (I20). The lifetime begins when the environment
 //! is ready. Who asked, and whether that was allowed, is the business of `requests`.
 
+pub mod drift;
 mod error;
 mod host;
 mod model;
@@ -36,4 +37,4 @@ pub use service::{
 pub use states::{StateVersion, list_versions};
 pub use store::living::{Living, on_target};
 pub use store::timings::{ResourceTiming, list as resource_timings};
-pub use workflow::{Asked, OPERATIONS, Planned, RequestSink, Wish, Work, Workflows, kind_of, plan_kind_of};
+pub use workflow::{Asked, OPERATIONS, Planned, RequestSink, Wish, Work, Workflows, drift_kind_of, kind_of, plan_kind_of};

@@ -293,6 +293,8 @@ pub struct Environment {
     pub deleted_at: Option<Timestamp>,
     /// What was left of its lifetime when it was read, by the database's clock (I18).
     pub remaining: Option<SignedDuration>,
+    /// Since when it is not as its last run left it, by the last look at its target.
+    pub drifted_since: Option<Timestamp>,
 }
 
 /// An environment to be inserted.
@@ -341,6 +343,8 @@ pub struct Filter {
     pub query: Option<String>,
     /// Only those that end before.
     pub expires_before: Option<Timestamp>,
+    /// Only those that are drifted.
+    pub drifted: bool,
 }
 
 /// An environment whose end is near or past.

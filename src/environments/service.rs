@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
 use super::store::{contents, rows, transitions};
-use super::{Environment, Error, Expiring, Filter, NewEnvironment, Operation, State, kind_of, plan_kind_of};
+use super::{
+    Environment, Error, Expiring, Filter, NewEnvironment, Operation, State, drift_kind_of, kind_of, plan_kind_of,
+};
 use crate::audit::{self, Entry, Object};
 use crate::base::cursor::{Cursor, Page};
 use crate::base::id::{EnvironmentId, RequestId, RunId, TargetId, TemplateVersionId};
@@ -202,7 +204,7 @@ pub async fn plan(
 }
 
 /// People before automation.
-fn priority(op: &Op) -> i32 {
+pub(super) fn priority(op: &Op) -> i32 {
     if op.actor.person().is_some() { 100 } else { 200 }
 }
 
@@ -221,6 +223,7 @@ async fn begin(
     if !transitions::move_to(tx, environment.id, environment.state, next, None).await? {
         return Err(Error::Stale);
     }
+    orchestrator::give_way(tx, op, environment.id.0, &drift_kind_of(&environment.template.provider)).await?;
     let labels = catalog::worker_labels(tx, environment.template.version_id).await?;
     let run = NewRun {
         id: RunId::new(op.clock(), op.entropy()),

@@ -51,6 +51,9 @@ impl From<Action> for Scope {
             | Action::DeleteEnvironment
             | Action::RetryRun
             | Action::CancelRun
+            | Action::CheckDrift
+            | Action::AcceptDrift
+            | Action::HandOver
             | Action::RevealOutput
             | Action::WithdrawRequest => Self::Request,
             Action::ReviewRequest => Self::Review,
@@ -58,6 +61,7 @@ impl From<Action> for Scope {
             | Action::ReadAdmin
             | Action::ManageQueue
             | Action::ManageTargets
+            | Action::ManageOrphans
             | Action::ManageTokens => Self::Admin,
             Action::ReadAudit => Self::Audit,
         }

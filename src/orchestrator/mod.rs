@@ -35,8 +35,8 @@ pub use holding::{
 pub use model::{Ending, LogLine, NewRun, Run, RunPlace, RunState, RunStep, StepStatus};
 pub use queue::{Queue, Waiting, Why, place_in_line, queue};
 pub use service::{
-    cancel, checkpoint, enqueue, find, first_on_stderr, lanes_without_head, log_length, log_lines, open_subjects,
-    runs_of, search_log, steps,
+    ask_to_stop, cancel, checkpoint, enqueue, find, first_on_stderr, give_way, lanes_without_head, log_length,
+    log_lines, open_run, open_subjects, runs_of, search_log, steps,
 };
 pub use signals::{Event, Signals};
 pub use worker::{AGEING, Settings, Worker};

@@ -86,6 +86,26 @@ pub async fn cancel(tx: &mut Tx, op: &Op, id: RunId, workflow: &Arc<dyn Workflow
     Ok(run)
 }
 
+/// The run of this kind that waits or works for the subject, if there is one.
+pub async fn open_run(connection: &mut PgConnection, subject: Uuid, kind: &str) -> Result<Option<RunId>> {
+    runs::open_of(connection, subject, kind).await
+}
+
+/// Ends what waits of this kind for the subject without having been begun, because what comes now goes
+/// first. One that a worker is just taking is left alone. Only for kinds whose end nobody is told of.
+pub async fn give_way(tx: &mut Tx, op: &Op, subject: Uuid, kind: &str) -> Result<()> {
+    for run in runs::lock_waiting(tx, subject, kind).await? {
+        claim::end(tx, &[&End::of(&run, Ending::Canceled, None)]).await?;
+        audit::append(tx, op, super::execution::run_entry("run.cancel_requested", &run)).await?;
+    }
+    Ok(())
+}
+
+/// A step asks for the end of its own run: it is told by its token, like by a person's word.
+pub async fn ask_to_stop(connection: &mut PgConnection, id: RunId) -> Result<()> {
+    runs::request_cancel(connection, id).await.map(drop)
+}
+
 /// Lanes with work but without exactly one head: the invariant monitor expects none.
 pub async fn lanes_without_head(connection: &mut PgConnection) -> Result<i64> {
     lanes::without_head(connection).await

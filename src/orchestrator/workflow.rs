@@ -117,6 +117,11 @@ impl StepContext {
         self.log.mask(secrets).await;
     }
 
+    /// The text as a log line would tell it: without what is masked, and without control characters.
+    pub async fn clean(&self, text: &str) -> String {
+        self.log.clean(text).await
+    }
+
     /// Makes sure, inside a transaction, that this attempt still holds the run: until the commit
     /// nobody else can take it. [`StepError::Interrupted`] when it does not (I3).
     pub async fn fence(&self, tx: &mut Tx) -> Result<(), StepError> {

@@ -263,6 +263,9 @@ pub(super) fn kinds_of(action: Action) -> &'static [ResourceKind] {
         | Action::DeleteEnvironment
         | Action::RetryRun
         | Action::CancelRun
+        | Action::CheckDrift
+        | Action::AcceptDrift
+        | Action::HandOver
         | Action::ReadEnvironment
         | Action::RevealOutput => &[ResourceKind::Environment],
         Action::ReadRequest | Action::ReviewRequest | Action::WithdrawRequest => &[ResourceKind::Request],
@@ -270,9 +273,11 @@ pub(super) fn kinds_of(action: Action) -> &'static [ResourceKind] {
         Action::ReadProject => &[ResourceKind::Project],
         Action::ReadAudit => &[ResourceKind::AuditLog],
         Action::ManageCatalog => &[ResourceKind::Platform, ResourceKind::CatalogSource, ResourceKind::Template],
-        Action::ReadAdmin | Action::ManageQueue | Action::ManageTargets | Action::ManageTokens => {
-            &[ResourceKind::Platform]
-        }
+        Action::ReadAdmin
+        | Action::ManageQueue
+        | Action::ManageTargets
+        | Action::ManageOrphans
+        | Action::ManageTokens => &[ResourceKind::Platform],
     }
 }
 

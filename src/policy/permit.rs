@@ -38,9 +38,9 @@ pub mod ability {
     }
 
     abilities! {
-        CreateEnvironment, UpdateEnvironment, ExtendEnvironment, PowerEnvironment, ActOnEnvironment, DeleteEnvironment, RetryRun, CancelRun, ReadCatalog,
+        CreateEnvironment, UpdateEnvironment, ExtendEnvironment, PowerEnvironment, ActOnEnvironment, DeleteEnvironment, RetryRun, CancelRun, CheckDrift, AcceptDrift, HandOver, ReadCatalog,
         ReadProject, ReadEnvironment, RevealOutput, ReadRequest, ReviewRequest, WithdrawRequest, ReadAudit,
-        ManageCatalog, ReadAdmin, ManageQueue, ManageTargets, ManageTokens,
+        ManageCatalog, ReadAdmin, ManageQueue, ManageTargets, ManageOrphans, ManageTokens,
     }
 }
 

@@ -97,6 +97,12 @@ actions! {
     RetryRun = "retry_run", "retry a run";
     /// Stop a run.
     CancelRun = "cancel_run", "cancel a run";
+    /// Compare an environment with what its last run left.
+    CheckDrift = "check_drift", "check an environment for drift";
+    /// Say that what differs shall be so.
+    AcceptDrift = "accept_drift", "accept the drift of an environment";
+    /// Give an environment to another member of its project.
+    HandOver = "hand_over", "hand an environment over";
     /// See templates.
     ReadCatalog = "read_catalog", "read the catalog";
     /// See a project.
@@ -121,6 +127,8 @@ actions! {
     ManageQueue = "manage_queue", "hold runs or drain workers";
     /// Connect, change, check and disconnect targets, and say where they are used.
     ManageTargets = "manage_targets", "manage targets";
+    /// Adopt or destroy what nobody owns.
+    ManageOrphans = "manage_orphans", "adopt or destroy orphans";
     /// Make and revoke tokens of one's own.
     ManageTokens = "manage_tokens", "manage one's own tokens";
 }

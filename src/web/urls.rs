@@ -68,6 +68,12 @@ pub const ENVIRONMENT_CONNECT: &str = "/environments/{environment}/connect";
 pub const ENVIRONMENT_DELETE: &str = "/environments/{environment}/delete";
 /// Shows one secret output; post only, audited.
 pub const ENVIRONMENT_REVEAL: &str = "/environments/{environment}/reveal";
+/// Compares it with what its last run left; post only.
+pub const ENVIRONMENT_DRIFT_CHECK: &str = "/environments/{environment}/drift/check";
+/// Accepts what differs; post only, audited.
+pub const ENVIRONMENT_DRIFT_ACCEPT: &str = "/environments/{environment}/drift/accept";
+/// Asks for an update without changes; post only.
+pub const ENVIRONMENT_REAPPLY: &str = "/environments/{environment}/drift/reapply";
 /// One run.
 pub const RUN: &str = "/runs/{run}";
 /// What happens in a run, as server-sent events with ready markup.
@@ -146,6 +152,18 @@ pub fn template(template: impl Display) -> String {
 /// A template's request form.
 pub fn template_request(template: impl Display) -> String {
     format!("/catalog/{template}/request")
+}
+/// Compares an environment with what its last run left.
+pub fn drift_check(environment: impl Display) -> String {
+    format!("/environments/{environment}/drift/check")
+}
+/// Accepts what differs of an environment.
+pub fn drift_accept(environment: impl Display) -> String {
+    format!("/environments/{environment}/drift/accept")
+}
+/// Asks for an update of an environment without changes.
+pub fn reapply(environment: impl Display) -> String {
+    format!("/environments/{environment}/drift/reapply")
 }
 /// A request's page.
 pub fn request(request: impl Display) -> String {

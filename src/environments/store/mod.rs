@@ -1,6 +1,7 @@
 //! All SQL of environments.
 
 pub(super) mod contents;
+pub(super) mod drift;
 pub(super) mod living;
 pub(super) mod rows;
 pub(super) mod schedules;

@@ -43,6 +43,7 @@ struct Row {
     ready_at: Option<jiff_sqlx::Timestamp>,
     deleted_at: Option<jiff_sqlx::Timestamp>,
     remaining_seconds: Option<i64>,
+    drifted_since: Option<jiff_sqlx::Timestamp>,
 }
 
 impl From<Row> for Environment {
@@ -81,6 +82,7 @@ impl From<Row> for Environment {
             ready_at: row.ready_at.map(jiff_sqlx::Timestamp::to_jiff),
             deleted_at: row.deleted_at.map(jiff_sqlx::Timestamp::to_jiff),
             remaining: row.remaining_seconds.map(SignedDuration::from_secs),
+            drifted_since: row.drifted_since.map(jiff_sqlx::Timestamp::to_jiff),
         }
     }
 }
@@ -100,7 +102,8 @@ macro_rules! named {
                o.id AS "owner_id: _", o.login AS owner_login, o.display_name AS owner_name,
                e.state AS "state: _", e.generation, e.inputs, e.lifetime_seconds, e.expires_at, e.last_error,
                e.created_at, e.ready_at, e.deleted_at,
-               extract(epoch FROM e.expires_at - now())::bigint AS remaining_seconds
+               extract(epoch FROM e.expires_at - now())::bigint AS remaining_seconds,
+               (SELECT d.drifted_since FROM environment_drift d WHERE d.environment_id = e.id) AS drifted_since
            FROM "#
                 + $from
                 + r#" e
@@ -163,6 +166,7 @@ pub async fn list(
            AND ($6::text IS NULL OR strpos(lower(name), lower($6)) > 0)
            AND ($7::timestamptz IS NULL OR expires_at < $7)
            AND ($8::timestamptz IS NULL OR (created_at, id) < ($8, $9))
+           AND (NOT $11::boolean OR id IN (SELECT environment_id FROM environment_drift WHERE drifted_since IS NOT NULL))
          ORDER BY created_at DESC, id DESC
          LIMIT $10",
         projects.as_deref(),
@@ -175,6 +179,7 @@ pub async fn list(
         after.map(|cursor| cursor.at.to_sqlx()) as Option<jiff_sqlx::Timestamp>,
         after.map(|cursor| cursor.id),
         limit.clamp(1, MAX_PAGE) + 1,
+        filter.drifted,
     )
     .fetch_all(&mut *connection)
     .await?;

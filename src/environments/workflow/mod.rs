@@ -1,6 +1,7 @@
 //! What runs do to environments: plan only, provision (create, update) and tear down (delete).
 
 mod act;
+mod drift;
 mod job;
 mod plan;
 mod plan_only;
@@ -42,6 +43,11 @@ pub fn kind_of(operation: Operation, provider: &str) -> String {
 /// The kind of run that only plans: `plan.postgres`. It writes nothing to the target.
 pub fn plan_kind_of(provider: &str) -> String {
     format!("plan.{provider}")
+}
+
+/// The kind of run that looks for drift: `drift.postgres`. It writes nothing at all.
+pub fn drift_kind_of(provider: &str) -> String {
+    format!("drift.{provider}")
 }
 
 /// What a request wishes for its environment: what a plan is made for before anything is changed.
@@ -133,6 +139,8 @@ impl Workflows {
             }
             let planner = plan_only::PlanOnly(self.shared(Operation::Create, Arc::clone(provider)));
             all.insert(plan_kind_of(provider.name()), Arc::new(planner));
+            let checker = drift::CheckDrift(self.shared(Operation::Update, Arc::clone(provider)));
+            all.insert(drift_kind_of(provider.name()), Arc::new(checker));
         }
         all
     }

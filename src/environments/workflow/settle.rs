@@ -11,7 +11,7 @@ use crate::base::failpoint::reach;
 use crate::base::{Op, SealError};
 use crate::db::{Error, Result, Tx};
 use crate::environments::service::about;
-use crate::environments::store::{contents, states, transitions};
+use crate::environments::store::{contents, drift, states, transitions};
 use crate::environments::{Environment, Operation, State, outputs, schedule};
 use crate::orchestrator::{Ending, Run, StepContext, StepError};
 use crate::projects;
@@ -63,6 +63,7 @@ impl Shared {
                 expect(transitions::ready(tx, environment.id, from).await?)?;
                 projects::use_up(tx, environment.id).await?;
                 schedule::arm(tx, environment.id, State::Ready).await?;
+                drift::begin_anew(tx, environment.id).await?;
             }
             Ending::Failed { error, .. } | Ending::Faulted { error } => {
                 expect(transitions::failed(tx, environment.id, from, error).await?)?;
@@ -92,6 +93,7 @@ impl Shared {
                 contents::set_provider_state(tx, id, None).await?;
                 states::forget(tx, id).await?;
                 schedule::arm(tx, id, State::Deleted).await?;
+                drift::remove(tx, id).await?;
                 projects::release(tx, id).await?;
                 "environment.deleted"
             }

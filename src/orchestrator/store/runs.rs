@@ -131,6 +131,34 @@ pub async fn of_subject(connection: &mut PgConnection, subject: Uuid, limit: i64
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
+/// The run of this kind that is not over.
+pub async fn open_of(connection: &mut PgConnection, subject: Uuid, kind: &str) -> Result<Option<RunId>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT id AS "id: RunId" FROM run WHERE subject_id = $1 AND kind = $2 AND state IN ('queued', 'running')
+           ORDER BY created_at LIMIT 1"#,
+        subject,
+        kind
+    )
+    .fetch_optional(connection)
+    .await?)
+}
+
+/// Locks what waits of this kind, passing over what others work on.
+pub async fn lock_waiting(connection: &mut PgConnection, subject: Uuid, kind: &str) -> Result<Vec<Run>> {
+    let rows = sqlx::query_as!(
+        RunRow,
+        r#"SELECT id AS "id: _", kind, subject_id, request_id AS "request_id: _", project_id AS "project_id: _",
+               label, state AS "state: _", attempt, max_attempts, worker, cancel_requested, error, error_step,
+               created_at, run_at, started_at, ended_at
+           FROM run WHERE subject_id = $1 AND kind = $2 AND state = 'queued' FOR UPDATE SKIP LOCKED"#,
+        subject,
+        kind
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
 /// Asks the worker to stop. `None`: the run is not there or has ended; else its state.
 pub async fn request_cancel(connection: &mut PgConnection, id: RunId) -> Result<Option<Run>> {
     let row = sqlx::query_as!(

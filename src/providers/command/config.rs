@@ -28,6 +28,10 @@ pub struct Config {
     /// Exit 0: it is there. Exit 1: it is not.
     #[serde(default)]
     pub probe: Option<String>,
+    /// Looks whether it is still as deploy left it, and changes nothing. Exit 0: it is. Exit 2: it is not,
+    /// and `PADDOCK_DIFFERENCES` says how, one difference in each line: `address: words`.
+    #[serde(default)]
+    pub drift: Option<String>,
     /// See [`Repeat`].
     #[serde(default)]
     pub repeat: Repeat,
@@ -41,10 +45,8 @@ pub struct Config {
 pub fn read(job: &Job) -> Result<Config, ProviderError> {
     let config = Config::deserialize(&job.config)
         .map_err(|error| ProviderError::failed(format!("the template's config cannot be used: {error}")))?;
-    for file in [Some(&config.deploy), Some(&config.delete), config.probe.as_ref(), config.template.as_ref()]
-        .into_iter()
-        .flatten()
-    {
+    let more = [config.probe.as_ref(), config.drift.as_ref(), config.template.as_ref()];
+    for file in [&config.deploy, &config.delete].into_iter().chain(more.into_iter().flatten()) {
         if !job.files.iter().any(|one| one.path == *file) {
             return Err(ProviderError::failed(format!("the template has no file {file}, which its config names")));
         }

@@ -1,7 +1,7 @@
 //! `command`: scripts of the template, by the contract of Azure Deployment Environments' runners
 //! with names of our own beside it.
 //!
-//! Config: `deploy`, `delete`, `probe` (files of the template) and `repeat`. A script runs in a copy
+//! Config: `deploy`, `delete`, `probe`, `drift` (files of the template) and `repeat`. A script runs in a copy
 //! of the template's folder with an environment made for it: `PADDOCK_INPUT_<NAME>` per input,
 //! `PADDOCK_INPUTS` the file of all, `PADDOCK_TARGET_<NAME>` per setting of the target,
 //! `PADDOCK_TARGET_SECRET_FILE`, `PADDOCK_STORAGE` a folder kept between operations,
@@ -18,6 +18,7 @@
 
 mod ade;
 mod config;
+mod drift;
 mod record;
 mod script;
 mod target;
@@ -29,7 +30,7 @@ use self::record::{Mark, Record};
 use self::script::Scripts;
 use super::process::Settings;
 use super::{
-    Finding, Host, Job, Output, Plan, PlanAction, PlanChange, Provider, ProviderError, Resource, Stream, Target,
+    Drift, Finding, Host, Job, Output, Plan, PlanAction, PlanChange, Provider, ProviderError, Resource, Stream, Target,
     TargetForm,
 };
 use crate::base::failpoint::reach;
@@ -205,6 +206,22 @@ impl Provider for CommandProvider {
         scripts.restore(&record)?;
         let there = probe(&mut scripts, &config).await?;
         Ok(if there { record.resources() } else { Vec::new() })
+    }
+
+    async fn drift(&self, job: &Job, host: &dyn Host) -> Result<Drift, ProviderError> {
+        let config = config::read(job)?;
+        let record = Record::load(host).await?;
+        if config.drift.is_none() && config.probe.is_none() {
+            return Ok(Drift::cannot_tell("The template declares neither “drift” nor “probe”, so nobody can look."));
+        }
+        let mut scripts = Scripts::open(&self.settings, job, &config, host).await?;
+        scripts.restore(&record)?;
+        let found = drift::look(&mut scripts, &config, &record).await;
+        // What the script wrote into the storage is not taken over.
+        if matches!(found, Ok(_) | Err(ProviderError::Failed { .. })) {
+            scripts.close()?;
+        }
+        found.map(Drift::of)
     }
 }
 

@@ -18,6 +18,8 @@ use crate::providers::{Host, Job, ProviderError, Stream};
 
 /// Linux takes no longer variable (`MAX_ARG_STRLEN`).
 const LONGEST_VARIABLE: usize = 128 * 1024 - 1;
+/// Where a script says what differs.
+const DIFFERENCES: &str = "differences.txt";
 /// How many lines of errors are kept for the message.
 const MOST_LINES: usize = 200;
 
@@ -62,7 +64,8 @@ impl<'a> Scripts<'a> {
     pub async fn run(&mut self, script: &str, operation: &str) -> Result<(i32, Option<String>), ProviderError> {
         let path = self.workspace.path("files").join(script);
         make_executable(&path)?;
-        if operation != "probe" {
+        remove(&self.workspace.path(DIFFERENCES))?;
+        if !matches!(operation, "probe" | "drift") {
             // What a probe finds done has written its outputs before it died.
             remove(&self.workspace.path("outputs.json"))?;
         }
@@ -102,6 +105,14 @@ impl<'a> Scripts<'a> {
         let files = self.workspace.path("files");
         let template = self.config.template.as_deref().and_then(|template| Path::new(template).parent());
         template.map_or_else(|| files.clone(), |folder| files.join(folder))
+    }
+
+    /// What the script said of differences, line by line.
+    pub fn differences(&self) -> Result<Vec<String>, ProviderError> {
+        let said = read(&self.workspace.path(DIFFERENCES))?.unwrap_or_default();
+        let lines =
+            String::from_utf8_lossy(&said).lines().map(|line| plain(line).trim().to_owned()).collect::<Vec<_>>();
+        Ok(lines.into_iter().filter(|line| !line.is_empty()).take(MOST_LINES).collect())
     }
 
     /// Takes the storage folder over into the record.
@@ -168,6 +179,7 @@ impl<'a> Scripts<'a> {
             environment.set(theirs, self.workspace.path(file));
         }
         environment.set("PADDOCK_INPUTS", inputs_file);
+        environment.set("PADDOCK_DIFFERENCES", self.workspace.path(DIFFERENCES));
         if let Some(template) = &self.config.template {
             ade::equip(&mut environment, &self.workspace, &self.settings.path, job, template)?;
         }

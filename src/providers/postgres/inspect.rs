@@ -17,6 +17,10 @@ pub struct Role {
     pub connection_limit: i32,
     /// Its default `statement_timeout`, as set.
     pub statement_timeout: Option<String>,
+    /// Whether it may log in.
+    pub login: bool,
+    /// Whether it may make databases or roles.
+    pub maker: bool,
 }
 
 /// A database as the server knows it.
@@ -34,6 +38,8 @@ pub struct Database {
     pub open: bool,
     /// Whether a `DROP DATABASE` was broken off in the middle: it can only be dropped.
     pub broken: bool,
+    /// Whether every role of the server may connect.
+    pub public: bool,
 }
 
 /// What is there of the environment, and only that.
@@ -54,7 +60,7 @@ pub async fn find(session: &mut Session, wish: &Wish) -> Result<Found, ProviderE
                     shobj_description(r.oid, 'pg_authid') AS comment, r.rolconnlimit AS connection_limit, \
                     (SELECT substr(s, 19) FROM pg_db_role_setting d, unnest(d.setconfig) s \
                      WHERE d.setrole = r.oid AND d.setdatabase = 0 AND s LIKE 'statement_timeout=%') \
-                    AS statement_timeout \
+                    AS statement_timeout, r.rolcanlogin AS login, r.rolcreatedb OR r.rolcreaterole AS maker \
                  FROM pg_roles r WHERE r.rolname = $1 OR shobj_description(r.oid, 'pg_authid') = $2",
             )
             .bind(&wish.name)
@@ -75,7 +81,8 @@ pub async fn find(session: &mut Session, wish: &Wish) -> Result<Found, ProviderE
             sqlx::query_as(
                 "SELECT d.datname::text AS name, d.oid::bigint AS oid, \
                     shobj_description(d.oid, 'pg_database') AS comment, pg_get_userbyid(d.datdba)::text AS owner, \
-                    d.datallowconn AS open, d.datconnlimit = -2 AS broken \
+                    d.datallowconn AS open, d.datconnlimit = -2 AS broken, \
+                    has_database_privilege('public', d.oid, 'CONNECT') AS public \
                  FROM pg_database d WHERE d.datname = $1 OR pg_get_userbyid(d.datdba) = $2 ORDER BY d.oid",
             )
             .bind(&wish.name)

@@ -31,7 +31,7 @@ use self::inspect::{Database, Found};
 use self::session::Session;
 use self::settings::Wish;
 use self::sql::Statement;
-use super::{Finding, Host, Job, Output, Plan, Provider, ProviderError, Resource, Stream, Target, TargetForm};
+use super::{Drift, Finding, Host, Job, Output, Plan, Provider, ProviderError, Resource, Stream, Target, TargetForm};
 use crate::base::failpoint::reach;
 
 pub use self::target::from_connection_url;
@@ -128,6 +128,11 @@ impl Provider for PostgresProvider {
     async fn read_back(&self, job: &Job, _host: &dyn Host) -> Result<Vec<Resource>, ProviderError> {
         Ok(look(job).await?.1.resources())
     }
+
+    async fn drift(&self, job: &Job, _host: &dyn Host) -> Result<Drift, ProviderError> {
+        let (wish, found) = look(job).await?;
+        Ok(Drift::of(plan::differences(&wish, &found)))
+    }
 }
 
 async fn look(job: &Job) -> Result<(Wish, Found), ProviderError> {
@@ -190,9 +195,12 @@ async fn make_database(
         there = None;
     }
     match there {
-        Some(database) if database.open && database.comment.as_deref() == Some(wish.marker.as_str()) => {
+        Some(database)
+            if database.open && !database.public && database.comment.as_deref() == Some(wish.marker.as_str()) =>
+        {
             return say(host, &format!("Database {name} is there")).await;
         }
+        Some(database) if database.open => say(host, &format!("Closing database {name} to other roles")).await?,
         Some(_) => say(host, &format!("Database {name} was begun by an earlier attempt: finishing it")).await?,
         None => {
             say(host, &format!("Creating database {name}")).await?;

@@ -41,8 +41,8 @@ use self::config::{Config, Verb};
 use self::ledger::{Ledger, Object};
 use self::record::Record;
 use super::{
-    Finding, Host, Job, Output, Plan, PlanAction, PlanChange, Provider, ProviderError, Resource, Stream, Target,
-    TargetForm,
+    Difference, DifferenceKind, Drift, Finding, Host, Job, Output, Plan, PlanAction, PlanChange, Provider,
+    ProviderError, Resource, Stream, Target, TargetForm,
 };
 use crate::base::Digest;
 
@@ -187,6 +187,30 @@ impl Provider for SimulatedProvider {
             }
         }
         Ok(found)
+    }
+
+    async fn drift(&self, job: &Job, _host: &dyn Host) -> Result<Drift, ProviderError> {
+        let (config, book) = (config::read(job)?, self.book(job));
+        let cloud = Cloud { ledger: &book, config: &config, job };
+        let mut differences = Vec::new();
+        for name in &config.objects {
+            let (kind, words) = match cloud.read(name).await? {
+                None => (DifferenceKind::Missing, "it is not there any more".to_owned()),
+                Some(found) if !found.whole => (DifferenceKind::Changed, "it is only half there".to_owned()),
+                Some(found) if found.spec != config.spec => {
+                    (DifferenceKind::Changed, format!("{} → {}", config.spec, found.spec))
+                }
+                Some(_) => continue,
+            };
+            differences.push(Difference::new(name, kind, words));
+        }
+        for (name, object) in cloud.list().await? {
+            if !config.objects.contains(&name) {
+                let words = format!("{} was not made by a run", object.id);
+                differences.push(Difference::new(name, DifferenceKind::Added, words));
+            }
+        }
+        Ok(Drift::of(differences))
     }
 }
 

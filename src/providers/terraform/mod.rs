@@ -14,6 +14,7 @@
 mod backend;
 mod cli;
 mod diff;
+mod drift;
 mod look;
 mod messages;
 mod saved;
@@ -31,7 +32,9 @@ use self::saved::{Fit, SavedPlan};
 use self::state::State;
 use super::process::{Settings, is_executable};
 use super::workspace::write_private;
-use super::{Finding, Host, Job, Output, Plan, Provider, ProviderError, Resource, Stream, Target, TargetForm};
+use super::{
+    Difference, Drift, Finding, Host, Job, Output, Plan, Provider, ProviderError, Resource, Stream, Target, TargetForm,
+};
 use crate::base::failpoint::reach;
 
 pub use self::diff::changes as state_changes;
@@ -154,6 +157,16 @@ impl Provider for TerraformProvider {
     async fn read_back(&self, job: &Job, host: &dyn Host) -> Result<Vec<Resource>, ProviderError> {
         Ok(self.known_state(job, host).await?.map(|state| state.resources()).unwrap_or_default())
     }
+
+    async fn drift(&self, job: &Job, host: &dyn Host) -> Result<Drift, ProviderError> {
+        let mut cli = self.open(job, host).await?;
+        let found = look_for_drift(&mut cli, job).await;
+        // The plan holds secrets, and nobody applies it.
+        if matches!(found, Ok(_) | Err(ProviderError::Failed { .. })) {
+            cli.close()?;
+        }
+        found.map(Drift::of)
+    }
 }
 
 /// Which of the two a job is for: the target says (`program` of its settings), else the template (of its
@@ -189,6 +202,16 @@ async fn make_plan(cli: &mut Cli<'_>, job: &Job) -> Result<Plan, ProviderError> 
     reach("terraform.planned");
     let shown = cli.show_plan().await?;
     table::read(&shown).ok_or_else(|| ProviderError::failed("Terraform's plan cannot be read"))
+}
+
+/// Refreshes, plans and reads; nothing is written, and no lock is needed for that.
+async fn look_for_drift(cli: &mut Cli<'_>, job: &Job) -> Result<Vec<Difference>, ProviderError> {
+    cli.init(None).await?;
+    let out = format!("-out={}", cli.plan_file().display());
+    let args = ["plan", "-json", "-input=false", "-lock=false", &out];
+    cli.json(&args).await.map_err(ProviderError::without_effect)?;
+    let shown = cli.show_plan().await?;
+    drift::read(&shown, job).ok_or_else(|| ProviderError::failed("Terraform's plan cannot be read"))
 }
 
 /// Stops once, and tells people, when something may exist that the state does not know: making it

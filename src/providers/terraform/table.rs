@@ -45,7 +45,7 @@ fn line(resource: &Value) -> Option<PlanChange> {
 }
 
 /// The values that differ, in words.
-fn values(change: &Value) -> String {
+pub fn values(change: &Value) -> String {
     let null = Value::Null;
     let part = |name: &str| change.get(name).unwrap_or(&null);
     let mut found = Vec::new();

@@ -54,7 +54,7 @@ impl Names {
         let actor = self.actor(record);
         let mut text = aftermath(record).unwrap_or_else(|| format!("{actor} {words}"));
         if record.outcome == Outcome::Failed
-            && audit::kind_of(&record.action) != "state"
+            && !matches!(audit::kind_of(&record.action), "state" | "drift")
             && !matches!(record.action.as_str(), "environment.failed" | "request.failed" | "request.planned")
         {
             text.push_str(", without success");
@@ -82,7 +82,7 @@ fn aftermath(record: &AuditRecord) -> Option<String> {
 fn look(record: &AuditRecord) -> Look {
     match (record.outcome, record.action.as_str()) {
         (Outcome::Denied | Outcome::Failed, _) => Look::Bad,
-        (_, "output.revealed" | "environment.expiry_warned" | "environment.stop_warned") => Look::Wait,
+        (_, "output.revealed" | "environment.expiry_warned" | "environment.stop_warned" | "drift.found") => Look::Wait,
         (_, "request.reviewed") if detail(record, "verdict") == "rejected" => Look::Bad,
         (_, "environment.ready" | "environment.updated" | "request.reviewed" | "request.approved") => Look::Go,
         _ => Look::Off,
@@ -94,8 +94,12 @@ fn detail<'a>(record: &'a AuditRecord, name: &str) -> &'a str {
 }
 
 fn note(record: &AuditRecord) -> Option<String> {
-    let text = if record.action == "request.reviewed" { detail(record, "reason") } else { detail(record, "error") };
-    Some(text.to_owned()).filter(|text| !text.is_empty())
+    let text = match record.action.as_str() {
+        "request.reviewed" | "drift.accepted" => detail(record, "reason").to_owned(),
+        "drift.found" => listed(&texts(record, "differences"), "and"),
+        _ => detail(record, "error").to_owned(),
+    };
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// Icon and predicate.
@@ -105,6 +109,7 @@ fn words(names: &Names, record: &AuditRecord) -> (&'static str, String) {
     match kind {
         "request" => request(record, verb),
         "environment" => environment(verb, object),
+        "drift" => drift(record, verb),
         "run" => run(record, verb),
         "output" if record.outcome == Outcome::Denied => {
             ("eye", format!("wanted to see {} of {object} and may not", outputs(record)))
@@ -175,9 +180,13 @@ fn past(verb: &str) -> String {
     verb.replace('_', " ")
 }
 
+fn texts<'a>(record: &'a AuditRecord, name: &str) -> Vec<&'a str> {
+    let values = record.detail.get(name).and_then(|value| value.as_array());
+    values.into_iter().flatten().filter_map(|value| value.as_str()).collect()
+}
+
 fn outputs(record: &AuditRecord) -> String {
-    let names = record.detail.get("outputs").and_then(|value| value.as_array());
-    let names: Vec<&str> = names.into_iter().flatten().filter_map(|name| name.as_str()).collect();
+    let names = texts(record, "outputs");
     match names.len() {
         0 => "secret outputs".to_owned(),
         1 => format!("the secret output {}", listed(&names, "and")),
@@ -248,6 +257,19 @@ fn environment(verb: &str, name: &str) -> (&'static str, String) {
         "expiry_warned" => ("calendar-clock", format!("warned that {name} ends soon")),
         other => ("box", format!("recorded “{}” for {name}", past(other))),
     }
+}
+
+fn drift(record: &AuditRecord, verb: &str) -> (&'static str, String) {
+    let name = &record.object_label;
+    let words = match verb {
+        "asked" => format!("asked whether {name} is as its last run left it"),
+        "found" => format!("found that {name} is not as its last run left it"),
+        "ended" => format!("found {name} as its last run left it again"),
+        "failed" => format!("could not check {name} for drift"),
+        "accepted" => format!("accepted what differs of {name}"),
+        other => format!("recorded “{}” for {name}", past(other)),
+    };
+    ("git-compare-arrows", words)
 }
 
 fn run(record: &AuditRecord, verb: &str) -> (&'static str, String) {

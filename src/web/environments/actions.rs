@@ -41,6 +41,12 @@ pub(super) fn of(
     let refused = self::refused(environment, Operation::Extend);
     let extend = link("Extend", urls::environment_extend(id), "calendar-plus", "outline");
     found.add::<ability::ExtendEnvironment>(refused, extend);
+    if working.is_none() {
+        let rests = matches!(state, State::Ready | State::Stopped);
+        let refused = (!rests).then_some("Only one that is ready or stopped is compared with what its last run left.");
+        let check = post("Check for drift", urls::drift_check(id), "git-compare-arrows", "outline");
+        found.add::<ability::CheckDrift>(refused, check);
+    }
     let refused = self::refused(environment, Operation::Delete);
     found
         .add::<ability::DeleteEnvironment>(refused, link("Delete…", urls::environment_delete(id), "trash-2", "danger"));

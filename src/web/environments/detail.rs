@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::response::Response;
 
 use super::view::{EnvironmentPage, OutputsFragment};
-use super::{actions, facts, id_of, readable, schedule, versions};
+use super::{actions, drift, facts, id_of, readable, schedule, versions};
 use crate::audit;
 use crate::catalog;
 use crate::db::Connection;
@@ -107,12 +107,13 @@ async fn filled(
         crumbs: vec![Crumb::to("Environments", urls::ENVIRONMENTS)],
         name: environment.name.clone(),
         pill: Pill::of(environment.state.as_str()),
-        marks: Vec::new(),
+        marks: super::row::marks(environment),
         lede: format!("{} {} · {project}, {place} · owned by {owner}", template.name, template.version),
         next_event: schedule::next_event(environment, table.as_ref(), &times)
             .or_else(|| facts::next_event(environment, &times)),
         schedule: schedule::card(visitor, environment, &declared, table.as_ref()),
         actions,
+        live: is_changing(environment.state) || last.is_some_and(|run| !run.state.is_terminal()),
         working: working(last, &times),
         failure: facts::failure(environment, last, &times),
         outputs: outputs.into_iter().map(facts::output).collect(),
@@ -125,7 +126,7 @@ async fn filled(
         audit_href: audit_href(visitor, environment),
         runs: runs.iter().map(|run| facts::run(run, &times)).collect(),
         versions,
-        live: is_changing(environment.state),
+        drift: drift::card(visitor, connection, environment, &times).await?,
     })
 }
 

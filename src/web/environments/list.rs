@@ -24,7 +24,8 @@ use crate::web::{frame, urls};
 /// What ends within this time is in the view "Ending soon".
 const ENDING: SignedDuration = SignedDuration::from_hours(24 * 7);
 /// The views: parameter, words.
-const VIEWS: [(&str, &str); 3] = [("", "All"), ("mine", "Yours"), ("ending", "Ending in 7 days")];
+const VIEWS: [(&str, &str); 4] =
+    [("", "All"), ("mine", "Yours"), ("ending", "Ending in 7 days"), ("drifted", "Drifted")];
 
 /// One page of the list, and what its filters offer.
 struct Found {
@@ -106,6 +107,7 @@ fn filter(
         environment_type: text("type"),
         query: text("q"),
         expires_before: (query.get("view") == "ending").then(|| visitor.op.now().checked_add(ENDING).ok()).flatten(),
+        drifted: query.get("view") == "drifted",
     }
 }
 

@@ -3,6 +3,7 @@
 mod actions;
 mod delete;
 mod detail;
+pub mod drift;
 mod facts;
 mod list;
 mod power;

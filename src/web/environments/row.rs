@@ -24,7 +24,7 @@ pub(super) fn row(environment: &Environment, current: Option<&str>, times: &Time
         environment_type: environment.place.slug.clone(),
         project: environment.project.slug.clone(),
         pill: Pill::of(state.as_str()),
-        marks: Vec::new(),
+        marks: marks(environment),
         template: template.name.clone(),
         version: template.version.clone(),
         newer: newer.map(Pill::newer_version),
@@ -34,6 +34,11 @@ pub(super) fn row(environment: &Environment, current: Option<&str>, times: &Time
         soon: lives && environment.remaining.is_some_and(|left| left < SOON),
         overdue: overdue(environment),
     }
+}
+
+/// The marks beside the state.
+pub(super) fn marks(environment: &Environment) -> Vec<Pill> {
+    environment.drifted_since.map(|_| Pill::drifted()).into_iter().collect()
 }
 
 fn overdue(environment: &Environment) -> Option<String> {
@@ -56,7 +61,7 @@ fn note(environment: &Environment, times: &Times) -> String {
 }
 
 /// The heading of the CSV.
-pub(super) const CSV_HEAD: &str = "name,id,state,project,type,template,version,owner,created,ends\r\n";
+pub(super) const CSV_HEAD: &str = "name,id,state,project,type,template,version,owner,created,ends,drifted since\r\n";
 
 /// The line (RFC 4180) of an environment.
 pub(super) fn csv(environment: &Environment) -> String {
@@ -72,6 +77,7 @@ pub(super) fn csv(environment: &Environment) -> String {
         &environment.owner.name,
         &environment.created_at.to_string(),
         &ends,
+        &environment.drifted_since.map(|at| at.to_string()).unwrap_or_default(),
     ];
     let cells: Vec<String> = cells.into_iter().map(cell).collect();
     format!("{}\r\n", cells.join(","))

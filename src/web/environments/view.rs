@@ -87,6 +87,40 @@ pub struct RunRow {
     pub when: When,
 }
 
+/// Something that is not as the last run left it.
+#[derive(Debug, Clone)]
+pub struct DifferenceRow {
+    pub address: String,
+    /// "missing"
+    pub kind: &'static str,
+    pub words: String,
+    /// Who accepted it, when and why.
+    pub accepted: Option<String>,
+}
+
+/// Whether an environment is as its last run left it.
+#[derive(Debug, Clone)]
+pub struct DriftCard {
+    /// "Something differs since 3 Oct", "It is as its last run left it"
+    pub headline: String,
+    /// Something differs that nobody accepted.
+    pub drifted: bool,
+    /// The last check: what could not be told, or why it failed.
+    pub trouble: Option<String>,
+    /// When that was looked at, and its run.
+    pub checked: Option<(When, Option<String>)>,
+    /// The next check by itself.
+    pub next: Option<When>,
+    pub differences: Vec<DifferenceRow>,
+    pub accepted: Vec<DifferenceRow>,
+    /// What was seen, for whoever accepts it.
+    pub seen: String,
+    /// Post addresses; none: the viewer may not.
+    pub accept_action: Option<String>,
+    pub reapply_action: Option<String>,
+    pub submission_key: String,
+}
+
 /// A version of the state that the provider keeps.
 #[derive(Debug, Clone)]
 pub struct VersionRow {
@@ -122,6 +156,8 @@ pub struct EnvironmentPage {
     /// Post address that reveals one output (field `name`); none: the viewer may not.
     pub reveal_action: Option<String>,
     pub resources: Vec<ResourceRow>,
+    /// Whether it is as its last run left it; none: it was never ready.
+    pub drift: Option<DriftCard>,
     pub inputs: Vec<Fact>,
     pub facts: Vec<Fact>,
     /// When it stops and starts by itself; none where nothing can be stopped.

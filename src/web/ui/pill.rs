@@ -86,6 +86,11 @@ impl Pill {
         }
     }
 
+    /// The mark of an environment that is not as its last run left it.
+    pub fn drifted() -> Self {
+        pill(Look::Mark, "git-compare-arrows", "Drifted")
+    }
+
     /// The mark of a newer template version, beside the state.
     pub fn newer_version(version: &str) -> Self {
         Self { look: Look::Mark, icon: "arrow-up", word: Cow::Owned(version.to_owned()) }
