@@ -18,6 +18,7 @@ mod extract;
 mod health;
 mod me;
 mod openapi;
+mod orphans;
 mod outputs;
 mod page;
 mod projects;
@@ -105,6 +106,12 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(targets::bind_target))
         .routes(routes!(targets::unbind_target))
         .routes(routes!(targets::limit_target))
+        .routes(routes!(orphans::list_orphans))
+        .routes(routes!(orphans::list_looks))
+        .routes(routes!(orphans::look_now))
+        .routes(routes!(orphans::get_orphan))
+        .routes(routes!(orphans::adopt_orphan))
+        .routes(routes!(orphans::destroy_orphan))
         .routes(routes!(audit::list_audit))
         .routes(routes!(audit::get_audit_record));
     let api =

@@ -5,6 +5,7 @@ mod abilities;
 mod demo;
 mod drift;
 pub mod http;
+mod orphans;
 mod queue;
 mod reconcilers;
 mod runs;

@@ -25,10 +25,13 @@ const SYNC_EVERY: SignedDuration = SignedDuration::from_mins(30);
 pub struct Periods {
     /// Each environment for drift; zero: never by itself.
     pub drift: Duration,
+    /// Each target for what nobody owns; zero: never.
+    pub orphans: Duration,
 }
 
 /// Starts the reconcilers; they stop with the process.
 pub fn start_reconcilers(app: &App, periods: Periods) {
+    start_looking_for_orphans(app, periods.orphans);
     let app = app.clone();
     let stop = app.tasks.stopping();
     app.tasks.clone().spawn(async move {
@@ -40,6 +43,29 @@ pub fn start_reconcilers(app: &App, periods: Periods) {
                 _ = ticks.tick() => {
                     if tokio::time::timeout(LONGEST, look(&app, periods)).await.is_err() {
                         tracing::warn!("what is due could not be looked after in time; trying again");
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// By itself, because targets may be slow, and what is due elsewhere shall not wait for them.
+fn start_looking_for_orphans(app: &App, period: Duration) {
+    let app = app.clone();
+    let stop = app.tasks.stopping();
+    app.tasks.clone().spawn(async move {
+        let mut ticks = tokio::time::interval(EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => {
+                    let op = op(&app, "reconciler.orphans");
+                    let looked = app.find_orphans(&op, period);
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        looked = looked => report("orphans", looked),
                     }
                 }
             }

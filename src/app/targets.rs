@@ -184,7 +184,7 @@ impl App {
         self.target(id).await
     }
 
-    async fn opened(&self, id: TargetId) -> Result<(StoredTarget, providers::Target), Error> {
+    pub(super) async fn opened(&self, id: TargetId) -> Result<(StoredTarget, providers::Target), Error> {
         let mut tx = self.db.begin().await?;
         let stored = projects::hold_target(&mut tx, id, None).await?;
         let target = projects::open_target(&mut tx, &self.sealer, id).await?.ok_or(Error::NoTarget)?;

@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 88] = [
+pub const ACTIONS: [&str; 93] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -47,6 +47,11 @@ pub const ACTIONS: [&str; 88] = [
     "drift.ended",
     "drift.failed",
     "drift.accepted",
+    "orphan.found",
+    "orphan.gone",
+    "orphan.adopted",
+    "orphan.destroying",
+    "orphan.destroyed",
     "output.revealed",
     "run.started",
     "run.requeued",

@@ -117,6 +117,8 @@ ids! {
     RunId = "run";
     /// A time in which runs are held.
     FreezeId = "frz";
+    /// Something at a target that nobody owns.
+    OrphanId = "orp";
     /// A circuit breaker.
     CircuitId = "cir";
     /// A process that executes runs.

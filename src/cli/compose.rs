@@ -101,7 +101,10 @@ pub(super) fn worker(config: &WorkerConfig) -> orchestrator::Settings {
 
 /// How often what is looked after over and over.
 pub(super) fn periods(config: &WorkerConfig) -> Periods {
-    Periods { drift: config.drift_every.try_into().unwrap_or_default() }
+    Periods {
+        drift: config.drift_every.try_into().unwrap_or_default(),
+        orphans: config.orphans_every.try_into().unwrap_or_default(),
+    }
 }
 
 /// Where the demo makes databases and repositories.

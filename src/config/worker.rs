@@ -43,6 +43,9 @@ pub(super) struct WorkerArgs {
     /// How often each environment is checked for drift; 0s: only when somebody asks
     #[arg(long, env = "PADDOCK_DRIFT_EVERY", value_name = "DURATION", default_value = "24h")]
     drift_every: SignedDuration,
+    /// How often each target is looked over for what nobody owns; 0s: never
+    #[arg(long, env = "PADDOCK_ORPHANS_EVERY", value_name = "DURATION", default_value = "1h")]
+    orphans_every: SignedDuration,
     /// The Terraform or OpenTofu program [default: `tofu`, else `terraform`, on the PATH]
     #[arg(long, env = "PADDOCK_TERRAFORM", value_name = "FILE")]
     terraform: Option<PathBuf>,
@@ -74,6 +77,8 @@ pub struct WorkerConfig {
     pub program_folders: Vec<PathBuf>,
     /// How often each environment is checked for drift; zero is never.
     pub drift_every: SignedDuration,
+    /// How often each target is looked over for what nobody owns; zero is never.
+    pub orphans_every: SignedDuration,
     /// The `PATH` that the programs of templates see.
     pub path: OsString,
     /// The Terraform or OpenTofu program, if one is named.
@@ -109,6 +114,9 @@ impl WorkerArgs {
         if !self.drift_every.is_zero() && !period.contains(&self.drift_every) {
             return Err(ConfigError::invalid("--drift-every", "must be 0s, or from 1m to 366 days"));
         }
+        if !self.orphans_every.is_zero() && !period.contains(&self.orphans_every) {
+            return Err(ConfigError::invalid("--orphans-every", "must be 0s, or from 1m to 366 days"));
+        }
         let read = |path: PathBuf| {
             let flag = "--terraform-config-file (PADDOCK_TERRAFORM_CONFIG_FILE)";
             std::fs::read_to_string(&path).map_err(|source| ConfigError::Unreadable { flag, path, source })
@@ -124,6 +132,7 @@ impl WorkerArgs {
             program_time: self.program_time,
             program_folders: self.program_folders,
             drift_every: self.drift_every,
+            orphans_every: self.orphans_every,
             path: std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
             terraform: self.terraform,
             terraform_config: self.terraform_config_file.map(read).transpose()?,

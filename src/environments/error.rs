@@ -25,6 +25,12 @@ pub enum Error {
     /// Whoever accepts something says why.
     #[error("say why, in at most 2000 characters")]
     NoReason,
+    /// There is no such orphan.
+    #[error("there is no such orphan")]
+    NoOrphan,
+    /// That cannot become of the orphan.
+    #[error("{0}")]
+    OrphanState(&'static str),
     /// There is nothing to accept.
     #[error("nothing is known to differ from what the last run left")]
     NotDrifted,
@@ -45,8 +51,8 @@ pub enum Error {
 impl Kinded for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound | Self::NoOutput(_) => ErrorKind::NotFound,
-            Self::NameTaken(_) | Self::WrongState(..) | Self::NoStop(_) | Self::NotDrifted => ErrorKind::Conflict,
+            Self::NotFound | Self::NoOutput(_) | Self::NoOrphan => ErrorKind::NotFound,
+            Self::NameTaken(_) | Self::WrongState(..) | Self::NoStop(_) | Self::NotDrifted | Self::OrphanState(_) => ErrorKind::Conflict,
             Self::NoReason => ErrorKind::Invalid,
             Self::Stale => ErrorKind::Stale,
             Self::Seal(_) => ErrorKind::Internal,

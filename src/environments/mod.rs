@@ -10,6 +10,7 @@ pub mod drift;
 mod error;
 mod host;
 mod model;
+pub mod orphans;
 mod outputs;
 mod plans;
 mod schedule;
@@ -37,4 +38,7 @@ pub use service::{
 pub use states::{StateVersion, list_versions};
 pub use store::living::{Living, on_target};
 pub use store::timings::{ResourceTiming, list as resource_timings};
-pub use workflow::{Asked, OPERATIONS, Planned, RequestSink, Wish, Work, Workflows, drift_kind_of, kind_of, plan_kind_of};
+pub use workflow::{
+    Asked, OPERATIONS, Planned, RequestSink, Wish, Work, Workflows, drift_kind_of, kind_of, orphan_kind_of,
+    plan_kind_of,
+};

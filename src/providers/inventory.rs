@@ -21,10 +21,16 @@ pub struct Marked {
     pub r#type: String,
     /// The id at the provider, as in [`super::Resource`]: it names the thing on the target.
     pub id: String,
+    /// Its name inside the environment, as in [`super::Resource`], where the provider knows it.
+    pub address: Option<String>,
     /// Whose it is by its mark; `None` where the mark is ours and names nobody.
     pub environment: Option<EnvironmentId>,
     /// Since when it is there, where the target tells.
     pub since: Option<Timestamp>,
     /// What it costs, in words, where the target tells: `0.12 USD a day`.
     pub cost: Option<String>,
+    /// Whether [`super::Provider::collect`] lists it among the resources of its environment, by the same
+    /// type and id: then an environment at rest owns it only with that record. Otherwise, for example a stack whose
+    /// resources are listed instead of itself, its environment owns it as long as it lives.
+    pub is_resource: bool,
 }

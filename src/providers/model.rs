@@ -80,6 +80,8 @@ pub struct Job {
     pub operation: &'static str,
     /// What the template declares for a power operation or an action; none for the others.
     pub action: Option<JobAction>,
+    /// Whether the environment is stopped, so that a look for drift compares with what that left.
+    pub stopped: bool,
     /// The inputs, secret ones included.
     pub inputs: Map<String, Value>,
     /// Names of the inputs that are secret: their values are masked in logs.

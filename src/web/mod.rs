@@ -19,6 +19,7 @@ pub mod gate;
 pub mod home;
 pub mod icons;
 pub mod listing;
+pub mod orphans;
 pub mod preferences;
 pub mod problem;
 pub mod queue;

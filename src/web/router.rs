@@ -16,8 +16,8 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::requests::form;
 use super::{
-    admin, approvals, assets, audit, catalog, environments, gate, preferences, problem, queue, reports, requests, runs,
-    search, targets, urls, visitor,
+    admin, approvals, assets, audit, catalog, environments, gate, orphans, preferences, problem, queue, reports,
+    requests, runs, search, targets, urls, visitor,
 };
 use crate::app::App;
 use crate::app::http::{begin, security_headers};
@@ -104,6 +104,11 @@ fn pages() -> Router<App> {
         .route(urls::ADMIN_TARGET_UNBIND, post(targets::act::unbind))
         .route(urls::ADMIN_TARGET_LIMITS, post(targets::act::limit))
         .route(urls::ADMIN_TARGET_DISCONNECT, post(targets::act::disconnect))
+        .route(urls::ADMIN_ORPHANS, get(orphans::list_page))
+        .route(urls::ADMIN_ORPHANS_LOOK, post(orphans::look_now))
+        .route(urls::ADMIN_ORPHAN, get(orphans::page))
+        .route(urls::ADMIN_ORPHAN_ADOPT, post(orphans::adopt))
+        .route(urls::ADMIN_ORPHAN_DESTROY, post(orphans::destroy))
         .route(urls::RUN, get(runs::page))
         .route(urls::RUN_CANCEL, post(runs::cancel))
         .route(urls::RUN_RETRY, post(runs::retry))

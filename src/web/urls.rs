@@ -126,6 +126,16 @@ pub const ADMIN_TARGET_UNBIND: &str = "/admin/targets/{target}/unbind";
 pub const ADMIN_TARGET_LIMITS: &str = "/admin/targets/{target}/limits";
 /// Its end.
 pub const ADMIN_TARGET_DISCONNECT: &str = "/admin/targets/{target}/disconnect";
+/// What targets hold that nobody owns.
+pub const ADMIN_ORPHANS: &str = "/admin/orphans";
+/// Looking for it now; post only.
+pub const ADMIN_ORPHANS_LOOK: &str = "/admin/orphans/look";
+/// One orphan.
+pub const ADMIN_ORPHAN: &str = "/admin/orphans/{orphan}";
+/// Giving it back; post only.
+pub const ADMIN_ORPHAN_ADOPT: &str = "/admin/orphans/{orphan}/adopt";
+/// Its end; post only.
+pub const ADMIN_ORPHAN_DESTROY: &str = "/admin/orphans/{orphan}/destroy";
 /// Where browsers report what the content security policy refused.
 pub const CSP_REPORTS: &str = "/csp-reports";
 /// Content-hashed assets.
@@ -253,6 +263,18 @@ pub fn audit_of(object: impl Display) -> String {
 pub fn admin_catalog_sync(source: impl Display) -> String {
     format!("/admin/catalog/{source}/sync")
 }
+/// An orphan's page.
+pub fn admin_orphan(orphan: impl Display) -> String {
+    format!("/admin/orphans/{orphan}")
+}
+/// Gives an orphan back to its environment.
+pub fn admin_orphan_adopt(orphan: impl Display) -> String {
+    format!("/admin/orphans/{orphan}/adopt")
+}
+/// Ends an orphan.
+pub fn admin_orphan_destroy(orphan: impl Display) -> String {
+    format!("/admin/orphans/{orphan}/destroy")
+}
 /// Closes a circuit.
 pub fn admin_circuit_close(circuit: impl Display) -> String {
     format!("/admin/circuits/{circuit}/close")
@@ -305,6 +327,12 @@ mod tests {
             (environment_connect("x"), ENVIRONMENT_CONNECT),
             (environment_delete("x"), ENVIRONMENT_DELETE),
             (environment_reveal("x"), ENVIRONMENT_REVEAL),
+            (drift_check("x"), ENVIRONMENT_DRIFT_CHECK),
+            (drift_accept("x"), ENVIRONMENT_DRIFT_ACCEPT),
+            (reapply("x"), ENVIRONMENT_REAPPLY),
+            (admin_orphan("x"), ADMIN_ORPHAN),
+            (admin_orphan_adopt("x"), ADMIN_ORPHAN_ADOPT),
+            (admin_orphan_destroy("x"), ADMIN_ORPHAN_DESTROY),
             (run("x"), RUN),
             (run_log("x"), RUN_LOG),
             (run_cancel("x"), RUN_CANCEL),

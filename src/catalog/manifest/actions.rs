@@ -28,7 +28,9 @@ fn actions(reader: &mut Reader<'_>, node: &Node, prefix: &str) -> Vec<String> {
     if entries.len() > 20 {
         reader.error(actions.at, &format!("{prefix}actions"), "At most 20 actions fit.");
     }
-    entries.iter().for_each(|(name, action)| one(reader, prefix, name, action));
+    for (name, action) in entries {
+        one(reader, prefix, name, action);
+    }
     let names: Vec<String> = entries.iter().map(|(name, _)| name.text.clone()).collect();
     for (name, needs) in [("stop", "start"), ("hibernate", "start"), ("start", "stop")] {
         let has = |wanted: &str| names.iter().any(|name| name == wanted);

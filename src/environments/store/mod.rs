@@ -3,6 +3,7 @@
 pub(super) mod contents;
 pub(super) mod drift;
 pub(super) mod living;
+pub(super) mod orphans;
 pub(super) mod rows;
 pub(super) mod schedules;
 pub(super) mod states;

@@ -12,7 +12,7 @@ use crate::base::id::EnvironmentId;
 use crate::environments::host::StepHost;
 use crate::environments::service::{inputs_place, open_secret_inputs, seed_place};
 use crate::environments::store::{contents, rows};
-use crate::environments::{Change, Environment, Error, Operation, plans};
+use crate::environments::{Change, Environment, Error, Operation, State, plans};
 use crate::orchestrator::{StepContext, StepError};
 use crate::providers::{Job, JobAction, ProviderError, Stream, TemplateFile};
 use crate::{catalog, projects};
@@ -68,6 +68,7 @@ impl Shared {
             attempt: context.run.attempt,
             generation,
             operation: operation.as_str(),
+            stopped: environment.state == State::Stopped,
             action,
             inputs,
             secret_inputs: secret_names,

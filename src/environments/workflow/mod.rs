@@ -3,6 +3,7 @@
 mod act;
 mod drift;
 mod job;
+mod orphan;
 mod plan;
 mod plan_only;
 mod provision;
@@ -48,6 +49,11 @@ pub fn plan_kind_of(provider: &str) -> String {
 /// The kind of run that looks for drift: `drift.postgres`. It writes nothing at all.
 pub fn drift_kind_of(provider: &str) -> String {
     format!("drift.{provider}")
+}
+
+/// The kind of run that removes what nobody owns: `destroy-orphan.postgres`.
+pub fn orphan_kind_of(provider: &str) -> String {
+    format!("destroy-orphan.{provider}")
 }
 
 /// What a request wishes for its environment: what a plan is made for before anything is changed.
@@ -141,6 +147,8 @@ impl Workflows {
             all.insert(plan_kind_of(provider.name()), Arc::new(planner));
             let checker = drift::CheckDrift(self.shared(Operation::Update, Arc::clone(provider)));
             all.insert(drift_kind_of(provider.name()), Arc::new(checker));
+            let destroyer = orphan::DestroyOrphan(self.shared(Operation::Delete, Arc::clone(provider)));
+            all.insert(orphan_kind_of(provider.name()), Arc::new(destroyer));
         }
         all
     }

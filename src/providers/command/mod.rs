@@ -100,7 +100,9 @@ impl CommandProvider {
             Ok((0, _)) => {
                 scripts.take_over(record)?;
                 // An action tells what has changed, not all there is.
-                known.into_iter().for_each(|known| record.keep_outputs(known));
+                if let Some(known) = known {
+                    record.keep_outputs(known);
+                }
                 finish(scripts, record, mark, host).await
             }
             Ok((_, message)) => {
@@ -213,6 +215,9 @@ impl Provider for CommandProvider {
         let record = Record::load(host).await?;
         if config.drift.is_none() && config.probe.is_none() {
             return Ok(Drift::cannot_tell("The template declares neither “drift” nor “probe”, so nobody can look."));
+        }
+        if config.drift.is_none() && job.stopped {
+            return Ok(Drift::cannot_tell("It is stopped, and the template declares no “drift” that could look then."));
         }
         let mut scripts = Scripts::open(&self.settings, job, &config, host).await?;
         scripts.restore(&record)?;

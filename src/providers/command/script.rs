@@ -152,6 +152,7 @@ impl<'a> Scripts<'a> {
         let key = Digest::of(format!("{}/{}/{}", job.run, job.generation, job.operation).as_bytes()).to_string();
         for (name, value) in [
             ("PADDOCK_OPERATION", job.operation.to_owned()),
+            ("PADDOCK_STOPPED", job.stopped.to_string()),
             ("PADDOCK_ENVIRONMENT_ID", job.environment.to_string()),
             ("PADDOCK_ENVIRONMENT_NAME", job.environment_name.clone()),
             ("PADDOCK_ENVIRONMENT_TYPE", job.environment_type.clone()),

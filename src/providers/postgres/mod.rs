@@ -14,6 +14,7 @@
 //! This is the client of the *target* server: it knows nothing of Paddock's own store.
 
 mod inspect;
+mod inventory;
 mod names;
 mod plan;
 mod rotation;
@@ -31,7 +32,10 @@ use self::inspect::{Database, Found};
 use self::session::Session;
 use self::settings::Wish;
 use self::sql::Statement;
-use super::{Drift, Finding, Host, Job, Output, Plan, Provider, ProviderError, Resource, Stream, Target, TargetForm};
+use super::{
+    Drift, Finding, Host, Inventory, Job, Marked, Output, Plan, Provider, ProviderError, Resource, Stream, Target,
+    TargetForm,
+};
 use crate::base::failpoint::reach;
 
 pub use self::target::from_connection_url;
@@ -127,6 +131,15 @@ impl Provider for PostgresProvider {
 
     async fn read_back(&self, job: &Job, _host: &dyn Host) -> Result<Vec<Resource>, ProviderError> {
         Ok(look(job).await?.1.resources())
+    }
+
+    async fn inventory(&self, target: &Target) -> Result<Inventory, ProviderError> {
+        Ok(Inventory::Listed(inventory::list(target).await?))
+    }
+
+    async fn remove_marked(&self, target: &Target, marked: &Marked, host: &dyn Host) -> Result<(), ProviderError> {
+        say(host, &format!("Removing {} {}", marked.r#type, marked.id)).await?;
+        inventory::remove(target, marked).await
     }
 
     async fn drift(&self, job: &Job, _host: &dyn Host) -> Result<Drift, ProviderError> {

@@ -24,6 +24,7 @@
 
 mod cloud;
 mod config;
+mod inventory;
 mod ledger;
 mod record;
 mod target;
@@ -41,8 +42,8 @@ use self::config::{Config, Verb};
 use self::ledger::{Ledger, Object};
 use self::record::Record;
 use super::{
-    Difference, DifferenceKind, Drift, Finding, Host, Job, Output, Plan, PlanAction, PlanChange, Provider,
-    ProviderError, Resource, Stream, Target, TargetForm,
+    Difference, DifferenceKind, Drift, Finding, Host, Inventory, Job, Marked, Output, Plan, PlanAction, PlanChange,
+    Provider, ProviderError, Resource, Stream, Target, TargetForm,
 };
 use crate::base::Digest;
 
@@ -68,7 +69,10 @@ impl SimulatedProvider {
     }
 
     fn book(&self, job: &Job) -> Arc<Ledger> {
-        let target = job.target.as_ref();
+        self.book_of(job.target.as_ref())
+    }
+
+    fn book_of(&self, target: Option<&Target>) -> Arc<Ledger> {
         let path =
             self.folder(target).join(format!("{}.ledger", target.map_or("default", |target| target.slug.as_str())));
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,8 +133,7 @@ impl Provider for SimulatedProvider {
     async fn act(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
         let (config, book) = (config::read(job)?, self.book(job));
         let wanted = job.action.as_ref().map_or("", |action| action.run.as_str());
-        // What is off is like its objects are, and off.
-        let off = format!("{}, off", config.spec);
+        let off = off(&config.spec);
         let specs = match wanted {
             "on" => vec![config.spec.clone()],
             "off" => vec![off],
@@ -189,17 +192,25 @@ impl Provider for SimulatedProvider {
         Ok(found)
     }
 
+    async fn inventory(&self, target: &Target) -> Result<Inventory, ProviderError> {
+        Ok(Inventory::Listed(inventory::list(&self.book_of(Some(target))).await?))
+    }
+
+    async fn remove_marked(&self, target: &Target, marked: &Marked, host: &dyn Host) -> Result<(), ProviderError> {
+        host.log(Stream::Paddock, &format!("Removing {}", marked.id)).await?;
+        inventory::remove(&self.book_of(Some(target)), marked).await
+    }
+
     async fn drift(&self, job: &Job, _host: &dyn Host) -> Result<Drift, ProviderError> {
         let (config, book) = (config::read(job)?, self.book(job));
         let cloud = Cloud { ledger: &book, config: &config, job };
+        let wished = if job.stopped { off(&config.spec) } else { config.spec.clone() };
         let mut differences = Vec::new();
         for name in &config.objects {
             let (kind, words) = match cloud.read(name).await? {
                 None => (DifferenceKind::Missing, "it is not there any more".to_owned()),
                 Some(found) if !found.whole => (DifferenceKind::Changed, "it is only half there".to_owned()),
-                Some(found) if found.spec != config.spec => {
-                    (DifferenceKind::Changed, format!("{} → {}", config.spec, found.spec))
-                }
+                Some(found) if found.spec != wished => (DifferenceKind::Changed, format!("{wished} → {}", found.spec)),
                 Some(_) => continue,
             };
             differences.push(Difference::new(name, kind, words));
@@ -349,6 +360,11 @@ impl Work<'_> {
     }
 }
 
+/// What is off is like its objects are, and off.
+fn off(spec: &str) -> String {
+    format!("{spec}, off")
+}
+
 fn is_as_wished(config: &Config, object: &Object) -> bool {
     object.whole && object.spec == config.spec
 }
@@ -362,5 +378,5 @@ fn output(name: &str, sensitive: bool, value: &str) -> Output {
 }
 
 fn resource(name: &str, id: Option<String>) -> Resource {
-    Resource { address: name.to_owned(), r#type: "simulated_object".to_owned(), provider_id: id }
+    Resource { address: name.to_owned(), r#type: inventory::OBJECT.to_owned(), provider_id: id }
 }

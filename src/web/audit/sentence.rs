@@ -95,7 +95,9 @@ fn detail<'a>(record: &'a AuditRecord, name: &str) -> &'a str {
 
 fn note(record: &AuditRecord) -> Option<String> {
     let text = match record.action.as_str() {
-        "request.reviewed" | "drift.accepted" => detail(record, "reason").to_owned(),
+        "request.reviewed" | "drift.accepted" | "orphan.adopted" | "orphan.destroying" => {
+            detail(record, "reason").to_owned()
+        }
         "drift.found" => listed(&texts(record, "differences"), "and"),
         _ => detail(record, "error").to_owned(),
     };
@@ -110,6 +112,7 @@ fn words(names: &Names, record: &AuditRecord) -> (&'static str, String) {
         "request" => request(record, verb),
         "environment" => environment(verb, object),
         "drift" => drift(record, verb),
+        "orphan" => orphan(record, verb),
         "run" => run(record, verb),
         "output" if record.outcome == Outcome::Denied => {
             ("eye", format!("wanted to see {} of {object} and may not", outputs(record)))
@@ -270,6 +273,20 @@ fn drift(record: &AuditRecord, verb: &str) -> (&'static str, String) {
         other => format!("recorded “{}” for {name}", past(other)),
     };
     ("git-compare-arrows", words)
+}
+
+fn orphan(record: &AuditRecord, verb: &str) -> (&'static str, String) {
+    let label = &record.object_label;
+    let target = detail(record, "target");
+    match verb {
+        "found" => ("search", format!("found {label} on {target}, which nobody owns")),
+        "gone" => ("circle-check", format!("does not find {label} on {target} any more, or it has an owner")),
+        "adopted" => ("link", format!("gave {label} back to its environment")),
+        "destroying" => ("trash-2", format!("began to destroy {label} on {target}, which nobody owns")),
+        "destroyed" if record.outcome == Outcome::Failed => ("circle-x", format!("tried to destroy {label}")),
+        "destroyed" => ("trash-2", format!("destroyed {label}, which nobody owned")),
+        other => ("search", format!("recorded “{}” for {label}", past(other))),
+    }
 }
 
 fn run(record: &AuditRecord, verb: &str) -> (&'static str, String) {

@@ -32,6 +32,7 @@ impl Things {
             _ if path.contains("/environments/") => &self.environment,
             _ if path.contains("/runs/") => &self.run,
             _ if path.contains("/requests/") => &self.request,
+            _ if path.contains("/orphans/") => "orp_0193c3f2000070008000000000000000",
             _ if path.contains("/targets/") => "tgt_0193c3f2000070008000000000000000",
             _ if path.contains("/freezes/") => "frz_0193c3f2000070008000000000000000",
             _ if path.contains("/circuits/") => "cir_0193c3f2000070008000000000000000",
@@ -73,6 +74,10 @@ async fn cell(client: &Client, things: &Things, method: &str, path: &str, name: 
         ("PUT", "/api/v1/targets/{id}/limits") => request.json(&json!({"run_limit": 1, "labels": []})),
         ("POST", "/api/v1/targets") => request.json(&json!({"slug": name, "name": name, "provider": "simulated"})),
         ("PATCH", "/api/v1/targets/{id}") | ("POST", "/api/v1/targets/{id}/rotate") => request.json(&json!({})),
+        ("POST", "/api/v1/environments/{id}/drift/accept") => request.json(&json!({"digest": "0", "reason": "so"})),
+        ("POST", "/api/v1/orphans/{id}/adopt" | "/api/v1/orphans/{id}/destroy") => {
+            request.json(&json!({"reason": "so"}))
+        }
         ("POST", "/api/v1/targets/{id}/bind" | "/api/v1/targets/{id}/unbind") => {
             request.json(&json!({"place": "pet_0193c3f2000070008000000000000000"}))
         }

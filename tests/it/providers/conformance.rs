@@ -21,6 +21,7 @@ pub fn job() -> Job {
     let entropy = SeededEntropy::new(seed);
     Job {
         action: None,
+        stopped: false,
         environment: EnvironmentId::new(&clock, &entropy),
         environment_name: "conformance".to_owned(),
         environment_type: "dev".to_owned(),

@@ -3,6 +3,7 @@
 mod ade;
 mod command;
 pub mod conformance;
+mod drift;
 pub mod host;
 pub mod machine;
 pub mod postgres;

@@ -1,0 +1,4 @@
+//! Life after ready: drift, orphans, owners who are gone.
+
+mod drift;
+mod orphans;
