@@ -1,4 +1,4 @@
-//! Whether an environment is still as its last run left it.
+//! Whether an environment is still as its last run left it, and whose it is from now on.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::caller::{Caller, Reads, Requests};
+use super::environments::EnvironmentView;
 use super::error::Problem;
 use super::extract::{Body, Id, NoBody};
 use super::requests::may_see_environment;
@@ -85,6 +86,29 @@ pub struct AcceptBody {
     digest: String,
     /// Why they shall be so.
     reason: String,
+}
+
+/// To whom, and why.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = HandOver)]
+pub struct HandOverBody {
+    /// The login of an active developer or lead of the project.
+    to: String,
+    reason: String,
+}
+
+/// Gives the environment to another member of its project, for example because its owner is gone.
+#[utoipa::path(post, path = "/environments/{id}/hand-over", tag = "environments", params(("id" = String, Path)),
+    security(("token" = ["request"]), ("session" = [])), responses((status = 200, body = EnvironmentView)))]
+pub async fn hand_over(
+    caller: Caller<Requests>,
+    Id(id): Id<EnvironmentId>,
+    Body(body): Body<HandOverBody>,
+) -> Result<Json<EnvironmentView>, Problem> {
+    let environment = may_see_environment(&caller, id).await?;
+    let permit = caller.permit_environment::<ability::HandOver>(&environment)?;
+    Ok(Json(caller.app.hand_over(&caller.op, &permit, &body.to, &body.reason).await?.into()))
 }
 
 /// What the last check found.

@@ -39,6 +39,8 @@ pub struct EnvironmentView {
     /// The environment type's slug.
     environment_type: String,
     owner: PersonView,
+    /// The owner is deactivated, or neither developer nor lead of the project any more: somebody should take it over.
+    owner_gone: bool,
     /// Without the secret ones.
     #[schema(value_type = Object)]
     inputs: Map<String, Value>,
@@ -119,6 +121,9 @@ pub struct EnvironmentQuery {
     /// Only those that are drifted.
     #[serde(default)]
     drifted: bool,
+    /// Only those whose owner is gone: the hand-over list.
+    #[serde(default)]
+    owner_gone: bool,
     /// At most this many, 1 to 100.
     limit: Option<i64>,
     /// From the page before.
@@ -160,6 +165,7 @@ pub async fn list_environments(
         query: query.query,
         expires_before: query.expires_before,
         drifted: query.drifted,
+        owner_gone: query.owner_gone,
     };
     let page = environments::list(&mut connection, &filter, paging.after, paging.limit).await?;
     Ok(Json(page.map(EnvironmentView::from).into()))
@@ -247,6 +253,7 @@ impl From<Environment> for EnvironmentView {
             },
             environment_type: environment.place.slug,
             owner: PersonView::new(environment.owner.id, &environment.owner.name),
+            owner_gone: environment.owner.gone,
             inputs: environment.inputs,
             lifetime_seconds: environment.lifetime.as_secs(),
             last_error: environment.last_error,

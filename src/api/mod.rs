@@ -81,6 +81,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(schedules::get_schedule, schedules::set_schedule, schedules::delete_schedule))
         .routes(routes!(schedules::skip_stop))
         .routes(routes!(schedules::delay_stop))
+        .routes(routes!(drift::hand_over))
         .routes(routes!(drift::get_drift))
         .routes(routes!(drift::check_drift))
         .routes(routes!(drift::accept_drift))

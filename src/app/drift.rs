@@ -1,11 +1,11 @@
-//! Checks for drift, as people and the reconciler ask for them.
+//! Checks for drift, as people and the reconciler ask for them, and handing environments over.
 
 use std::time::Duration;
 
 use super::App;
 use crate::base::Op;
 use crate::base::id::RunId;
-use crate::environments::{self, Error};
+use crate::environments::{self, Environment, Error};
 use crate::orchestrator::Event;
 use crate::policy::{Permit, ability};
 
@@ -30,6 +30,20 @@ impl App {
         let mut tx = self.db.begin().await?;
         environments::drift::accept(&mut tx, op, permit, seen, reason).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// Gives an environment to another member of its project.
+    pub async fn hand_over(
+        &self,
+        op: &Op,
+        permit: &Permit<ability::HandOver>,
+        login: &str,
+        reason: &str,
+    ) -> Result<Environment, Error> {
+        let mut tx = self.db.begin().await?;
+        let environment = environments::hand_over(&mut tx, op, permit, login, reason).await?;
+        tx.commit().await?;
+        Ok(environment)
     }
 
     /// Asks for the checks that are due. Returns how many.

@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 93] = [
+pub const ACTIONS: [&str; 94] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -23,6 +23,7 @@ pub const ACTIONS: [&str; 93] = [
     "environment.updated",
     "environment.extended",
     "environment.expiry_warned",
+    "environment.handed_over",
     "environment.starting",
     "environment.started",
     "environment.stopping",

@@ -2,7 +2,7 @@
 
 use super::State;
 use crate::base::{ErrorKind, Kinded, SealError};
-use crate::{db, projects};
+use crate::{db, identity, projects};
 
 /// What can go wrong with an environment.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,9 @@ pub enum Error {
     /// Whoever accepts something says why.
     #[error("say why, in at most 2000 characters")]
     NoReason,
+    /// That person cannot have it.
+    #[error("{0}")]
+    NoHandOver(&'static str),
     /// There is no such orphan.
     #[error("there is no such orphan")]
     NoOrphan,
@@ -40,6 +43,9 @@ pub enum Error {
     /// A stored secret does not open.
     #[error("a stored secret does not open")]
     Seal(#[from] SealError),
+    /// People and roles.
+    #[error(transparent)]
+    Identity(#[from] identity::IdentityError),
     /// Projects and quotas.
     #[error(transparent)]
     Projects(#[from] projects::Error),
@@ -53,9 +59,10 @@ impl Kinded for Error {
         match self {
             Self::NotFound | Self::NoOutput(_) | Self::NoOrphan => ErrorKind::NotFound,
             Self::NameTaken(_) | Self::WrongState(..) | Self::NoStop(_) | Self::NotDrifted | Self::OrphanState(_) => ErrorKind::Conflict,
-            Self::NoReason => ErrorKind::Invalid,
+            Self::NoReason | Self::NoHandOver(_) => ErrorKind::Invalid,
             Self::Stale => ErrorKind::Stale,
             Self::Seal(_) => ErrorKind::Internal,
+            Self::Identity(error) => error.kind(),
             Self::Projects(error) => error.kind(),
             Self::Db(error) => error.kind(),
         }

@@ -8,6 +8,7 @@
 
 pub mod drift;
 mod error;
+mod handover;
 mod host;
 mod model;
 pub mod orphans;
@@ -20,6 +21,7 @@ mod store;
 mod workflow;
 
 pub use error::Error;
+pub use handover::hand_over;
 pub use model::{
     Environment, Expiring, Filter, NewEnvironment, Operation, Owner, PlaceRef, ProjectRef, State, StoredOutput,
     TemplateRef,

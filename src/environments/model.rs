@@ -210,6 +210,8 @@ pub struct Owner {
     pub login: String,
     /// The name to show.
     pub name: String,
+    /// Whether they are deactivated, or neither developer nor lead of its project any more.
+    pub gone: bool,
 }
 
 /// The project of an environment.
@@ -345,6 +347,8 @@ pub struct Filter {
     pub expires_before: Option<Timestamp>,
     /// Only those that are drifted.
     pub drifted: bool,
+    /// Only those whose owner is gone.
+    pub owner_gone: bool,
 }
 
 /// An environment whose end is near or past.

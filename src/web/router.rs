@@ -82,6 +82,7 @@ fn pages() -> Router<App> {
         .route(urls::ENVIRONMENT_DELETE, get(environments::delete_page).post(environments::delete_post))
         .route(urls::ENVIRONMENT_DRIFT_CHECK, post(environments::drift::check))
         .route(urls::ENVIRONMENT_DRIFT_ACCEPT, post(environments::drift::accept))
+        .route(urls::ENVIRONMENT_HAND_OVER, post(environments::handover::hand_over))
         .route(urls::ENVIRONMENT_REAPPLY, post(environments::drift::reapply))
         .route(urls::AUDIT, get(audit::list_page))
         .route(urls::AUDIT_RECORD, get(audit::page))

@@ -74,6 +74,8 @@ pub const ENVIRONMENT_DRIFT_CHECK: &str = "/environments/{environment}/drift/che
 pub const ENVIRONMENT_DRIFT_ACCEPT: &str = "/environments/{environment}/drift/accept";
 /// Asks for an update without changes; post only.
 pub const ENVIRONMENT_REAPPLY: &str = "/environments/{environment}/drift/reapply";
+/// Gives it to another member of its project; post only.
+pub const ENVIRONMENT_HAND_OVER: &str = "/environments/{environment}/hand-over";
 /// One run.
 pub const RUN: &str = "/runs/{run}";
 /// What happens in a run, as server-sent events with ready markup.
@@ -166,6 +168,10 @@ pub fn template_request(template: impl Display) -> String {
 /// Compares an environment with what its last run left.
 pub fn drift_check(environment: impl Display) -> String {
     format!("/environments/{environment}/drift/check")
+}
+/// Gives an environment to another member of its project.
+pub fn hand_over(environment: impl Display) -> String {
+    format!("/environments/{environment}/hand-over")
 }
 /// Accepts what differs of an environment.
 pub fn drift_accept(environment: impl Display) -> String {
@@ -330,6 +336,7 @@ mod tests {
             (drift_check("x"), ENVIRONMENT_DRIFT_CHECK),
             (drift_accept("x"), ENVIRONMENT_DRIFT_ACCEPT),
             (reapply("x"), ENVIRONMENT_REAPPLY),
+            (hand_over("x"), ENVIRONMENT_HAND_OVER),
             (admin_orphan("x"), ADMIN_ORPHAN),
             (admin_orphan_adopt("x"), ADMIN_ORPHAN_ADOPT),
             (admin_orphan_destroy("x"), ADMIN_ORPHAN_DESTROY),

@@ -44,6 +44,7 @@ struct Row {
     deleted_at: Option<jiff_sqlx::Timestamp>,
     remaining_seconds: Option<i64>,
     drifted_since: Option<jiff_sqlx::Timestamp>,
+    owner_gone: bool,
 }
 
 impl From<Row> for Environment {
@@ -71,7 +72,7 @@ impl From<Row> for Environment {
                 provider: row.provider,
             },
             target: row.target_id,
-            owner: Owner { id: row.owner_id, login: row.owner_login, name: row.owner_name },
+            owner: Owner { id: row.owner_id, login: row.owner_login, name: row.owner_name, gone: row.owner_gone },
             state: row.state,
             generation: row.generation,
             inputs,
@@ -103,7 +104,12 @@ macro_rules! named {
                e.state AS "state: _", e.generation, e.inputs, e.lifetime_seconds, e.expires_at, e.last_error,
                e.created_at, e.ready_at, e.deleted_at,
                extract(epoch FROM e.expires_at - now())::bigint AS remaining_seconds,
-               (SELECT d.drifted_since FROM environment_drift d WHERE d.environment_id = e.id) AS drifted_since
+               (SELECT d.drifted_since FROM environment_drift d WHERE d.environment_id = e.id) AS drifted_since,
+               NOT o.active OR NOT EXISTS (
+                   SELECT FROM role_binding b
+                   WHERE b.role IN ('developer', 'lead') AND (b.project_id = e.project_id OR b.project_id IS NULL)
+                     AND (b.person_id = o.id
+                          OR b.team_id IN (SELECT m.team_id FROM team_member m WHERE m.person_id = o.id))) AS "owner_gone!"
            FROM "#
                 + $from
                 + r#" e
@@ -167,6 +173,11 @@ pub async fn list(
            AND ($7::timestamptz IS NULL OR expires_at < $7)
            AND ($8::timestamptz IS NULL OR (created_at, id) < ($8, $9))
            AND (NOT $11::boolean OR id IN (SELECT environment_id FROM environment_drift WHERE drifted_since IS NOT NULL))
+           AND (NOT $12::boolean OR NOT EXISTS (
+               SELECT FROM person o JOIN role_binding b ON b.person_id = o.id
+                   OR b.team_id IN (SELECT m.team_id FROM team_member m WHERE m.person_id = o.id)
+               WHERE o.id = environment.owner_id AND o.active AND b.role IN ('developer', 'lead')
+                 AND (b.project_id = environment.project_id OR b.project_id IS NULL)))
          ORDER BY created_at DESC, id DESC
          LIMIT $10",
         projects.as_deref(),
@@ -180,6 +191,7 @@ pub async fn list(
         after.map(|cursor| cursor.id),
         limit.clamp(1, MAX_PAGE) + 1,
         filter.drifted,
+        filter.owner_gone,
     )
     .fetch_all(&mut *connection)
     .await?;

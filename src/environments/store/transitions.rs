@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
 
-use crate::base::id::{EnvironmentId, TargetId, TemplateVersionId};
+use crate::base::id::{EnvironmentId, PersonId, TargetId, TemplateVersionId};
 use crate::db::Result;
 use crate::environments::{NewEnvironment, State};
 
@@ -112,6 +112,12 @@ pub async fn change(
     .execute(connection)
     .await?;
     Ok(result.rows_affected() == 1)
+}
+
+/// It belongs to somebody else.
+pub async fn set_owner(connection: &mut PgConnection, id: EnvironmentId, owner: PersonId) -> Result<()> {
+    sqlx::query!("UPDATE environment SET owner_id = $2 WHERE id = $1", id.0, owner.0).execute(connection).await?;
+    Ok(())
 }
 
 /// A new end, counted from now by the database's clock; the warning is given again.

@@ -95,7 +95,7 @@ fn detail<'a>(record: &'a AuditRecord, name: &str) -> &'a str {
 
 fn note(record: &AuditRecord) -> Option<String> {
     let text = match record.action.as_str() {
-        "request.reviewed" | "drift.accepted" | "orphan.adopted" | "orphan.destroying" => {
+        "request.reviewed" | "environment.handed_over" | "drift.accepted" | "orphan.adopted" | "orphan.destroying" => {
             detail(record, "reason").to_owned()
         }
         "drift.found" => listed(&texts(record, "differences"), "and"),
@@ -110,6 +110,9 @@ fn words(names: &Names, record: &AuditRecord) -> (&'static str, String) {
     let (kind, verb) = record.action.split_once('.').unwrap_or((&record.action, ""));
     match kind {
         "request" => request(record, verb),
+        "environment" if verb == "handed_over" => {
+            ("user-round", format!("handed {object} over from {} to {}", detail(record, "from"), detail(record, "to")))
+        }
         "environment" => environment(verb, object),
         "drift" => drift(record, verb),
         "orphan" => orphan(record, verb),

@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::response::Response;
 
 use super::view::{EnvironmentPage, OutputsFragment};
-use super::{actions, drift, facts, id_of, readable, schedule, versions};
+use super::{actions, drift, facts, handover, id_of, readable, schedule, versions};
 use crate::audit;
 use crate::catalog;
 use crate::db::Connection;
@@ -127,6 +127,7 @@ async fn filled(
         runs: runs.iter().map(|run| facts::run(run, &times)).collect(),
         versions,
         drift: drift::card(visitor, connection, environment, &times).await?,
+        hand_over: handover::card(visitor, connection, environment).await?,
     })
 }
 

@@ -24,8 +24,8 @@ use crate::web::{frame, urls};
 /// What ends within this time is in the view "Ending soon".
 const ENDING: SignedDuration = SignedDuration::from_hours(24 * 7);
 /// The views: parameter, words.
-const VIEWS: [(&str, &str); 4] =
-    [("", "All"), ("mine", "Yours"), ("ending", "Ending in 7 days"), ("drifted", "Drifted")];
+const VIEWS: [(&str, &str); 5] =
+    [("", "All"), ("mine", "Yours"), ("ending", "Ending in 7 days"), ("drifted", "Drifted"), ("gone", "Owner gone")];
 
 /// One page of the list, and what its filters offer.
 struct Found {
@@ -108,6 +108,7 @@ fn filter(
         query: text("q"),
         expires_before: (query.get("view") == "ending").then(|| visitor.op.now().checked_add(ENDING).ok()).flatten(),
         drifted: query.get("view") == "drifted",
+        owner_gone: query.get("view") == "gone",
     }
 }
 

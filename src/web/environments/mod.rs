@@ -5,6 +5,7 @@ mod delete;
 mod detail;
 pub mod drift;
 mod facts;
+pub mod handover;
 mod list;
 mod power;
 mod row;

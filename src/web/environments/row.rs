@@ -38,7 +38,9 @@ pub(super) fn row(environment: &Environment, current: Option<&str>, times: &Time
 
 /// The marks beside the state.
 pub(super) fn marks(environment: &Environment) -> Vec<Pill> {
-    environment.drifted_since.map(|_| Pill::drifted()).into_iter().collect()
+    let gone = environment.owner.gone && environment.state != State::Deleted;
+    let drifted = environment.drifted_since.map(|_| Pill::drifted());
+    drifted.into_iter().chain(gone.then(Pill::owner_gone)).collect()
 }
 
 fn overdue(environment: &Environment) -> Option<String> {

@@ -121,6 +121,17 @@ pub struct DriftCard {
     pub submission_key: String,
 }
 
+/// Whose it is, and who may have it.
+#[derive(Debug, Clone)]
+pub struct HandOverCard {
+    /// The owner is gone: what that means.
+    pub gone: Option<String>,
+    /// Login and name of the members; empty where nobody else may have it.
+    pub members: Vec<(String, String)>,
+    /// None: the viewer may not.
+    pub action: Option<String>,
+}
+
 /// A version of the state that the provider keeps.
 #[derive(Debug, Clone)]
 pub struct VersionRow {
@@ -158,6 +169,8 @@ pub struct EnvironmentPage {
     pub resources: Vec<ResourceRow>,
     /// Whether it is as its last run left it; none: it was never ready.
     pub drift: Option<DriftCard>,
+    /// For those who may give it to somebody else, and for all while its owner is gone.
+    pub hand_over: Option<HandOverCard>,
     pub inputs: Vec<Fact>,
     pub facts: Vec<Fact>,
     /// When it stops and starts by itself; none where nothing can be stopped.

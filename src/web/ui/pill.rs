@@ -91,6 +91,11 @@ impl Pill {
         pill(Look::Mark, "git-compare-arrows", "Drifted")
     }
 
+    /// The mark of an environment whose owner is gone.
+    pub fn owner_gone() -> Self {
+        pill(Look::Mark, "user-round", "Owner gone")
+    }
+
     /// The mark of a newer template version, beside the state.
     pub fn newer_version(version: &str) -> Self {
         Self { look: Look::Mark, icon: "arrow-up", word: Cow::Owned(version.to_owned()) }

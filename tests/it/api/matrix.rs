@@ -74,6 +74,7 @@ async fn cell(client: &Client, things: &Things, method: &str, path: &str, name: 
         ("PUT", "/api/v1/targets/{id}/limits") => request.json(&json!({"run_limit": 1, "labels": []})),
         ("POST", "/api/v1/targets") => request.json(&json!({"slug": name, "name": name, "provider": "simulated"})),
         ("PATCH", "/api/v1/targets/{id}") | ("POST", "/api/v1/targets/{id}/rotate") => request.json(&json!({})),
+        ("POST", "/api/v1/environments/{id}/hand-over") => request.json(&json!({"to": "lead", "reason": "so"})),
         ("POST", "/api/v1/environments/{id}/drift/accept") => request.json(&json!({"digest": "0", "reason": "so"})),
         ("POST", "/api/v1/orphans/{id}/adopt" | "/api/v1/orphans/{id}/destroy") => {
             request.json(&json!({"reason": "so"}))

@@ -877,6 +877,13 @@ fn environment_pages(pages: &mut Vec<Sample>) {
         name: s("orders-db"),
         pill: Pill::of(state),
         marks: vec![Pill::drifted(), Pill::newer_version("1.3.0")],
+        hand_over: Some(environments::view::HandOverCard {
+            gone: o(
+                "Dana Developer is gone: deactivated, or no member of Payments any more. Somebody should take it over.",
+            ),
+            members: vec![(s("lead"), s("Lee Okafor"))],
+            action: o("/environments/x/hand-over"),
+        }),
         drift: Some(environments::view::DriftCard {
             headline: s("It is not as its last run left it, as far as is known since 3 Oct."),
             drifted: true,
