@@ -73,7 +73,7 @@ async fn a_database_in_production_through_the_api() {
 }
 
 /// A program with a token.
-struct Client {
+pub struct Client {
     base: String,
     token: String,
     http: reqwest::Client,
@@ -82,7 +82,7 @@ struct Client {
 }
 
 impl Client {
-    async fn of(stage: &Arc<Stage>, login: &str, scopes: &str) -> Self {
+    pub async fn of(stage: &Arc<Stage>, login: &str, scopes: &str) -> Self {
         Self {
             base: format!("{}/api/v1", stage.url),
             token: stage.token(login, scopes).await,
@@ -103,7 +103,7 @@ impl Client {
         self.send(self.http.get(format!("{}{path}", self.base)), StatusCode::OK).await
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub async fn get(&self, path: &str) -> Value {
         serde_json::from_str(&self.text(path).await).unwrap()
     }
 
@@ -115,7 +115,7 @@ impl Client {
     }
 
     /// With the body's own text as the key.
-    async fn post(&self, path: &str, body: &Value, expected: StatusCode) -> Value {
+    pub async fn post(&self, path: &str, body: &Value, expected: StatusCode) -> Value {
         let key = format!("{:x}", key_of(&body.to_string()));
         let request = self.http.post(format!("{}{path}", self.base)).json(body);
         serde_json::from_str(&self.send(request.header("Idempotency-Key", key), expected).await).unwrap()
@@ -127,7 +127,7 @@ impl Client {
         self.send(self.http.post(url).json(&body), expected).await;
     }
 
-    async fn until(&self, path: &str, good: impl Fn(&Value) -> bool) -> Value {
+    pub async fn until(&self, path: &str, good: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let now = self.get(path).await;

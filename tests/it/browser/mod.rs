@@ -8,6 +8,7 @@ mod flow;
 mod inspect;
 mod interrupted;
 mod keyboard;
+mod life;
 mod pages;
 mod palette;
 mod stage;

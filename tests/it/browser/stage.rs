@@ -83,13 +83,17 @@ impl Stage {
         token
     }
 
-    /// Makes every `CREATE ROLE` wait until the value is dropped, so that a run can be watched.
-    pub async fn hold_new_roles(&self) -> HeldRoles {
+    /// The demo's database server, as its administrator.
+    pub async fn server(&self) -> PgConnection {
         let postgres = self.data_dir().join("postgres");
         let port = std::fs::read_to_string(postgres.join("port")).unwrap().trim().parse().unwrap();
         let options = PgConnectOptions::new_without_pgpass().socket(postgres.join("run")).port(port);
-        let options = options.username("paddock").database("paddock");
-        let mut connection = PgConnection::connect_with(&options).await.unwrap();
+        PgConnection::connect_with(&options.username("paddock").database("paddock")).await.unwrap()
+    }
+
+    /// Makes every `CREATE ROLE` wait until the value is dropped, so that a run can be watched.
+    pub async fn hold_new_roles(&self) -> HeldRoles {
+        let mut connection = self.server().await;
         connection.execute("BEGIN").await.unwrap();
         // Reading goes on: people can still connect.
         connection.execute("LOCK TABLE pg_catalog.pg_authid IN SHARE MODE").await.unwrap();
