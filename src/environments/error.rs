@@ -58,7 +58,9 @@ impl Kinded for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound | Self::NoOutput(_) | Self::NoOrphan => ErrorKind::NotFound,
-            Self::NameTaken(_) | Self::WrongState(..) | Self::NoStop(_) | Self::NotDrifted | Self::OrphanState(_) => ErrorKind::Conflict,
+            Self::NameTaken(_) | Self::WrongState(..) | Self::NoStop(_) | Self::NotDrifted | Self::OrphanState(_) => {
+                ErrorKind::Conflict
+            }
             Self::NoReason | Self::NoHandOver(_) => ErrorKind::Invalid,
             Self::Stale => ErrorKind::Stale,
             Self::Seal(_) => ErrorKind::Internal,

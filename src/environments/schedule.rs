@@ -67,7 +67,7 @@ impl Schedule {
                 Some(day) if found.contains(&day) => {}
                 Some(day) => found.push(day),
                 None => {
-                    errors.push(FieldError::new("/days", format!("“{day}” is not a day: mo, tu, we, th, fr, sa, su")))
+                    errors.push(FieldError::new("/days", format!("“{day}” is not a day: mo, tu, we, th, fr, sa, su")));
                 }
             }
         }

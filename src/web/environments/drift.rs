@@ -97,7 +97,7 @@ fn headline(report: &DriftReport, times: &Times) -> String {
     let looked = report.checked.as_ref().is_some_and(|last| last.result == DriftResult::Looked);
     match report.since {
         Some(since) => {
-            format!("It is not as its last run left it, as far as is known since {}.", times.near(since).shown)
+            format!("It is not as its last run left it. Found first {}.", times.at(since).shown)
         }
         None if looked && report.accepted.is_empty() => "It is as its last run left it.".to_owned(),
         None if looked => "Nothing differs from what its last run left but what was accepted.".to_owned(),
