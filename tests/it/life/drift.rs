@@ -165,6 +165,12 @@ async fn each_environment_has_its_moment_in_each_period() {
     scene.site.sql("UPDATE environment_drift SET due_at = now() - interval '1 minute'").await;
     assert_eq!(scene.due(Duration::ZERO).await, 0, "off is off");
     assert_eq!(scene.due(DAY).await, 1);
+    let open = "SELECT count(*) FROM run WHERE kind = 'drift.postgres' AND state IN ('queued', 'running')";
+    let deadline = std::time::Instant::now() + crate::support::wait::PATIENCE;
+    while scene.site.number(open).await > 0 {
+        assert!(std::time::Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     assert_eq!(scene.due(DAY).await, 0, "once");
     let runs = "SELECT count(*) FROM run WHERE kind = 'drift.postgres'";
     assert_eq!(scene.site.number(runs).await, 1);
@@ -220,4 +226,36 @@ async fn who_is_no_owner_and_no_lead_accepts_nothing() {
         let accepted = client.post(&format!("/api/v1/environments/{id}/drift/accept"), &body).await;
         assert_eq!((checked.status.as_u16(), accepted.status.as_u16()), (check, accept), "{login}: {}", accepted.text);
     }
+}
+
+/// A check that is at work when an operation begins says nothing of what it saw.
+#[tokio::test]
+async fn what_an_operation_overtook_is_not_told() {
+    let cloud = super::orphans::Scene::new().await;
+    let id = cloud.environments(1).await[0];
+    let book = std::fs::read_to_string(&cloud.book).unwrap();
+    let lines: Vec<Value> = book.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut gone = lines.iter().find(|line| line["object"] == "disk" && !line["effect"].is_null()).unwrap().clone();
+    gone["number"] = json!(100_000);
+    gone["effect"] = json!({"effect": "removed"});
+    std::fs::write(&cloud.book, format!("{book}{gone}\n")).unwrap();
+    let address = format!("/api/v1/environments/{id}/drift/check");
+    let check = cloud.developer.post_nothing(&address).await.expect(StatusCode::ACCEPTED);
+    let run = format!("/api/v1/runs/{}", text(&check, "/id"));
+    let deadline = std::time::Instant::now() + crate::support::wait::PATIENCE;
+    while text(&cloud.developer.json(&run).await, "/status") == "queued" {
+        assert!(std::time::Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let update =
+        json!({"operation": "update", "environment": id.to_string(), "inputs": {"size": "large"}, "reason": "now"});
+    cloud.developer.post("/api/v1/requests", &update).await.expect(StatusCode::CREATED);
+    let updated = "SELECT count(*) FROM audit_record WHERE action = 'environment.updated'";
+    while cloud.site.number(updated).await == 0 {
+        assert!(std::time::Instant::now() < deadline, "{}", cloud.site.test.log(id).await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let status = cloud.developer.json(&run).await;
+    assert!(matches!(text(&status, "/status"), "succeeded" | "canceled"), "{status:#}");
+    assert_eq!(cloud.site.number("SELECT count(*) FROM audit_record WHERE action LIKE 'drift.found'").await, 0);
 }

@@ -18,16 +18,16 @@ use crate::support::wait::lines;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-struct Scene {
-    site: Site,
+pub(super) struct Scene {
+    pub(super) site: Site,
     admin: Client,
-    developer: Client,
-    book: PathBuf,
+    pub(super) developer: Client,
+    pub(super) book: PathBuf,
 }
 
 impl Scene {
     /// A cloud that is connected, and bound to dev of payments.
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let site = Site::start().await;
         let (admin, developer) = (site.client("admin").await, site.client("developer").await);
         let folder = site.test.folder.path().join("cloud");
@@ -42,7 +42,7 @@ impl Scene {
         Self { site, admin, developer, book: folder.join("practice.ledger") }
     }
 
-    async fn environments(&self, count: usize) -> Vec<EnvironmentId> {
+    pub(super) async fn environments(&self, count: usize) -> Vec<EnvironmentId> {
         self.site.test.work();
         let mut ids = Vec::new();
         for n in 0..count {
