@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::session::Session;
 use super::sql::Statement;
 use super::target::access;
-use crate::base::failpoint::reach;
+
 use crate::base::id::EnvironmentId;
 use crate::providers::{Marked, ProviderError, Target};
 
@@ -79,13 +79,11 @@ async fn drop_marked(session: &mut Session, wanted: &Marked) -> Result<(), Provi
         // It is gone, or it is somebody else's by now: either way it is not ours to drop.
         return Ok(());
     }
-    reach("postgres.orphan_drop");
     let drop = match wanted.r#type.as_str() {
         DATABASE => Statement::new("DROP DATABASE IF EXISTS ").identifier(&wanted.id).text(" WITH (FORCE)"),
         ROLE => Statement::new("DROP ROLE IF EXISTS ").identifier(&wanted.id),
         other => return Err(ProviderError::failed(format!("a {other} is nothing that Paddock makes on a server"))),
     };
     session.write(drop).await?;
-    reach("postgres.orphan_dropped");
     Ok(())
 }

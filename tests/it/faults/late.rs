@@ -28,6 +28,7 @@ static LATE: Subject = Subject {
     create: |_| json!({}),
     update: || json!({}),
     twice: true,
+    actions: &[],
     without: &[],
     audit: |world, environments| (COMMAND.audit)(world, environments),
 };

@@ -20,7 +20,7 @@ pub enum Way {
     Approved,
 }
 
-/// `create`, `update` or `delete`, on one of the ways.
+/// `create`, `update`, `delete`, a power operation or an action, on one of the ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Operation {
     pub way: Way,
@@ -43,6 +43,9 @@ impl Operation {
     fn label(self, name: &str) -> String {
         match self.way {
             Way::Planned => format!("Plan: {} {name}", self.verb),
+            Way::AtOnce if self.verb.contains('-') => {
+                format!("{}{}: {name}", self.verb[..1].to_uppercase(), self.verb[1..].replace('-', " "))
+            }
             Way::AtOnce | Way::Approved => format!("{}{} {name}", self.verb[..1].to_uppercase(), &self.verb[1..]),
         }
     }
@@ -75,6 +78,7 @@ impl Estate {
     pub fn lacking(&self, operation: Operation, count: usize) -> Option<(Operation, usize)> {
         let (there, before) = match (operation.way, operation.verb) {
             (Way::AtOnce | Way::Planned, "create") => return None,
+            (Way::AtOnce, "start") => (self.fresh(operation).count(), Operation::new(Way::AtOnce, "stop")),
             (Way::AtOnce, _) => (self.fresh(operation).count(), Operation::new(Way::AtOnce, "create")),
             (Way::Planned, _) => (self.fresh(operation).count(), Operation::new(Way::Approved, "create")),
             (Way::Approved, verb) => (self.waiting.get(verb).map_or(0, Vec::len), Operation::new(Way::Planned, verb)),
@@ -85,7 +89,11 @@ impl Estate {
     /// Those that the operation can be asked for and that have not had it yet.
     fn fresh(&self, operation: Operation) -> impl Iterator<Item = EnvironmentId> {
         let settled = self.settled.get(operation.place()).into_iter().flatten();
-        settled.copied().filter(move |id| !self.environments[id].1.contains(&operation.verb))
+        let stopped = |id: &EnvironmentId| self.environments[id].1.last() == Some(&"stop");
+        settled.copied().filter(move |id| {
+            let suits = operation.verb == "delete" || stopped(id) == (operation.verb == "start");
+            suits && !self.environments[id].1.contains(&operation.verb)
+        })
     }
 
     /// Asks for the operation so often, and returns the labels of its runs.
@@ -110,7 +118,8 @@ impl Estate {
                 (Way::Approved, _) => world.approve(id).await,
                 (_, "update") => world.update(id).await,
                 (_, "delete") => world.delete(id).await,
-                _ => {}
+                (_, "create") => {}
+                (_, verb) => world.act(id, verb).await,
             }
             let (name, history) = self.environments.get_mut(&id).unwrap();
             if operation.way != Way::Planned {

@@ -1,5 +1,5 @@
-//! Every provider × create, update, delete, each at once, only planned, and approved × every failpoint
-//! that this way reaches × seeds.
+//! Every provider × create, update, delete, each at once, only planned, and approved, and its actions ×
+//! every failpoint that this way reaches × seeds.
 //!
 //! First each operation is done once undisturbed, which tells which failpoints it reaches, and how
 //! often. Then each of them kills: several in one run, one after the other, so that recovery is killed
@@ -26,9 +26,12 @@ use super::world::{World, long};
 const ATTEMPTS: usize = 12;
 const WORKERS: usize = 2;
 /// A plan of a delete needs something that was approved before.
-const OPERATIONS: [Operation; 9] = [
+const OPERATIONS: [Operation; 12] = [
     Operation::new(Way::AtOnce, "create"),
     Operation::new(Way::AtOnce, "update"),
+    Operation::new(Way::AtOnce, "stop"),
+    Operation::new(Way::AtOnce, "start"),
+    Operation::new(Way::AtOnce, "rotate-password"),
     Operation::new(Way::AtOnce, "delete"),
     Operation::new(Way::Planned, "create"),
     Operation::new(Way::Approved, "create"),
@@ -39,12 +42,12 @@ const OPERATIONS: [Operation; 9] = [
 ];
 
 /// Seeds of an operation. What an approval adds to those that are done at once, and an update or a delete
-/// to the plan of a create, is in few places: these have a fifth.
+/// to the plan of a create, is in few places: these have a fifth. So have actions, whose way is short.
 fn seeds(operation: Operation) -> usize {
     let all = if long() { 20 } else { 5 };
     match (operation.way, operation.verb) {
-        (Way::AtOnce, _) | (Way::Planned, "create") => all,
-        (Way::Planned | Way::Approved, _) => all / 5,
+        (Way::AtOnce, "create" | "update" | "delete") | (Way::Planned, "create") => all,
+        (Way::AtOnce | Way::Planned | Way::Approved, _) => all / 5,
     }
 }
 
@@ -88,7 +91,7 @@ impl Matrix {
     async fn run(subject: &'static Subject) {
         let world = World::strict(subject).await;
         let mut matrix = Self { world, estate: Estate::default(), killed: BTreeMap::new(), took: BTreeMap::new() };
-        for operation in OPERATIONS {
+        for operation in operations(subject) {
             let begin = Instant::now();
             let path = matrix.undisturbed(operation).await;
             let left = matrix.round(operation, cases(operation, &path, subject)).await;
@@ -181,13 +184,19 @@ impl Matrix {
 
     /// How much was killed where, and how long it took, for people.
     fn report(&self) {
-        for operation in OPERATIONS {
+        for operation in operations(self.world.subject) {
             let mine = self.killed.iter().filter(|((one, _), _)| *one == operation);
             let (points, kills) = mine.fold((0, 0), |(points, kills), (_, count)| (points + 1, kills + count));
             let (name, took) = (self.world.subject.name, self.took[&operation].as_secs());
             eprintln!("{name} {operation}: {points} points, {kills} kills, {took} s");
         }
     }
+}
+
+/// Those that the provider knows.
+fn operations(subject: &Subject) -> impl Iterator<Item = Operation> {
+    let known = |verb| matches!(verb, "create" | "update" | "delete") || subject.actions.contains(&verb);
+    OPERATIONS.into_iter().filter(move |operation| known(operation.verb))
 }
 
 /// What is to happen in which run of the operation.

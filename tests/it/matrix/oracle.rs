@@ -26,6 +26,8 @@ const OF_RUNS: &Claims = &[
              SELECT action, (SELECT count(*) FROM audit_record x WHERE x.run_id = r.id AND x.action = w.action) AS records
              FROM (VALUES (CASE split_part(r.label, ' ', 1) WHEN 'Create' THEN 'environment.ready'
                            WHEN 'Update' THEN 'environment.updated' WHEN 'Plan:' THEN 'request.planned'
+                           WHEN 'Stop' THEN 'environment.stopped' WHEN 'Start' THEN 'environment.started'
+                           WHEN 'Rotate' THEN 'environment.acted'
                            ELSE 'environment.deleted' END)) w (action)) a
          WHERE a.records <> 1",
     ),
@@ -62,7 +64,7 @@ const OF_ENDS: &Claims = &[
         "SELECT e.name, e.state FROM environment e
          JOIN LATERAL (SELECT operation FROM request r WHERE r.environment_id = e.id AND r.status = 'succeeded'
                        ORDER BY created_at DESC, id DESC LIMIT 1) last ON true
-         WHERE e.state <> CASE last.operation WHEN 'delete' THEN 'deleted' ELSE 'ready' END",
+         WHERE e.state <> CASE last.operation WHEN 'delete' THEN 'deleted' WHEN 'stop' THEN 'stopped' ELSE 'ready' END",
     ),
     (
         "a request has not exactly one record of its end",

@@ -13,7 +13,7 @@ use crate::support::ledger::account;
 use crate::support::server::Server;
 use crate::support::wait::lines;
 
-/// What was asked for with success, in order: `create`, `update`, `delete`.
+/// What was asked for with success, in order: `create`, `update`, `delete`, an action.
 pub type History = Vec<&'static str>;
 
 pub struct Subject {
@@ -26,6 +26,8 @@ pub struct Subject {
     /// Whether a step may be done twice by one attempt. Terraform's plan is for one apply: its steps are
     /// repeated by the next attempt only, which every death after an answer leads to.
     pub twice: bool,
+    /// The power operations and actions that the template declares.
+    pub actions: &'static [&'static str],
     /// How the failpoints begin that nobody comes by who works with this provider, beside those of others.
     pub without: &'static [&'static str],
     /// What is wrong at the target.
@@ -63,7 +65,8 @@ pub static POSTGRES: Subject = Subject {
     create: |_| json!({"size": "small"}),
     update: || json!({"size": "medium"}),
     twice: true,
-    without: &["process.", "state.", "lock."],
+    actions: &["rotate-password"],
+    without: &["process.", "lock."],
     audit: |_, environments| {
         let environments = environments.clone();
         std::thread::spawn(move || {
@@ -95,7 +98,7 @@ async fn databases(environments: &Environments) -> Vec<String> {
             .fetch_all(&mut server)
             .await
             .unwrap();
-        let expected = match history.last() {
+        let expected = match history.iter().rev().find(|verb| **verb != "rotate-password") {
             Some(&"create") => vec![10],
             Some(&"update") => vec![40],
             _ => Vec::new(),
@@ -115,6 +118,7 @@ pub static COMMAND: Subject = Subject {
         (
             "paddock.yaml",
             "name: Lab\nprovider: command\nconfig: {deploy: up.sh, delete: down.sh, probe: look.sh, repeat: probe}\n\
+             actions: {stop: {run: act.sh}, start: {run: act.sh}}\n\
              inputs: {type: object, properties: {size: {type: string}}}\n",
         ),
         // One line is written whole or not at all: the effect of these scripts.
@@ -125,6 +129,12 @@ pub static COMMAND: Subject = Subject {
                    printf '{\"outputs\": {\"size\": {\"type\": \"string\", \"value\": \"%s\"}}}' \"$PADDOCK_INPUT_SIZE\" > \"$PADDOCK_OUTPUTS\"\n",
         ),
         ("down.sh", "#!/bin/sh\necho \"down $PADDOCK_IDEMPOTENCY_KEY\" >> \"$MADE/$PADDOCK_ENVIRONMENT_ID\"\n"),
+        // Twice is like once.
+        (
+            "act.sh",
+            "#!/bin/sh\nfile=$MADE/$PADDOCK_ENVIRONMENT_ID\nline=\"$PADDOCK_ACTION $PADDOCK_IDEMPOTENCY_KEY\"\n\
+                   test \"$(tail -n 1 \"$file\")\" = \"$line\" || echo \"$line\" >> \"$file\"\n",
+        ),
         // Is it there? By the last line: this run's own, whichever way.
         (
             "look.sh",
@@ -140,12 +150,20 @@ pub static COMMAND: Subject = Subject {
     create: |_| json!({"size": "small"}),
     update: || json!({"size": "large"}),
     twice: true,
+    actions: &["stop", "start"],
     without: &["lock."],
     audit: |world, environments| {
         let word = |line: &String| line.split(' ').next().unwrap().to_owned();
         compare(
             environments,
-            |history| history.iter().map(|op| if *op == "delete" { "down" } else { "up" }.to_owned()).collect(),
+            |history| {
+                let word = |verb: &&str| match *verb {
+                    "create" | "update" => "up".to_owned(),
+                    "delete" => "down".to_owned(),
+                    action => action.to_owned(),
+                };
+                history.iter().map(word).collect()
+            },
             |id| left_behind(world, id).iter().map(word).collect::<Vec<String>>(),
         )
     },
@@ -181,6 +199,7 @@ output "size" { value = terraform_data.effect.input }
     create: |_| json!({"size": "small"}),
     update: || json!({"size": "large"}),
     twice: false,
+    actions: &[],
     without: &[],
     audit: |world, environments| {
         let expected = |history: &History| {
@@ -209,12 +228,14 @@ pub static SIMULATED: Subject = Subject {
     files: &[(
         "paddock.yaml",
         "name: Lab\nprovider: simulated\nconfig: {objects: [network, disk, server], timeout_ms: 50}\n\
+         actions: {stop: {run: 'off'}, start: {run: 'on'}}\n\
          inputs: {type: object, properties: {size: {type: string}, faults: {type: array}, seed: {type: integer}, \
          chaos_percent: {type: integer}, timeout_ms: {type: integer}}}\n",
     )],
     create: |_| json!({"size": "small"}),
     update: || json!({"size": "large"}),
     twice: true,
+    actions: &["stop", "start"],
     without: &["process.", "lock."],
     audit: |world, environments| {
         let expected = |history: &History| {
@@ -223,8 +244,8 @@ pub static SIMULATED: Subject = Subject {
                 for operation in history {
                     let effect = match *operation {
                         "create" => "made",
-                        "update" => "changed",
-                        _ => "removed",
+                        "delete" => "removed",
+                        _ => "changed",
                     };
                     *expected.entry((object.to_owned(), effect.to_owned())).or_insert(0) += 1;
                 }

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use paddock::base::id::{EnvironmentId, RequestId};
+use paddock::environments::Operation;
 use paddock::identity::Access;
 use paddock::policy::PolicyEngine;
 use paddock::requests::{Caller, Draft, Intent, ReviewVerdict};
@@ -155,6 +156,13 @@ impl World {
 
     pub async fn delete(&self, environment: EnvironmentId) {
         self.submit(Intent::Delete { environment }).await;
+    }
+
+    /// A power operation, or the action of that name.
+    pub async fn act(&self, environment: EnvironmentId, verb: &str) {
+        let power = Operation::POWER.into_iter().find(|power| power.as_str() == verb);
+        let act = || Intent::Act { environment, action: verb.to_owned(), inputs: serde_json::Map::new() };
+        self.submit(power.map_or_else(act, |power| Intent::Power { environment, power })).await;
     }
 
     /// The lead approves what waits for this environment.
