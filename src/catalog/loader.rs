@@ -11,7 +11,7 @@ use serde_json::json;
 use super::manifest::{self, FILE_NAMES, MAX_MANIFEST, Manifest};
 use super::model::{Format, Problem};
 use super::source::{Entry, EntryKind, SourceError, Tree};
-use super::terraform;
+use super::{cloudformation, terraform};
 use crate::base::Digest;
 use crate::base::text::slugify;
 use crate::providers::TemplateFile;
@@ -198,6 +198,9 @@ fn load_template(
         let (inputs, found) = terraform::inputs(folder, &files);
         manifest.inputs = inputs;
         problems.extend(found);
+    }
+    if manifest.provider == "cloudformation" {
+        problems.extend(cloudformation::complete(folder, &root.manifest, &mut manifest, &files));
     }
     let readme = readme(folder, &files, problems).unwrap_or_else(|| manifest.description.clone());
     let name = folder.rsplit('/').next().filter(|name| *name != ".").unwrap_or(&manifest.name);

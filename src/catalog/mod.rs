@@ -10,6 +10,7 @@
 //! It does not decide who may request what (policy), nor run anything (providers, orchestrator).
 
 mod actions;
+mod cloudformation;
 mod error;
 pub mod form;
 pub mod loader;

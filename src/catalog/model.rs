@@ -373,14 +373,15 @@ pub struct Listing {
 }
 
 /// The providers of this build. `tests/it/catalog` compares them with the registry.
-pub const PROVIDERS: [&str; 4] = ["postgres", "terraform", "command", "simulated"];
+pub const PROVIDERS: [&str; 5] = ["postgres", "terraform", "cloudformation", "command", "simulated"];
 
 /// Whether templates of this provider can be requested from this build, and if not, why.
 pub fn requestable(provider: &str) -> Result<(), String> {
-    if PROVIDERS.contains(&provider) {
+    if PROVIDERS.contains(&provider) && (cfg!(feature = "aws") || provider != "cloudformation") {
         return Ok(());
     }
     Err(match provider {
+        "cloudformation" => "This build of Paddock was made without AWS.".to_owned(),
         "azure" => "This template is made by Azure Resource Manager (ARM or Bicep). This version of Paddock imports \
                     it, but does not deploy to Azure yet."
             .to_owned(),

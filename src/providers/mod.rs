@@ -7,6 +7,9 @@
 //! back before trying again. Cancellation is the token in [`Job::cancel`]: stop soon, in a known
 //! state, and return [`ProviderError::Canceled`].
 
+mod address;
+#[cfg(feature = "aws")]
+mod cloudformation;
 mod command;
 mod drift;
 mod environment;
@@ -26,6 +29,8 @@ mod terraform;
 mod workspace;
 
 use async_trait::async_trait;
+#[cfg(feature = "aws")]
+pub use cloudformation::CloudFormationProvider;
 pub use command::CommandProvider;
 pub use drift::{Difference, DifferenceKind, Drift};
 pub use error::ProviderError;

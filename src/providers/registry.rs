@@ -23,7 +23,10 @@ impl Registry {
 
     /// The providers that Paddock comes with, working on this machine as `settings` say.
     pub fn standard(settings: &Settings) -> Self {
-        Self { work_root: Some(settings.work_root.clone()), ..Self::default() }
+        let registry = Self { work_root: Some(settings.work_root.clone()), ..Self::default() };
+        #[cfg(feature = "aws")]
+        let registry = registry.with(super::CloudFormationProvider);
+        registry
             .with(PostgresProvider)
             .with(TerraformProvider::new(settings.clone()))
             .with(CommandProvider::new(settings.clone()))

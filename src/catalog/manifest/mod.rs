@@ -18,8 +18,8 @@ use serde_json::Value;
 
 use super::model::{Format, Kind, OutputSpec, Problem};
 pub(super) use inputs::{is_identifier, normalise};
-use node::Node;
 pub use node::YamlError;
+pub(super) use node::{Node, Place, Yaml};
 pub(super) use paddock::is_slug;
 use reader::Reader;
 pub(super) use reader::{closest, inner_path, list_words};

@@ -4,8 +4,7 @@
 //! A target from before there was a form has no setting `server`: its credential is the whole
 //! connection URL of an administrator.
 
-use std::net::{IpAddr, Ipv6Addr};
-use std::time::Duration;
+use std::net::IpAddr;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
@@ -16,13 +15,12 @@ use url::Url;
 use super::session::Session;
 use super::sql::Statement;
 use super::{names, words};
+use crate::providers::address;
 use crate::providers::target::{Finding, Kind, TargetField, TargetForm};
 use crate::providers::{ProviderError, Target};
 
 /// The oldest server that this is tried with.
 const OLDEST: i32 = 130_000;
-/// How long the name of a server may take to become addresses.
-const LOOK_UP: Duration = Duration::from_secs(5);
 
 pub static FORM: TargetForm = TargetForm {
     about: "A Postgres server, on which every environment gets a database with a role of its own.",
@@ -226,34 +224,12 @@ fn is_local(options: &PgConnectOptions) -> bool {
     options.get_socket().is_some() || host == "localhost" || loopback
 }
 
-/// A server is never at an address that only serves this machine's cloud or no one: link-local (the
-/// metadata services), multicast, unspecified. A name is looked up for it.
+/// The address of a server over the network is one that a server can have.
 async fn refuse_special(options: &PgConnectOptions) -> Result<(), ProviderError> {
     if options.get_socket().is_some() {
         return Ok(());
     }
-    let host = options.get_host();
-    let look_up = tokio::net::lookup_host((host.trim_matches(['[', ']']).to_owned(), options.get_port()));
-    let found = match tokio::time::timeout(LOOK_UP, look_up).await {
-        Ok(Ok(found)) => found.map(|address| address.ip()).collect::<Vec<_>>(),
-        Ok(Err(error)) => return Err(ProviderError::failed(format!("the name {host} has no address: {error}"))),
-        Err(_) => return Err(ProviderError::retryable(format!("the name {host} was not found within 5 s"))),
-    };
-    match found.into_iter().find(|address| is_special(*address)) {
-        Some(address) => Err(ProviderError::failed(format!("{host} is {address}, where no server can be"))),
-        None => Ok(()),
-    }
-}
-
-fn is_special(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.is_link_local() || v4.is_multicast() || v4.is_unspecified() || v4.is_broadcast(),
-        IpAddr::V6(v6) => {
-            // fd00:ec2::254 and its neighbours: the metadata service of EC2.
-            let metadata = v6.segments().starts_with(&[0xfd00, 0x0ec2]);
-            metadata || v6.is_multicast() || v6 == Ipv6Addr::UNSPECIFIED || v6.is_unicast_link_local()
-        }
-    }
+    address::refuse_special(options.get_host(), options.get_port()).await
 }
 
 struct Facts {
@@ -340,18 +316,6 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_server_is_where_metadata_are() {
-        for special in
-            ["169.254.169.254", "fd00:ec2::254", "fe80::1", "0.0.0.0", "::", "::ffff:169.254.169.254", "224.0.0.1"]
-        {
-            assert!(is_special(special.parse().unwrap()), "{special}");
-        }
-        for usual in ["10.0.0.5", "127.0.0.1", "192.0.2.7", "fd12::1", "2001:db8::1"] {
-            assert!(!is_special(usual.parse().unwrap()), "{usual}");
-        }
-    }
 
     #[test]
     fn a_url_becomes_settings_or_stays_a_url() {

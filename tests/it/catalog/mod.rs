@@ -1,5 +1,6 @@
 //! The catalog against Postgres, real folders, real Git repositories and bad input.
 
+mod cloudformation;
 mod corpus;
 mod fixture;
 mod folders;

@@ -27,6 +27,7 @@ static LATE: Subject = Subject {
     ],
     create: |_| json!({}),
     update: || json!({}),
+    target: None,
     twice: true,
     actions: &[],
     without: &[],

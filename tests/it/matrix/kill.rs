@@ -19,6 +19,8 @@ use paddock::providers::Registry;
 use super::cases::{Cases, Path, alone, deaths, point, repetitions, returns, scoped};
 use super::estate::{Estate, Operation, Way};
 use super::oracle::{assert_none, complaints, complaints_while_some_wait};
+#[cfg(feature = "aws")]
+use super::subject::CLOUDFORMATION;
 use super::subject::{COMMAND, POSTGRES, SIMULATED, Subject, TERRAFORM};
 use super::world::{World, long};
 
@@ -53,15 +55,16 @@ fn seeds(operation: Operation) -> usize {
 
 /// One line for each provider.
 macro_rules! subjects {
-    ($($test:ident: $subject:ident,)*) => {
+    ($($(#[$when:meta])? $test:ident: $subject:ident,)*) => {
         $(
+            $(#[$when])?
             #[tokio::test]
             async fn $test() {
                 Matrix::run(&$subject).await;
             }
         )*
 
-        static SUBJECTS: &[&Subject] = &[$(&$subject),*];
+        static SUBJECTS: &[&Subject] = &[$($(#[$when])? &$subject),*];
     };
 }
 
@@ -70,6 +73,8 @@ subjects! {
     command: COMMAND,
     terraform: TERRAFORM,
     simulated: SIMULATED,
+    #[cfg(feature = "aws")]
+    cloudformation: CLOUDFORMATION,
 }
 
 #[test]

@@ -3,12 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+#[cfg(feature = "aws")]
+use std::sync::LazyLock;
 
 use paddock::base::id::EnvironmentId;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 
 use super::world::World;
+#[cfg(feature = "aws")]
+use crate::support::aws::Aws;
 use crate::support::ledger::account;
 use crate::support::server::Server;
 use crate::support::wait::lines;
@@ -23,6 +27,8 @@ pub struct Subject {
     pub files: &'static [(&'static str, &'static str)],
     pub create: fn(&World) -> Value,
     pub update: fn() -> Value,
+    /// Settings and credential of the target that its environments need, beside those of every test.
+    pub target: Option<fn() -> (Value, Value)>,
     /// Whether a step may be done twice by one attempt. Terraform's plan is for one apply: its steps are
     /// repeated by the next attempt only, which every death after an answer leads to.
     pub twice: bool,
@@ -64,6 +70,7 @@ pub static POSTGRES: Subject = Subject {
     files: &[],
     create: |_| json!({"size": "small"}),
     update: || json!({"size": "medium"}),
+    target: None,
     twice: true,
     actions: &["rotate-password"],
     without: &["process.", "lock."],
@@ -149,6 +156,7 @@ pub static COMMAND: Subject = Subject {
     ],
     create: |_| json!({"size": "small"}),
     update: || json!({"size": "large"}),
+    target: None,
     twice: true,
     actions: &["stop", "start"],
     without: &["lock."],
@@ -198,6 +206,7 @@ output "size" { value = terraform_data.effect.input }
     ],
     create: |_| json!({"size": "small"}),
     update: || json!({"size": "large"}),
+    target: None,
     twice: false,
     actions: &[],
     without: &[],
@@ -234,6 +243,7 @@ pub static SIMULATED: Subject = Subject {
     )],
     create: |_| json!({"size": "small"}),
     update: || json!({"size": "large"}),
+    target: None,
     twice: true,
     actions: &["stop", "start"],
     without: &["process.", "lock."],
@@ -254,5 +264,44 @@ pub static SIMULATED: Subject = Subject {
         };
         let book = world.data.join("work/simulated/default.ledger");
         compare(environments, expected, |id| account(&book, &id.to_string()).effects)
+    },
+};
+
+/// The double that all workers of the matrix ask.
+#[cfg(feature = "aws")]
+static AWS: LazyLock<Aws> = LazyLock::new(Aws::start);
+
+#[cfg(feature = "aws")]
+pub static CLOUDFORMATION: Subject = Subject {
+    name: "cloudformation",
+    template: "lab-cloudformation",
+    files: &[
+        ("paddock.yaml", "name: Lab\nprovider: cloudformation\nconfig: {template: stack.json}\n"),
+        (
+            "stack.json",
+            r#"{"Parameters": {"size": {"Type": "String"}},
+                "Resources": {
+                    "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"Size": {"Ref": "size"}}},
+                    "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"Size": {"Ref": "size"}}}},
+                "Outputs": {"Url": {"Value": {"Ref": "Queue"}}}}"#,
+        ),
+    ],
+    create: |_| json!({"size": "small"}),
+    update: || json!({"size": "large"}),
+    target: Some(|| (AWS.settings(), json!({"access_key_id": "AKIAGOOD", "secret_access_key": "the-key"}))),
+    twice: true,
+    actions: &[],
+    without: &["process.", "state.", "lock."],
+    audit: |_, environments| {
+        let account = AWS.account();
+        let effects = ["made", "changed", "removed", "replaced"];
+        let expected = |history: &History| {
+            let count = |verb| history.iter().filter(|operation| **operation == verb).count();
+            ["Queue", "Topic"].map(|_| [count("create"), count("update"), count("delete"), 0])
+        };
+        compare(environments, expected, |id| {
+            let stack = id.0.simple().to_string();
+            ["Queue", "Topic"].map(|resource| effects.map(|effect| account.count(&stack, resource, effect)))
+        })
     },
 };

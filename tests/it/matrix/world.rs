@@ -10,6 +10,7 @@ use paddock::base::id::{EnvironmentId, RequestId};
 use paddock::environments::Operation;
 use paddock::identity::Access;
 use paddock::policy::PolicyEngine;
+use paddock::projects;
 use paddock::requests::{Caller, Draft, Intent, ReviewVerdict};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -26,6 +27,20 @@ const PATIENCE: Duration = Duration::from_secs(400);
 /// How long nothing at all may move while runs are open: longer than a program's grace, a wait for a
 /// folder that a dead attempt still uses, and the longest pause before a next try.
 const STILL: Duration = Duration::from_secs(240);
+
+/// Connects a target of the provider, and binds it to all places of the project.
+async fn connect(test: &TestApp, provider: &str, settings: Value, credential: &Value) {
+    let op = test.op(paddock::base::Actor::Operator);
+    let mut tx = test.app.db.begin().await.unwrap();
+    let secret = secrecy::SecretString::from(credential.to_string());
+    let name = ("lab", "Lab", provider);
+    let target = projects::ensure_target(&mut tx, &op, &test.app.sealer, name, settings, Some(&secret)).await.unwrap();
+    let project = projects::find(&mut tx, "payments").await.unwrap().unwrap();
+    for place in projects::environment_types(&mut tx, project.id).await.unwrap() {
+        projects::bind_target(&mut tx, place.id, provider, target).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+}
 
 /// Whether this is the long mode, of four times as many seeds.
 pub fn long() -> bool {
@@ -80,6 +95,10 @@ impl World {
                 .collect();
             let files: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
             add_template(&test, subject.template, &files).await;
+        }
+        if let Some(target) = subject.target {
+            let (settings, credential) = target();
+            connect(&test, subject.name, settings, &credential).await;
         }
         let (developer, lead) = (test.person("developer").await, test.person("lead").await);
         let world = Self {

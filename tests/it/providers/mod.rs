@@ -1,6 +1,12 @@
 //! Providers against real targets: one suite that all of them pass, and what is special to each.
 
 mod ade;
+#[cfg(feature = "aws")]
+pub mod cloudformation;
+#[cfg(feature = "aws")]
+mod cloudformation_faults;
+#[cfg(feature = "aws")]
+mod cloudformation_moto;
 mod command;
 pub mod conformance;
 mod drift;

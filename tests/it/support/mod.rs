@@ -1,12 +1,16 @@
 //! What tests share: one Postgres for the whole binary, one database per test, the real program.
 
 pub mod app;
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod busy;
 pub mod catalog;
 pub mod cluster;
 pub mod database;
 pub mod http;
 pub mod ledger;
+#[cfg(feature = "aws")]
+pub mod moto;
 pub mod pages;
 pub mod program;
 pub mod proxy;
