@@ -7,7 +7,8 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::config::http::HttpResponse;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::types::{
-    Change, ChangeSetStatus, ChangeSetType, ExecutionStatus, Stack, StackEvent, StackResourceSummary,
+    Change, ChangeSetStatus, ChangeSetType, ExecutionStatus, Stack, StackDriftDetectionStatus, StackEvent,
+    StackResourceDrift, StackResourceSummary,
 };
 use tokio::time::Instant;
 
@@ -233,6 +234,37 @@ impl<'a> Cloud<'a> {
         let call = self.client().get_template().stack_name(stack);
         let answer = self.ask(Box::pin(call.send())).await.map_err(Refusal::reading)?;
         Ok(answer.template_body.unwrap_or_default())
+    }
+
+    /// Asks for a look at what others changed of a stack.
+    pub async fn detect_drift(&self, stack: &str) -> Result<String, Refusal> {
+        let call = self.client().detect_stack_drift().stack_name(stack);
+        let answer = self.ask(Box::pin(call.send())).await?;
+        Ok(answer.stack_drift_detection_id.unwrap_or_default())
+    }
+
+    /// How far that look is, and why it failed.
+    pub async fn drift_detection(
+        &self,
+        id: &str,
+    ) -> Result<(Option<StackDriftDetectionStatus>, String), ProviderError> {
+        let call = self.client().describe_stack_drift_detection_status().stack_drift_detection_id(id);
+        let answer = self.ask(Box::pin(call.send())).await.map_err(Refusal::reading)?;
+        Ok((answer.detection_status, answer.detection_status_reason.unwrap_or_default()))
+    }
+
+    /// What that look found, resource by resource.
+    pub async fn drifts(&self, stack: &str) -> Result<Vec<StackResourceDrift>, ProviderError> {
+        let (mut found, mut token) = (Vec::new(), None);
+        loop {
+            let call = self.client().describe_stack_resource_drifts().stack_name(stack).set_next_token(token);
+            let answer = self.ask(Box::pin(call.send())).await.map_err(Refusal::reading)?;
+            found.extend(answer.stack_resource_drifts.unwrap_or_default());
+            token = answer.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(found);
+            }
+        }
     }
 
     /// A time to wait in, until the deadline of the job.

@@ -20,11 +20,15 @@
 //! person removes it. A failed creation leaves an empty stack in `ROLLBACK_COMPLETE`, which the next plan
 //! removes, because CloudFormation cannot change it.
 //!
+//! Drift is what CloudFormation's own detection finds, orphans are the stacks with our tag.
+//!
 //! A run that is canceled stops watching: AWS goes on, and the next run finds the stack as it is.
 
 mod access;
 mod cloud;
+mod drift;
 mod follow;
+mod inventory;
 mod names;
 mod plan;
 mod remove;
@@ -41,7 +45,10 @@ use self::cloud::{Cloud, standing};
 use self::follow::Operation;
 use self::plan::{Saved, stale};
 use self::status::Standing;
-use super::{Finding, Host, Job, Output, Plan, Provider, ProviderError, Resource, Stream, Target, TargetForm};
+use super::{
+    Drift, Finding, Host, Inventory, Job, Marked, Output, Plan, Provider, ProviderError, Resource, Stream, Target,
+    TargetForm,
+};
 use crate::base::failpoint::reach;
 
 /// The provider of CloudFormation stacks.
@@ -107,6 +114,20 @@ impl Provider for CloudFormationProvider {
             Some(stack) if standing(&stack) != Standing::Review => there(&cloud, &stack).await,
             Some(_) | None => Ok(Vec::new()),
         }
+    }
+
+    async fn drift(&self, job: &Job, _host: &dyn Host) -> Result<Drift, ProviderError> {
+        drift::look(&Cloud::open(job).await?).await
+    }
+
+    async fn inventory(&self, target: &Target) -> Result<Inventory, ProviderError> {
+        Ok(Inventory::Listed(inventory::list(target).await?))
+    }
+
+    async fn remove_marked(&self, target: &Target, marked: &Marked, host: &dyn Host) -> Result<(), ProviderError> {
+        let name = marked.address.as_deref().unwrap_or(&marked.id);
+        host.log(Stream::Paddock, &format!("Removing the stack {name}")).await?;
+        inventory::remove(target, marked).await
     }
 }
 

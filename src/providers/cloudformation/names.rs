@@ -2,6 +2,7 @@
 
 use aws_sdk_cloudformation::types::{Stack, Tag};
 
+use crate::base::id::EnvironmentId;
 use crate::providers::{Job, ProviderError};
 
 /// The tag that says for which environment a stack is.
@@ -14,6 +15,13 @@ const PART: usize = 40;
 pub fn stack(job: &Job) -> String {
     let (project, name) = (part(&job.project), part(&job.environment_name));
     format!("paddock-{project}-{name}-{}", job.environment.0.simple())
+}
+
+/// The environment that a stack of this name is for, if it has a name of ours.
+pub fn environment(stack: &str) -> Option<EnvironmentId> {
+    let (head, id) = stack.rsplit_once('-')?;
+    let ours = head.starts_with("paddock-") && id.len() == 32;
+    ours.then(|| uuid::Uuid::try_parse(id).ok().map(EnvironmentId)).flatten()
 }
 
 /// The change set of a run.
@@ -68,6 +76,15 @@ pub fn foreign(stack: &Stack) -> ProviderError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_of_ours_tells_the_environment() {
+        let id = uuid::Uuid::from_u128(7);
+        assert_eq!(environment(&format!("paddock-shop-orders-{}", id.simple())), Some(EnvironmentId(id)));
+        for other in ["paddock-shop-orders", "shop-00000000000000000000000000000007", "paddock-x-0007"] {
+            assert_eq!(environment(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn only_letters_digits_and_dashes_are_in_names() {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use paddock::providers::{CloudFormationProvider, Job, PlanAction, Provider as _, ProviderError, Target, TemplateFile};
+use paddock::providers::{
+    CloudFormationProvider, DifferenceKind, Drift, Inventory, Job, Marked, PlanAction, Provider as _, ProviderError,
+    Target, TemplateFile,
+};
 use serde_json::{Value, json};
 
 use super::conformance::{self, actions, inputs, next_attempt, next_run};
@@ -394,4 +397,66 @@ async fn what_a_template_does_must_be_acknowledged() {
     let odd = Job { config: json!({"capabilities": ["CAPABILITY_ALL"]}), ..job };
     let words = failure(CLOUD.apply(&odd, &host).await);
     assert!(words.contains("“CAPABILITY_ALL”, which is not one of CAPABILITY_AUTO_EXPAND"), "{words}");
+}
+
+#[tokio::test]
+async fn what_others_changed_is_told_and_no_secret() {
+    let (aws, folder) = (Aws::start(), tempfile::tempdir().unwrap());
+    let host = RecordingHost::new(folder.path());
+    let mut create = with(&job(&aws), json!({"Password": "hunter2"}));
+    create.secret_inputs = vec!["Password".to_owned()];
+    let look = Job { operation: "drift", ..next_run(&create, "update") };
+    let missing = CLOUD.drift(&look, &host).await.unwrap();
+    assert!(matches!(&missing, Drift::Looked { differences } if differences[0].kind == DifferenceKind::Missing));
+    CLOUD.apply(&create, &host).await.unwrap();
+    assert_eq!(CLOUD.drift(&look, &host).await.unwrap(), Drift::of(Vec::new()));
+    aws.account().drift(
+        "First",
+        json!({"/Properties/Size": ["small", "huge"], "/Properties/Login": ["hunter2", "x"], "/Properties/UserPassword": ["a", "b"]}),
+    );
+    aws.account().drift("Second", Value::Null);
+    let Drift::Looked { differences } = CLOUD.drift(&look, &host).await.unwrap() else { panic!() };
+    let told: Vec<(&str, DifferenceKind, &str)> =
+        differences.iter().map(|one| (one.address.as_str(), one.kind, one.summary.as_str())).collect();
+    assert_eq!(told[0].0, "First");
+    let words = "Properties.Size: small → huge, Properties.Login was changed, Properties.UserPassword was changed";
+    assert_eq!((told[0].1, told[0].2), (DifferenceKind::Changed, words));
+    assert!(differences[0].print.is_some());
+    assert_eq!((told[1].0, told[1].1, told.len()), ("Second", DifferenceKind::Missing, 2));
+    assert!(told[1].2.ends_with("is not there any more"), "{told:?}");
+    let calls = aws.account().calls.len();
+    CLOUD.drift(&look, &host).await.unwrap();
+    assert!(!aws.account().calls[calls..].iter().any(|call| call.starts_with("Create") || call.starts_with("Execute")));
+}
+
+#[tokio::test]
+async fn every_stack_with_our_mark_is_listed_and_only_such_a_one_is_removed() {
+    let (aws, folder) = (Aws::start(), tempfile::tempdir().unwrap());
+    let host = RecordingHost::new(folder.path());
+    let jobs = [job(&aws), job(&aws), job(&aws)];
+    for job in &jobs[..2] {
+        CLOUD.apply(job, &host).await.unwrap();
+    }
+    CLOUD.plan(&jobs[2], &host).await.unwrap();
+    aws.account().plant("somebody-elses", "CREATE_COMPLETE");
+    let target = target(aws.settings());
+    let list = async || match CLOUD.inventory(&target).await.unwrap() {
+        Inventory::Listed(all) => all,
+        Inventory::CannotTell(why) => panic!("{why}"),
+    };
+    let all = list().await;
+    let owners: Vec<_> = all.iter().map(|one| (one.environment.unwrap(), one.is_resource)).collect();
+    let [a, b, c] = jobs.each_ref().map(|job| job.environment);
+    assert_eq!(owners, [(a, true), (b, true), (c, false)]);
+    let (_, resources) = CLOUD.collect(&jobs[0], &host).await.unwrap();
+    assert!(resources.iter().any(|one| one.r#type == all[0].r#type && one.provider_id.as_ref() == Some(&all[0].id)));
+
+    let theirs = Marked { environment: Some(b), ..all[0].clone() };
+    let refused = CLOUD.remove_marked(&target, &theirs, &host).await;
+    assert!(matches!(refused, Err(ProviderError::Failed { .. })), "{refused:?}");
+    CLOUD.remove_marked(&target, &all[0], &host).await.unwrap();
+    CLOUD.remove_marked(&target, &all[0], &host).await.unwrap();
+    CLOUD.remove_marked(&target, &all[2], &host).await.unwrap();
+    assert_eq!(list().await.len(), 1);
+    assert_eq!(aws.account().count("", "First", "removed"), 1);
 }

@@ -173,6 +173,15 @@ impl Account {
         }
     }
 
+    /// Somebody changes a resource by hand: the differences, or null when it was removed.
+    pub fn drift(&mut self, logical: &str, differences: Value) {
+        for (name, held) in self.stacks.iter_mut().flat_map(|stack| &mut stack.held) {
+            if name == logical {
+                held.drift = Some(differences.clone());
+            }
+        }
+    }
+
     /// The stack of that name that is not gone.
     pub fn stack(&self, part: &str) -> Option<&Stack> {
         self.stacks.iter().find(|stack| stack.name.contains(part) && stack.status != "DELETE_COMPLETE")
@@ -366,23 +375,16 @@ impl Account {
     }
 
     fn describe_stacks(&mut self, params: &Params) -> Answer {
+        if params.get("StackName").is_empty() {
+            let all: Vec<String> =
+                self.stacks.iter().filter(|one| one.status != "DELETE_COMPLETE").map(Stack::xml).collect();
+            let (stacks, next) = page(&all, params.get("NextToken"), 2);
+            return Ok(members("Stacks", stacks) + &*next);
+        }
         let id = self.find(params.get("StackName"), true)?.id.clone();
         self.go_on(&id, PACE);
         let stack = self.find(&id, true)?;
-        let tags = stack.tags.iter().map(|(key, value)| tag("Key", key) + &*tag("Value", value));
-        let tags = members("Tags", tags.collect::<Vec<_>>());
-        let outputs = stack.outputs();
-        let reason =
-            stack.events.iter().rev().find(|event| event.physical == stack.id).map(|event| event.reason.clone());
-        let stack = tag("StackName", &stack.name)
-            + &*tag("StackId", &stack.id)
-            + &*tag("ChangeSetId", &stack.set)
-            + &*tag("StackStatus", &stack.status)
-            + &*tag("StackStatusReason", &reason.unwrap_or_default())
-            + &*tags
-            + &*outputs
-            + "<CreationTime>2026-01-01T00:00:00Z</CreationTime>";
-        Ok(members("Stacks", [stack]))
+        Ok(members("Stacks", [stack.xml()]))
     }
 
     /// Lets the next events happen.
@@ -479,6 +481,21 @@ impl Stack {
             self.held.retain(|(name, _)| name != logical);
         }
         effect
+    }
+
+    fn xml(&self) -> String {
+        let tags = self.tags.iter().map(|(key, value)| tag("Key", key) + &*tag("Value", value));
+        let tags = members("Tags", tags.collect::<Vec<_>>());
+        let outputs = self.outputs();
+        let reason = self.events.iter().rev().find(|event| event.physical == self.id).map(|event| event.reason.clone());
+        tag("StackName", &self.name)
+            + &*tag("StackId", &self.id)
+            + &*tag("ChangeSetId", &self.set)
+            + &*tag("StackStatus", &self.status)
+            + &*tag("StackStatusReason", &reason.unwrap_or_default())
+            + &*tags
+            + &*outputs
+            + "<CreationTime>2026-01-01T00:00:00Z</CreationTime>"
     }
 
     fn outputs(&self) -> String {
