@@ -980,6 +980,45 @@ fn environment_pages(pages: &mut Vec<Sample>) {
     put(pages, "environment", env("ready", false));
     put(pages, "environment_failed", env("failed", true));
     put(pages, "environment_busy", env("updating", false));
+    let day =
+        |value: &str, label: &str| Choice { value: s(value), label: s(label), help: None, selected: value != "su" };
+    let time = |value: &str| Control::Text {
+        value: s(value),
+        pattern: None,
+        min_length: None,
+        max_length: Some(60),
+        placeholder: o("19:00"),
+    };
+    put(
+        pages,
+        "schedule",
+        environments::view::SchedulePage {
+            shell: shell("Schedule of orders-db", Section::Environments),
+            crumbs: vec![Crumb::to("Environments", "/environments"), Crumb::to("orders-db", "/environments/x")],
+            name: s("orders-db"),
+            action: s("/environments/x/schedule"),
+            back_href: s("/environments/x"),
+            fields: vec![
+                f(
+                    "/days",
+                    "Days",
+                    "",
+                    true,
+                    Control::Checks { choices: vec![day("mo", "Monday"), day("su", "Sunday")] },
+                    &[],
+                ),
+                f(
+                    "/stop",
+                    "Stop at",
+                    "Wall-clock time",
+                    false,
+                    time("late"),
+                    &["Must be a time of day such as 19:00."],
+                ),
+                f("/zone", "Time zone", "", true, time("Europe/Vienna"), &[]),
+            ],
+        },
+    );
     put(
         pages,
         "delete",
