@@ -53,8 +53,10 @@ pub(super) fn run(run: &Run, times: &Times) -> RunRow {
 /// "Create", from the run's kind `create.postgres`; "Plan" from `plan.postgres`.
 pub fn operation_of(run: &Run) -> &str {
     let word = run.kind.split('.').next().unwrap_or_default();
-    if word == "plan" {
-        return "Plan";
+    match word {
+        "plan" => return "Plan",
+        "drift" => return "Check for drift",
+        _ => {}
     }
     Operation::ALL.into_iter().find(|operation| operation.as_str() == word).map_or(word, |operation| operation.title())
 }
