@@ -11,5 +11,6 @@ mod keyboard;
 mod life;
 mod pages;
 mod palette;
+mod power;
 mod stage;
 mod typing;
