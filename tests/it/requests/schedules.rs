@@ -152,6 +152,8 @@ async fn a_stop_is_put_off_and_skipped_by_those_who_may_stop_it() {
     let skipped = developer.post_nothing(&format!("{path}/skip")).await.expect(StatusCode::OK);
     assert!(stops(&skipped).duration_since(first) > SignedDuration::from_hours(22), "the one after it");
     assert_eq!(skipped["delayed_seconds"], 0);
+    let again = developer.post_nothing(&format!("{path}/skip")).await.expect(StatusCode::OK);
+    assert!(stops(&again).duration_since(stops(&skipped)) > SignedDuration::from_hours(22), "not the same once more");
 
     let auditor = site.client("auditor").await;
     auditor.get(&path).await.expect(StatusCode::OK);
@@ -161,9 +163,10 @@ async fn a_stop_is_put_off_and_skipped_by_those_who_may_stop_it() {
     assert_eq!(gone.status, StatusCode::NO_CONTENT, "{}", gone.text);
     let none = developer.get(&path).await.expect(StatusCode::OK);
     assert_eq!((&none["zone"], &none["stops_at"]), (&json!(null), &json!(null)));
-    for action in ["scheduled", "stop_delayed", "stop_skipped", "unscheduled"] {
+    for action in ["scheduled", "stop_delayed", "unscheduled"] {
         assert_eq!(told(&site.test, &format!("environment.{action}")).await.len(), 1, "{action}");
     }
+    assert_eq!(told(&site.test, "environment.stop_skipped").await.len(), 2);
 }
 
 #[tokio::test]
