@@ -1,4 +1,5 @@
-//! Life after ready, as people see it: what differs is found and accepted, what nobody owns is destroyed.
+//! Life after ready, as people see it: what differs is found and accepted, what nobody owns is destroyed,
+//! what somebody left behind goes to another.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -75,5 +76,47 @@ async fn what_nobody_owns_is_listed_and_destroyed() {
     b.see_later(".page-title", "Destroyed").await;
     b.see("It is gone.").await;
     b.inspect("orphan-destroyed").await;
+    b.no_complaints(&[]).await;
+}
+
+#[tokio::test]
+async fn what_somebody_left_behind_is_handed_over() {
+    let stage = Stage::get().await;
+    let mut server = stage.server().await;
+    let (person, role) = (uuid::Uuid::from_u128(0x1ea), uuid::Uuid::from_u128(0x1eb));
+    for statement in [
+        format!("INSERT INTO person (id, login, display_name) VALUES ('{person}', 'leaver', 'Lee Aver')"),
+        format!(
+            "INSERT INTO role_binding (id, role, person_id, project_id)
+             SELECT '{role}', 'developer', '{person}', id FROM project WHERE slug = 'payments'"
+        ),
+    ] {
+        execute(&mut server, statement).await;
+    }
+    let client = Client::of(&stage, "leaver", "read,request").await;
+    let draft = json!({
+        "operation": "create", "project": "payments", "environment_type": "dev", "template": "postgres-database",
+        "name": "left-behind", "inputs": {"size": "small"}, "reason": "To leave it."
+    });
+    let request = client.post("/requests", &draft, StatusCode::CREATED).await;
+    let id = request["environment"]["id"].as_str().unwrap().to_owned();
+    client.until(&format!("/environments/{id}"), |now| now["state"] == "ready").await;
+    execute(&mut server, format!("UPDATE person SET active = false WHERE id = '{person}'")).await;
+
+    let b = Browser::of(&stage, true, "lead").await;
+    b.open("/environments?view=gone").await;
+    b.see("Owner gone").await;
+    b.inspect("owner-gone").await;
+    b.press("left-behind").await;
+    b.until_at("the environment", |path| path == format!("/environments/{id}")).await;
+    b.see_in("#hand-over", "Lee Aver is gone").await;
+    b.inspect("hand-over").await;
+    b.select("#f-hand-over-to", "developer").await;
+    b.fill("#f-hand-over-reason", "Lee has left the company.").await;
+    b.click("#hand-over button").await;
+    b.see_later("#timeline", "handed left-behind over from leaver to developer").await;
+    b.see_in("#timeline", "Lee has left the company.").await;
+    b.open("/environments?view=gone").await;
+    assert!(!b.text("main").await.contains("left-behind"), "nobody is gone any more");
     b.no_complaints(&[]).await;
 }

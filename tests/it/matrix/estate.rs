@@ -1,7 +1,7 @@
 //! The environments of a matrix: what was asked for them, what can be asked for, and what must be done
 //! before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use paddock::base::id::EnvironmentId;
@@ -43,6 +43,7 @@ impl Operation {
     fn label(self, name: &str) -> String {
         match self.way {
             Way::Planned => format!("Plan: {} {name}", self.verb),
+            Way::AtOnce if self.verb == "drift" => format!("Check {name} for drift"),
             Way::AtOnce if self.verb.contains('-') => {
                 format!("{}{}: {name}", self.verb[..1].to_uppercase(), self.verb[1..].replace('-', " "))
             }
@@ -69,6 +70,8 @@ pub struct Estate {
     settled: BTreeMap<&'static str, Vec<EnvironmentId>>,
     /// Those whose request waits for an approval, by its verb.
     waiting: BTreeMap<&'static str, Vec<EnvironmentId>>,
+    /// Those that were checked for drift, which changes nothing and so is in no history.
+    checked: BTreeSet<EnvironmentId>,
     /// How often somebody approved.
     pub approvals: usize,
 }
@@ -92,7 +95,12 @@ impl Estate {
         let stopped = |id: &EnvironmentId| self.environments[id].1.last() == Some(&"stop");
         settled.copied().filter(move |id| {
             let suits = operation.verb == "delete" || stopped(id) == (operation.verb == "start");
-            suits && !self.environments[id].1.contains(&operation.verb)
+            let had = if operation.verb == "drift" {
+                self.checked.contains(id)
+            } else {
+                self.environments[id].1.contains(&operation.verb)
+            };
+            suits && !had
         })
     }
 
@@ -119,11 +127,14 @@ impl Estate {
                 (_, "update") => world.update(id).await,
                 (_, "delete") => world.delete(id).await,
                 (_, "create") => {}
+                (_, "drift") => world.check_for_drift(id).await,
                 (_, verb) => world.act(id, verb).await,
             }
             let (name, history) = self.environments.get_mut(&id).unwrap();
-            if operation.way != Way::Planned {
-                history.push(operation.verb);
+            match (operation.way, operation.verb) {
+                (Way::Planned, _) => {}
+                (_, "drift") => drop(self.checked.insert(id)),
+                (_, verb) => history.push(verb),
             }
             labels.push(operation.label(name));
         }

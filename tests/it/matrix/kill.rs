@@ -1,4 +1,5 @@
-//! Every provider × create, update, delete, each at once, only planned, and approved, and its actions ×
+//! Every provider × create, update, delete, each at once, only planned, and approved, its actions and checks
+//! for drift ×
 //! every failpoint that this way reaches × seeds.
 //!
 //! First each operation is done once undisturbed, which tells which failpoints it reaches, and how
@@ -28,9 +29,10 @@ use super::world::{World, long};
 const ATTEMPTS: usize = 12;
 const WORKERS: usize = 2;
 /// A plan of a delete needs something that was approved before.
-const OPERATIONS: [Operation; 12] = [
+const OPERATIONS: [Operation; 13] = [
     Operation::new(Way::AtOnce, "create"),
     Operation::new(Way::AtOnce, "update"),
+    Operation::new(Way::AtOnce, "drift"),
     Operation::new(Way::AtOnce, "stop"),
     Operation::new(Way::AtOnce, "start"),
     Operation::new(Way::AtOnce, "rotate-password"),
@@ -44,7 +46,8 @@ const OPERATIONS: [Operation; 12] = [
 ];
 
 /// Seeds of an operation. What an approval adds to those that are done at once, and an update or a delete
-/// to the plan of a create, is in few places: these have a fifth. So have actions, whose way is short.
+/// to the plan of a create, is in few places: these have a fifth. So have actions and checks, whose way is
+/// short.
 fn seeds(operation: Operation) -> usize {
     let all = if long() { 20 } else { 5 };
     match (operation.way, operation.verb) {
@@ -200,7 +203,7 @@ impl Matrix {
 
 /// Those that the provider knows.
 fn operations(subject: &Subject) -> impl Iterator<Item = Operation> {
-    let known = |verb| matches!(verb, "create" | "update" | "delete") || subject.actions.contains(&verb);
+    let known = |verb| matches!(verb, "create" | "update" | "drift" | "delete") || subject.actions.contains(&verb);
     OPERATIONS.into_iter().filter(move |operation| known(operation.verb))
 }
 

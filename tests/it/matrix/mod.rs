@@ -6,6 +6,7 @@ mod estate;
 mod fleet;
 mod kill;
 pub mod oracle;
+mod orphans;
 mod points;
 pub mod subject;
 pub mod world;

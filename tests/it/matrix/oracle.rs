@@ -27,8 +27,8 @@ const OF_RUNS: &Claims = &[
              FROM (VALUES (CASE split_part(r.label, ' ', 1) WHEN 'Create' THEN 'environment.ready'
                            WHEN 'Update' THEN 'environment.updated' WHEN 'Plan:' THEN 'request.planned'
                            WHEN 'Stop' THEN 'environment.stopped' WHEN 'Start' THEN 'environment.started'
-                           WHEN 'Rotate' THEN 'environment.acted'
-                           ELSE 'environment.deleted' END)) w (action)) a
+                           WHEN 'Rotate' THEN 'environment.acted' WHEN 'Check' THEN 'drift.asked'
+                           WHEN 'Destroy' THEN 'orphan.destroyed' ELSE 'environment.deleted' END)) w (action)) a
          WHERE a.records <> 1",
     ),
     (
@@ -47,6 +47,11 @@ const OF_RUNS: &Claims = &[
         "a log has gaps",
         "SELECT r.label, r.log_seq || ' ' || count(l.seq) || ' ' || max(l.seq) FROM run r
          JOIN log_line l ON l.run_id = r.id GROUP BY r.id HAVING count(l.seq) <> r.log_seq OR max(l.seq) <> r.log_seq",
+    ),
+    (
+        "a check found what is not there, or could not look",
+        "SELECT e.name, d.result || ' ' || d.differences FROM environment_drift d JOIN environment e ON e.id = d.environment_id
+         WHERE d.result <> 'looked' OR d.drifted_since IS NOT NULL",
     ),
     ("a lock of a state is left", "SELECT environment_id::text, lock_id FROM state_lock"),
 ];
@@ -133,6 +138,11 @@ const OF_PLANS: &Claims = &[
              OR EXISTS (SELECT FROM state_version v WHERE v.environment_id = e.id AND v.written_at > q.created_at))",
     ),
 ];
+
+/// What is wrong with the runs alone.
+pub async fn complaints_of_runs(world: &World) -> Vec<String> {
+    ask(world, &[OF_RUNS]).await
+}
 
 /// What is wrong with the tables and the target, when every request was carried out.
 pub async fn complaints(world: &World, environments: &Environments) -> Vec<String> {

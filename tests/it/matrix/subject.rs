@@ -142,13 +142,14 @@ pub static COMMAND: Subject = Subject {
             "#!/bin/sh\nfile=$MADE/$PADDOCK_ENVIRONMENT_ID\nline=\"$PADDOCK_ACTION $PADDOCK_IDEMPOTENCY_KEY\"\n\
                    test \"$(tail -n 1 \"$file\")\" = \"$line\" || echo \"$line\" >> \"$file\"\n",
         ),
-        // Is it there? By the last line: this run's own, whichever way.
+        // Is it there? By the last line: this run's own, whichever way; for a check for drift, any run's.
         (
             "look.sh",
             "#!/bin/sh\nlast=$(tail -n 1 \"$MADE/$PADDOCK_ENVIRONMENT_ID\" 2>/dev/null)\n\
                      case \"$PADDOCK_OPERATION $last\" in\n\
                      \"delete down $PADDOCK_IDEMPOTENCY_KEY\") exit 1;;\n\
                      delete*) exit 0;;\n\
+                     \"drift up \"*) exit 0;;\n\
                      *\"up $PADDOCK_IDEMPOTENCY_KEY\") exit 0;;\n\
                      *) exit 1;;\n\
                      esac\n",

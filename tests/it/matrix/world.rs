@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use paddock::base::id::{EnvironmentId, RequestId};
-use paddock::environments::Operation;
+use paddock::environments::{self, Operation};
 use paddock::identity::Access;
 use paddock::policy::PolicyEngine;
 use paddock::projects;
@@ -182,6 +182,14 @@ impl World {
         let power = Operation::POWER.into_iter().find(|power| power.as_str() == verb);
         let act = || Intent::Act { environment, action: verb.to_owned(), inputs: serde_json::Map::new() };
         self.submit(power.map_or_else(act, |power| Intent::Power { environment, power })).await;
+    }
+
+    /// The developer asks for a comparison with what the last run left.
+    pub async fn check_for_drift(&self, environment: EnvironmentId) {
+        let (app, op) = (&self.test.app, self.test.op_as(&self.developer));
+        let found = environments::find(&mut *app.db.acquire().await.unwrap(), environment).await.unwrap().unwrap();
+        let permit = app.permit_on(&op, &self.developer, &found).unwrap();
+        app.check_drift(&op, &permit).await.unwrap();
     }
 
     /// The lead approves what waits for this environment.

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use paddock::providers::{CommandProvider, Job, Provider, ProviderError, Settings, Target, TemplateFile};
+use paddock::providers::{CommandProvider, Job, JobAction, Provider, ProviderError, Settings, Target, TemplateFile};
 use serde_json::json;
 
 use super::conformance::{self, files, inputs, next_attempt, next_run};
@@ -128,6 +128,32 @@ async fn a_program_whose_time_was_up_is_not_begun_again_where_it_must_not_be() {
         assert!(error.to_string().starts_with("attempt 1 ran up.sh and did not see its end."), "{error}");
         assert_eq!(lines(&made).len(), 1);
         std::fs::remove_file(&made).unwrap();
+    }
+}
+
+/// What a template says of its deploy script does not bind its actions, and the other way round.
+#[tokio::test]
+async fn an_action_whose_end_nobody_saw_is_repeated_only_where_it_may_be() {
+    for (repeat, times) in [("idempotent", 2), ("once", 1)] {
+        let folder = tempfile::tempdir().unwrap();
+        let provider = CommandProvider::new(Settings { limit: Duration::from_secs(2), ..settings(folder.path()) });
+        let host = RecordingHost::new(folder.path());
+        let made = folder.path().join("made");
+        let job = scripts("true", "true", "exit 1", if repeat == "once" { "idempotent" } else { "once" });
+        provider.apply(&job, &host).await.unwrap();
+        let hang = format!("#!/bin/sh\necho x >> '{}'; sleep 1000\n", made.display());
+        let mut files = job.files.to_vec();
+        files.push(TemplateFile { path: "act.sh".into(), executable: false, content: hang.into_bytes() });
+        let once = repeat == "once";
+        let action = JobAction { name: "reindex".into(), run: "act.sh".into(), once, inputs: Default::default() };
+        let act = Job { files: Arc::new(files), action: Some(action), ..next_run(&job, "act") };
+        let error = provider.act(&act, &host).await.unwrap_err();
+        assert!(matches!(error, ProviderError::Unknown { .. }), "{error:?}");
+        let error = provider.act(&next_attempt(&act), &host).await.unwrap_err();
+        assert_eq!(lines(&made).len(), times, "{repeat}: {error}");
+        if once {
+            assert!(error.to_string().starts_with("attempt 1 ran act.sh and did not see its end."), "{error}");
+        }
     }
 }
 
