@@ -23,6 +23,7 @@ mod postgres;
 mod process;
 mod registry;
 mod sandbox;
+mod scripts;
 mod simulated;
 pub mod target;
 mod terraform;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::CommandProvider;
+use super::ThisMachine;
 use crate::providers::Target;
 use crate::providers::machine;
 use crate::providers::target::{Finding, Kind, TargetField, TargetForm};
@@ -22,7 +22,7 @@ pub static FORM: TargetForm = TargetForm {
     sets_credential: false,
 };
 
-impl CommandProvider {
+impl ThisMachine {
     pub(super) fn look_at(&self, target: &Target) -> Vec<Finding> {
         let what = "Shell";
         let mut findings = vec![match self.settings.find_program(&["sh"]) {

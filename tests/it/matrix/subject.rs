@@ -73,7 +73,7 @@ pub static POSTGRES: Subject = Subject {
     target: None,
     twice: true,
     actions: &["rotate-password"],
-    without: &["process.", "lock."],
+    without: &["process.", "lock.", "script."],
     audit: |_, environments| {
         let environments = environments.clone();
         std::thread::spawn(move || {
@@ -210,7 +210,7 @@ output "size" { value = terraform_data.effect.input }
     target: None,
     twice: false,
     actions: &[],
-    without: &[],
+    without: &["script."],
     audit: |world, environments| {
         let expected = |history: &History| {
             let mut expected: Vec<String> = Vec::new();
@@ -247,7 +247,7 @@ pub static SIMULATED: Subject = Subject {
     target: None,
     twice: true,
     actions: &["stop", "start"],
-    without: &["process.", "lock."],
+    without: &["process.", "lock.", "script."],
     audit: |world, environments| {
         let expected = |history: &History| {
             let mut expected = BTreeMap::new();
@@ -292,7 +292,7 @@ pub static CLOUDFORMATION: Subject = Subject {
     target: Some(|| (AWS.settings(), json!({"access_key_id": "AKIAGOOD", "secret_access_key": "the-key"}))),
     twice: true,
     actions: &[],
-    without: &["process.", "state.", "lock."],
+    without: &["process.", "state.", "lock.", "script."],
     audit: |_, environments| {
         let account = AWS.account();
         let effects = ["made", "changed", "removed", "replaced"];

@@ -4,28 +4,25 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::ade;
 use super::config::Config;
 use super::record::{LARGEST, Record};
+use super::{DIFFERENCES, ERRORS, Machine, OUTPUTS, STORAGE, Task, Variables, ade};
 use crate::base::Digest;
-use crate::providers::environment::{Environment, doors, text, variable_name};
-use crate::providers::guard::Stop;
-use crate::providers::process::{self, Program, Settings, Watcher, plain};
+use crate::providers::process::{Watcher, plain};
 use crate::providers::workspace::{Workspace, read, remove, write_files, write_private};
 use crate::providers::{Host, Job, ProviderError, Stream};
 
-/// Linux takes no longer variable (`MAX_ARG_STRLEN`).
-const LONGEST_VARIABLE: usize = 128 * 1024 - 1;
-/// Where a script says what differs.
-const DIFFERENCES: &str = "differences.txt";
 /// How many lines of errors are kept for the message.
 const MOST_LINES: usize = 200;
 
+/// How a script ended: its exit code and, if it is not 0, the first real error.
+pub type Ended = (i32, Option<String>);
+
 /// The environment's workspace, ready for scripts.
 pub struct Scripts<'a> {
-    settings: &'a Settings,
+    machine: &'a dyn Machine,
     workspace: Workspace,
     job: &'a Job,
     config: &'a Config,
@@ -35,15 +32,15 @@ pub struct Scripts<'a> {
 impl<'a> Scripts<'a> {
     /// Waits for the workspace and writes the template's files into it.
     pub async fn open(
-        settings: &'a Settings,
+        machine: &'a dyn Machine,
         job: &'a Job,
         config: &'a Config,
         host: &'a dyn Host,
     ) -> Result<Self, ProviderError> {
-        let workspace = Workspace::open(&settings.work_root, job).await?;
+        let workspace = Workspace::open(&machine.settings().work_root, job).await?;
         let folder = workspace.empty_folder("files")?;
         write_files(&folder, job.files.iter())?;
-        Ok(Self { settings, workspace, job, config, host })
+        Ok(Self { machine, workspace, job, config, host })
     }
 
     /// Puts the storage folder back as `record` has it, unless an attempt at the same work left a
@@ -53,46 +50,53 @@ impl<'a> Scripts<'a> {
         let begun = record.begun.as_ref().map(|begun| format!("{} {}", begun.run, begun.operation));
         let left = read(&mark)?;
         if begun.is_none() || left.as_deref() != begun.as_deref().map(str::as_bytes) {
-            record.unpack(&self.workspace.empty_folder("storage")?)?;
+            record.unpack(&self.workspace.empty_folder(STORAGE)?)?;
         }
         let ours = format!("{} {}", self.job.run, self.job.operation);
         write_private(&mark, ours.as_bytes())?;
-        self.workspace.folder("storage").map(drop)
+        self.workspace.folder(STORAGE).map(drop)
     }
 
-    /// Runs a script. `Ok` holds its exit code and, if it is not 0, the first real error.
-    pub async fn run(&mut self, script: &str, operation: &str) -> Result<(i32, Option<String>), ProviderError> {
-        let path = self.workspace.path("files").join(script);
-        make_executable(&path)?;
+    /// Runs a script.
+    pub async fn run(&mut self, script: &str, operation: &str) -> Result<Ended, ProviderError> {
+        let path = Path::new("files").join(script);
+        make_executable(&self.workspace.path("files").join(script))?;
         remove(&self.workspace.path(DIFFERENCES))?;
-        if !matches!(operation, "probe" | "drift") {
+        let looks = matches!(operation, "probe" | "drift");
+        if !looks {
             // What a probe finds done has written its outputs before it died.
-            remove(&self.workspace.path("outputs.json"))?;
+            remove(&self.workspace.path(OUTPUTS))?;
         }
-        write_private(&self.workspace.path("error.log"), b"")?;
-        let environment = self.environment(operation)?;
-        let program = Program {
-            path,
-            args: Vec::new(),
-            folder: self.folder(),
-            environment: environment.into_vec(),
-            lock: self.workspace.release(),
-            mark: format!("{}.{}", self.job.run, self.job.attempt),
-            stop: Stop::Terminate,
-            kept: self.workspace.path(""),
-            doors: doors(self.job)?,
-        };
+        write_private(&self.workspace.path(ERRORS), b"")?;
+        let variables = self.variables(operation)?;
+        let task = Task { job: self.job, script: path, folder: self.folder(), looks, variables };
         let mut watcher = Listener { host: self.host, errors: Vec::new() };
-        let outcome = process::run(self.settings, &program, &self.job.cancel, &mut watcher).await;
-        let code = outcome?;
-        self.workspace.hold().await?;
+        let code = self.machine.run(task, &mut self.workspace, &mut watcher).await?;
+        self.ended(script, code, &watcher)
+    }
+
+    /// How the script of this work ended, where the machine noted it and the attempt that ran it did not
+    /// see it.
+    pub async fn recall(&mut self, script: &str) -> Result<Option<Ended>, ProviderError> {
+        let mut watcher = Listener { host: self.host, errors: Vec::new() };
+        let code = self.machine.recall(self.job, &mut self.workspace, &mut watcher).await?;
+        code.map(|code| self.ended(script, code, &watcher)).transpose()
+    }
+
+    /// Has the machine forget the environment, which is gone.
+    pub async fn forget(&mut self) -> Result<(), ProviderError> {
+        let mut watcher = Listener { host: self.host, errors: Vec::new() };
+        self.machine.forget(self.job, &mut self.workspace, &mut watcher).await
+    }
+
+    fn ended(&self, script: &str, code: i32, watcher: &Listener<'_>) -> Result<Ended, ProviderError> {
         if code == 0 {
             return Ok((0, None));
         }
-        let log = read(&self.workspace.path("error.log"))?.unwrap_or_default();
+        let log = read(&self.workspace.path(ERRORS))?.unwrap_or_default();
         let written: Vec<String> = String::from_utf8_lossy(&log).lines().take(MOST_LINES).map(plain).collect();
         let message = first_error(&written).or_else(|| first_error(&watcher.errors));
-        let message = message.unwrap_or_else(|| silent(script, code, self.settings.limits.memory));
+        let message = message.unwrap_or_else(|| silent(script, code, self.machine.settings().limits.memory));
         let told = match self.config.template {
             Some(_) => format!("{}: {message}", ade::name_of(code)),
             None => message,
@@ -100,11 +104,11 @@ impl<'a> Scripts<'a> {
         Ok((code, Some(told)))
     }
 
-    /// Where scripts start.
+    /// Where scripts start, in the workspace.
     fn folder(&self) -> PathBuf {
-        let files = self.workspace.path("files");
+        let files = Path::new("files");
         let template = self.config.template.as_deref().and_then(|template| Path::new(template).parent());
-        template.map_or_else(|| files.clone(), |folder| files.join(folder))
+        template.map_or_else(|| files.to_owned(), |folder| files.join(folder))
     }
 
     /// What the script said of differences, line by line.
@@ -117,13 +121,13 @@ impl<'a> Scripts<'a> {
 
     /// Takes the storage folder over into the record.
     pub fn take_storage(&self, record: &mut Record) -> Result<(), ProviderError> {
-        record.pack(&self.workspace.path("storage"))
+        record.pack(&self.workspace.path(STORAGE))
     }
 
     /// Takes outputs and storage over into the record.
     pub fn take_over(&self, record: &mut Record) -> Result<(), ProviderError> {
         self.take_storage(record)?;
-        let path = self.workspace.path("outputs.json");
+        let path = self.workspace.path(OUTPUTS);
         if path.symlink_metadata().is_ok_and(|data| data.len() > LARGEST as u64) {
             return Err(ProviderError::failed("the outputs file is larger than 16 MiB"));
         }
@@ -138,19 +142,19 @@ impl<'a> Scripts<'a> {
         self.workspace.remove()
     }
 
-    fn environment(&self, operation: &str) -> Result<Environment, ProviderError> {
+    fn variables(&self, operation: &str) -> Result<Variables, ProviderError> {
         let job = self.job;
-        let mut environment = Environment::default();
-        environment.set_from_target(job)?;
-        environment.set("PATH", &self.settings.path);
-        environment.set("HOME", self.workspace.empty_folder("home")?);
-        environment.set("TMPDIR", self.workspace.empty_folder("tmp")?);
-        environment.set("LANG", "C.UTF-8");
+        let mut variables = Variables::default();
+        variables.texts.set_from_target(job)?;
+        for (name, folder) in [("HOME", "home"), ("TMPDIR", "tmp")] {
+            self.workspace.empty_folder(folder)?;
+            variables.place(name, folder);
+        }
         let inputs = Value::Object(job.inputs.clone()).to_string();
-        let inputs_file = self.workspace.path("inputs.json");
-        write_private(&inputs_file, inputs.as_bytes())?;
+        write_private(&self.workspace.path("inputs.json"), inputs.as_bytes())?;
         let key = Digest::of(format!("{}/{}/{}", job.run, job.generation, job.operation).as_bytes()).to_string();
         for (name, value) in [
+            ("LANG", "C.UTF-8".to_owned()),
             ("PADDOCK_OPERATION", job.operation.to_owned()),
             ("PADDOCK_STOPPED", job.stopped.to_string()),
             ("PADDOCK_ENVIRONMENT_ID", job.environment.to_string()),
@@ -166,46 +170,43 @@ impl<'a> Scripts<'a> {
             ("ADE_OPERATION_NAME", operation.to_owned()),
             ("ADE_HTTP__OPERATIONID", job.run.to_string()),
         ] {
-            environment.set(name, value);
+            variables.set(name, value);
         }
-        if inputs.len() <= LONGEST_VARIABLE - "ADE_OPERATION_PARAMETERS=".len() {
-            environment.set("ADE_OPERATION_PARAMETERS", inputs);
-        }
+        variables.set_if_short("ADE_OPERATION_PARAMETERS", inputs);
         for (ours, theirs, file) in [
-            ("PADDOCK_OUTPUTS", "ADE_OUTPUTS", "outputs.json"),
-            ("PADDOCK_STORAGE", "ADE_STORAGE", "storage"),
-            ("PADDOCK_ERROR_LOG", "ADE_ERROR_LOG", "error.log"),
+            ("PADDOCK_OUTPUTS", "ADE_OUTPUTS", OUTPUTS),
+            ("PADDOCK_STORAGE", "ADE_STORAGE", STORAGE),
+            ("PADDOCK_ERROR_LOG", "ADE_ERROR_LOG", ERRORS),
         ] {
-            environment.set(ours, self.workspace.path(file));
-            environment.set(theirs, self.workspace.path(file));
+            variables.place(ours, file);
+            variables.place(theirs, file);
         }
-        environment.set("PADDOCK_INPUTS", inputs_file);
-        environment.set("PADDOCK_DIFFERENCES", self.workspace.path(DIFFERENCES));
+        variables.place("PADDOCK_INPUTS", "inputs.json");
+        variables.place("PADDOCK_DIFFERENCES", DIFFERENCES);
         if let Some(template) = &self.config.template {
-            ade::equip(&mut environment, &self.workspace, &self.settings.path, job, template)?;
+            ade::equip(&mut variables, &self.workspace, job, template)?;
         }
-        flatten(&mut environment, "PADDOCK_INPUT_", &job.inputs);
+        variables.flatten("PADDOCK_INPUT_", &job.inputs);
         if let Some(action) = &job.action {
-            let file = self.workspace.path("action.json");
-            write_private(&file, Value::Object(action.inputs.clone()).to_string().as_bytes())?;
-            environment.set("PADDOCK_ACTION", &action.name);
-            environment.set("PADDOCK_ACTION_INPUTS", file);
-            flatten(&mut environment, "PADDOCK_ACTION_INPUT_", &action.inputs);
+            let inputs = Value::Object(action.inputs.clone()).to_string();
+            write_private(&self.workspace.path("action.json"), inputs.as_bytes())?;
+            variables.set("PADDOCK_ACTION", &action.name);
+            variables.place("PADDOCK_ACTION_INPUTS", "action.json");
+            variables.flatten("PADDOCK_ACTION_INPUT_", &action.inputs);
         }
-        self.set_target(&mut environment)?;
-        Ok(environment)
+        self.set_target(&mut variables)?;
+        Ok(variables)
     }
 
-    fn set_target(&self, environment: &mut Environment) -> Result<(), ProviderError> {
+    fn set_target(&self, variables: &mut Variables) -> Result<(), ProviderError> {
         let Some(target) = &self.job.target else { return Ok(()) };
-        environment.set("PADDOCK_TARGET", &target.slug);
+        variables.set("PADDOCK_TARGET", &target.slug);
         if let Value::Object(settings) = &target.settings {
-            flatten(environment, "PADDOCK_TARGET_", settings);
+            variables.flatten("PADDOCK_TARGET_", settings);
         }
-        if let Some(secret) = &target.secret {
-            let path = self.workspace.path("target.secret");
-            write_private(&path, secret.expose_secret().as_bytes())?;
-            environment.set("PADDOCK_TARGET_SECRET_FILE", path);
+        if let Some(secret) = target.secret.as_ref().filter(|_| self.machine.hands_over_credential()) {
+            write_private(&self.workspace.path("target.secret"), secret.expose_secret().as_bytes())?;
+            variables.place("PADDOCK_TARGET_SECRET_FILE", "target.secret");
         }
         Ok(())
     }
@@ -220,21 +221,6 @@ fn silent(script: &str, code: i32, memory: u64) -> String {
         return format!("{ended}; it may have reached its limit of memory, {limit} MiB (--program-memory)");
     }
     ended
-}
-
-/// One variable per value; objects also value by value, with the names joined.
-fn flatten(environment: &mut Environment, prefix: &str, values: &Map<String, Value>) {
-    for (key, value) in values {
-        let name = format!("{prefix}{}", variable_name(key));
-        if let Value::Object(inner) = value {
-            flatten(environment, &format!("{name}_"), inner);
-        }
-        let value = text(value);
-        // A NUL cannot be handed over, and the file of all inputs has it anyway.
-        if value.len() + name.len() < LONGEST_VARIABLE && !value.contains('\0') {
-            environment.set(name, value);
-        }
-    }
 }
 
 fn make_executable(path: &Path) -> Result<(), ProviderError> {
@@ -283,31 +269,6 @@ impl Watcher for Listener<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn objects_are_given_whole_and_in_parts() {
-        let mut environment = Environment::default();
-        let Value::Object(values) = json!({"network": {"port": 80, "publicName": "x"}, "owners": ["a", "b"]}) else {
-            panic!()
-        };
-        flatten(&mut environment, "PADDOCK_INPUT_", &values);
-        let mut names: Vec<String> = environment
-            .into_vec()
-            .into_iter()
-            .map(|(name, value)| format!("{}={}", name.display(), value.display()))
-            .collect();
-        names.sort();
-        assert_eq!(
-            names,
-            [
-                "PADDOCK_INPUT_NETWORK={\"port\":80,\"publicName\":\"x\"}",
-                "PADDOCK_INPUT_NETWORK_PORT=80",
-                "PADDOCK_INPUT_NETWORK_PUBLIC_NAME=x",
-                "PADDOCK_INPUT_OWNERS=a\nb",
-            ]
-        );
-    }
 
     #[test]
     fn the_error_is_found_among_the_noise() {

@@ -1,11 +1,9 @@
 //! What the scripts of a definition of Azure Deployment Environments expect beside the variables that
 //! every script gets: its runners' helper `ade`, and the names of their exit codes.
 
-use std::ffi::OsStr;
-
 use serde_json::json;
 
-use crate::providers::environment::Environment;
+use super::Variables;
 use crate::providers::workspace::{Workspace, write_files, write_private};
 use crate::providers::{Job, ProviderError, TemplateFile};
 
@@ -13,13 +11,7 @@ use crate::providers::{Job, ProviderError, TemplateFile};
 const HELPER: &str = include_str!("ade.sh");
 
 /// Puts the helper on the path, with what it tells of environment and definition.
-pub fn equip(
-    environment: &mut Environment,
-    workspace: &Workspace,
-    path: &OsStr,
-    job: &Job,
-    template: &str,
-) -> Result<(), ProviderError> {
+pub fn equip(variables: &mut Variables, workspace: &Workspace, job: &Job, template: &str) -> Result<(), ProviderError> {
     let folder = workspace.empty_folder("bin")?;
     let helper = TemplateFile { path: "ade".to_owned(), executable: true, content: HELPER.as_bytes().to_vec() };
     write_files(&folder, [&helper])?;
@@ -31,13 +23,9 @@ pub fn equip(
     write_private(&folder.join("environment.json"), about.to_string().as_bytes())?;
     let about = json!({"templatePath": template, "contentSourcePath": "."});
     write_private(&folder.join("definition.json"), about.to_string().as_bytes())?;
-    let mut whole = folder.into_os_string();
-    whole.push(":");
-    whole.push(path);
-    environment.set("PATH", whole);
-    let files = workspace.path("files");
-    environment.set("ADE_TEMPLATE_FILE", files.join(template));
-    environment.set("ADE_MANIFEST_FOLDER", files);
+    variables.with_bin = true;
+    variables.place("ADE_TEMPLATE_FILE", format!("files/{template}"));
+    variables.place("ADE_MANIFEST_FOLDER", "files");
     Ok(())
 }
 

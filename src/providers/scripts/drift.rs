@@ -1,24 +1,26 @@
 //! Whether what a script made is still as it left it: by the template's own `drift`, else by its `probe`.
 
 use super::config::Config;
-use super::probe;
-use super::record::Record;
+use super::provider::probe;
 use super::script::Scripts;
-use crate::providers::{Difference, DifferenceKind, ProviderError};
+use crate::providers::{Difference, DifferenceKind, ProviderError, Resource};
 
 /// What `drift` ends with when something differs.
 const DIFFERS: i32 = 2;
+/// The address of what differs where a script names none.
+const ITSELF: &str = "command";
 
 /// Runs the template's script and reads what it said.
 pub async fn look(
     scripts: &mut Scripts<'_>,
     config: &Config,
-    record: &Record,
+    resources: &[Resource],
 ) -> Result<Vec<Difference>, ProviderError> {
     let Some(script) = &config.drift else {
-        let gone = |address| Difference::new(address, DifferenceKind::Missing, "the template's probe does not find it");
+        let gone =
+            |address: &str| Difference::new(address, DifferenceKind::Missing, "the template's probe does not find it");
         let there = probe(scripts, config).await?;
-        return Ok(if there { Vec::new() } else { record.resources().into_iter().map(|r| gone(r.address)).collect() });
+        return Ok(if there { Vec::new() } else { resources.iter().map(|r| gone(r.address.as_str())).collect() });
     };
     match scripts.run(script, "drift").await? {
         (0, _) => Ok(Vec::new()),
@@ -26,7 +28,7 @@ pub async fn look(
             let lines = scripts.differences()?;
             if lines.is_empty() {
                 let words = format!("{script} says that it differs, and not how");
-                return Ok(vec![Difference::new("command", DifferenceKind::Changed, words)]);
+                return Ok(vec![Difference::new(ITSELF, DifferenceKind::Changed, words)]);
             }
             Ok(lines.iter().map(|line| difference(line)).collect())
         }
@@ -38,7 +40,7 @@ pub async fn look(
 
 /// `address: words`; the words `missing` and `added` say how.
 fn difference(line: &str) -> Difference {
-    let (address, words) = line.split_once(": ").unwrap_or(("command", line));
+    let (address, words) = line.split_once(": ").unwrap_or((ITSELF, line));
     let kind = match words {
         "missing" => DifferenceKind::Missing,
         "added" => DifferenceKind::Added,

@@ -96,10 +96,10 @@ impl Record {
         !self.removed && [&self.begun, &self.failed, &self.done].into_iter().any(Option::is_some)
     }
 
-    /// What is there by the record's word.
-    pub fn resources(&self) -> Vec<Resource> {
+    /// What is there by the record's word; without one, something that is called like its provider.
+    pub fn resources(&self, provider: &str) -> Vec<Resource> {
         if self.may_exist() && self.resources.is_empty() {
-            return vec![Resource { address: "command".into(), r#type: "command".into(), provider_id: None }];
+            return vec![Resource { address: provider.into(), r#type: provider.into(), provider_id: None }];
         }
         if self.may_exist() { self.resources.clone() } else { Vec::new() }
     }
