@@ -5,6 +5,7 @@ mod abilities;
 mod demo;
 mod drift;
 pub mod http;
+mod keys;
 mod orphans;
 mod queue;
 mod reconcilers;
@@ -18,6 +19,7 @@ mod worker;
 
 pub use abilities::Visible;
 pub use demo::{DemoServer, seed_demo};
+pub use keys::{Rewrapped, rewrap_keys};
 pub use reconcilers::{Periods, start_reconcilers};
 pub use state::{App, Parts};
 pub use targets::SetBy;

@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 94] = [
+pub const ACTIONS: [&str; 95] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -96,6 +96,7 @@ pub const ACTIONS: [&str; 94] = [
     "team.left",
     "setup.begun",
     "setup.completed",
+    "keys.rewrapped",
 ];
 
 /// What an action is about: `request` of `request.submitted`.

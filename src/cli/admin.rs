@@ -8,7 +8,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::compose::operator;
 use super::store::{Hold, Store};
 use super::terminal::{Terminal, out};
-use crate::config::{StoreArgs, read_secret_file};
+use crate::base::OsEntropy;
+use crate::config::{StoreArgs, StoreConfig, read_secret_file};
 use crate::db::embedded::Reporter as _;
 use crate::identity::{self, Holder, Person, Role, Source, TokenScopes};
 
@@ -28,6 +29,8 @@ enum AdminVerb {
     User(UserArgs),
     /// Print a new code for the set-up page
     SetupCode,
+    /// Put stored secrets under the first of the encryption keys, after another one was set before it
+    RewrapKeys,
 }
 
 #[derive(Debug, Args)]
@@ -79,11 +82,13 @@ impl From<PlatformRole> for Role {
 }
 
 pub(super) async fn run(args: AdminArgs) -> anyhow::Result<()> {
-    let store = Store::open(&args.store.check()?, Hold::Borrow).await?;
+    let config = args.store.check()?;
+    let store = Store::open(&config, Hold::Borrow).await?;
     let done = match args.verb {
         AdminVerb::Token(args) => token(&store, args).await,
         AdminVerb::User(args) => user(&store, args).await,
         AdminVerb::SetupCode => setup_code(&store).await,
+        AdminVerb::RewrapKeys => rewrap_keys(&store, &config).await,
     };
     store.close().await?;
     done
@@ -157,4 +162,19 @@ async fn setup_code(store: &Store) -> anyhow::Result<()> {
         }
         None => anyhow::bail!("an admin exists already, so there is nothing to set up"),
     }
+}
+
+async fn rewrap_keys(store: &Store, config: &StoreConfig) -> anyhow::Result<()> {
+    let sealer = config.sealer(&OsEntropy, false)?;
+    let all = crate::app::rewrap_keys(&store.db, &operator(), &sealer).await?;
+    let done: u64 = all.iter().map(|one| one.done).sum();
+    out(format!("{done} secrets are under the first key now that were not."));
+    let left: Vec<String> =
+        all.iter().filter(|one| one.left > 0).map(|one| format!("{} in {}", one.left, one.column)).collect();
+    if left.is_empty() {
+        out("Nothing needs an older key.");
+    } else {
+        out(format!("Older keys are still needed, keep them: {}.", left.join(", ")));
+    }
+    Ok(())
 }

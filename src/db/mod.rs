@@ -7,10 +7,12 @@
 pub mod embedded;
 mod error;
 mod migrate;
+mod sealed;
 mod tx;
 
 pub use error::{Constraint, Error};
 pub use migrate::{MigrationState, migrate, migration_state};
+pub use sealed::SealedColumn;
 pub use tx::{ANSWER, Db, Held, Tx, in_time};
 
 /// The result of a call to the store.

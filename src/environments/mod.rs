@@ -20,6 +20,7 @@ mod states;
 mod store;
 mod workflow;
 
+use crate::db::SealedColumn;
 pub use error::Error;
 pub use handover::hand_over;
 pub use model::{
@@ -44,3 +45,13 @@ pub use workflow::{
     Asked, OPERATIONS, Planned, RequestSink, Wish, Work, Workflows, drift_kind_of, kind_of, orphan_kind_of,
     plan_kind_of,
 };
+
+/// Where secrets of environments are that may be written again.
+pub const SEALED: &[SealedColumn] = &[
+    SealedColumn::new("environment", "secret_inputs"),
+    SealedColumn::new("environment", "seed"),
+    SealedColumn::new("environment", "provider_state"),
+    SealedColumn::new("environment_output", "sealed"),
+];
+/// Where such are that stay as they are.
+pub const SEALED_FOR_GOOD: &[SealedColumn] = &[SealedColumn::new("state_version", "sealed")];

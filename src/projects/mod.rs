@@ -11,6 +11,8 @@ mod quota;
 mod service;
 mod store;
 
+use crate::db::SealedColumn;
+
 /// Most projects that a list has.
 pub const MOST_LISTED: usize = 500;
 
@@ -28,3 +30,10 @@ pub use service::{
     bind_target, ensure_environment_type, ensure_project, ensure_project_environment_type, ensure_quota, ensure_target,
     environment_types, find, limit_target, list, open_target, pick_environment_type, places, quotas, target,
 };
+
+/// Where credentials of targets are.
+pub const SEALED: &[SealedColumn] = &[
+    SealedColumn::new("target", "secret"),
+    SealedColumn::new("target", "next_secret"),
+    SealedColumn::new("target", "connect_digest"),
+];

@@ -26,6 +26,7 @@ mod store;
 mod submit;
 mod verdict;
 
+use crate::db::SealedColumn;
 pub use caller::Caller;
 pub use draft::{Draft, Intent};
 pub use error::Error;
@@ -38,3 +39,8 @@ pub use saved::{NewSavedDraft, SavedDraft, discard_draft, drafts_of, find_draft,
 pub use service::{Requests, Settings};
 pub use sink::Sink;
 pub use verdict::{Approver, QuotaChange, Verdict};
+
+/// Where secrets of requests are that may be written again.
+pub const SEALED: &[SealedColumn] = &[SealedColumn::new("request", "secret_inputs")];
+/// Where such are that stay as they are.
+pub const SEALED_FOR_GOOD: &[SealedColumn] = &[SealedColumn::new("request_plan", "plan")];

@@ -23,6 +23,7 @@ mod cli;
 mod embedded;
 mod faults;
 mod identity;
+mod keys;
 mod life;
 mod matrix;
 mod pages;

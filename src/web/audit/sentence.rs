@@ -142,6 +142,7 @@ fn words(names: &Names, record: &AuditRecord) -> (&'static str, String) {
         "state" if verb == "write_refused" => ("lock", format!("refused to write the state of {object}")),
         "state" => ("lock", format!("refused a program of {object} its state")),
         "target" => ("server", target(record, verb)),
+        "keys" => ("key-round", "put stored secrets under the newest encryption key".to_owned()),
         "setup" => ("house", format!("{} the set-up", past(verb))),
         _ => ("scroll-text", format!("{} {object}", record.action.replace(['.', '_'], " "))),
     }
