@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::manifest::{Manifest, Node, Place, Yaml, is_identifier, normalise};
 use super::model::{OutputSpec, Problem};
-use crate::providers::TemplateFile;
+use crate::providers::{TemplateFile, stack_body};
 
 /// The names that are looked for where the manifest names no file.
 const NAMES: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
@@ -76,7 +76,11 @@ impl Template {
             col: error.at.map(|at| at.col),
             ..Problem::error(&path, error.message)
         })?;
+        let too_large = stack_body(&text).err();
         let mut template = Self { path, text: readable, root, problems: Vec::new() };
+        if let Some(why) = too_large {
+            template.problem(Place { line: 1, col: 1 }, "template", format!("The template {why}"));
+        }
         let resources =
             template.root.get("Resources").is_some_and(|node| matches!(&node.value, Yaml::Map(map) if !map.is_empty()));
         if !resources {

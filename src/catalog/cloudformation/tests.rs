@@ -128,4 +128,7 @@ fn what_is_wrong_is_told_with_its_place() {
     let parse = |text: &str| Template::parse("t.yaml".to_owned(), text.as_bytes());
     assert!(parse("Resources: [").err().unwrap().to_string().starts_with("t.yaml:1"));
     assert!(parse("a: b").unwrap().problems[0].message.contains("it has no “Resources”"));
+    let large = format!("Resources: {{Q: {{}}}}\n# {}", "x".repeat(51_200));
+    let told = parse(&large).unwrap().problems[0].to_string();
+    assert!(told.contains("t.yaml:1:1") && told.contains("CloudFormation takes 51200 in a request"), "{told}");
 }

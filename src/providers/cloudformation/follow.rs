@@ -254,9 +254,13 @@ impl End {
 
 /// What the removal of a stack that is gone has left.
 pub async fn kept_of(cloud: &Cloud<'_>, stack: &str) -> Result<Vec<Resource>, ProviderError> {
+    Ok(kept(&last_operation(cloud, stack).await?))
+}
+
+/// The events of a stack back to the beginning of its last operation, the newest first.
+async fn last_operation(cloud: &Cloud<'_>, stack: &str) -> Result<Vec<StackEvent>, ProviderError> {
     let mut over = false;
-    let events = cloud.events(stack, |event| !std::mem::replace(&mut over, begins(event))).await?;
-    Ok(kept(&events))
+    cloud.events(stack, |event| !std::mem::replace(&mut over, begins(event))).await
 }
 
 fn kept(events: &[StackEvent]) -> Vec<Resource> {
@@ -294,7 +298,7 @@ async fn first_failure(
         && let Some(nested) = event.physical_resource_id().filter(|id| id.starts_with("arn:"))
         && depth > 0
     {
-        let mut inner = cloud.events(nested, |_| true).await?;
+        let mut inner = last_operation(cloud, nested).await?;
         inner.reverse();
         if let Some(reason) = Box::pin(first_failure(cloud, &inner, depth - 1)).await? {
             return Ok(Some(format!("{}: {reason}", event.logical_resource_id().unwrap_or_default())));

@@ -7,12 +7,10 @@ use aws_sdk_cloudformation::types::{Capability, Parameter};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::providers::{Job, ProviderError};
+use crate::providers::{Job, ProviderError, stack_body};
 
 /// The names that are looked for where the manifest names no file.
 pub const NAMES: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
-/// What CloudFormation takes in a request, in bytes (quotas of the user guide).
-pub const LARGEST: usize = 51_200;
 
 /// The manifest's `config`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -51,16 +49,7 @@ pub fn wish(job: &Job) -> Result<Wish, ProviderError> {
     let text =
         std::str::from_utf8(&file.content).map_err(|_| ProviderError::failed(format!("{} is not UTF-8", file.path)))?;
     let text = text.trim_start_matches('\u{feff}');
-    // JSON is often written with more blanks than content.
-    let compact = || serde_json::from_str::<Value>(text).map(|value| value.to_string());
-    let body = if text.len() > LARGEST { compact().unwrap_or_else(|_| text.to_owned()) } else { text.to_owned() };
-    if body.len() > LARGEST {
-        return Err(ProviderError::failed(format!(
-            "{} has {} bytes; CloudFormation takes {LARGEST} in a request. Move parts into nested stacks.",
-            file.path,
-            body.len()
-        )));
-    }
+    let body = stack_body(text).map_err(|why| ProviderError::failed(format!("{} {why}", file.path)))?.into_owned();
     let capabilities = config.capabilities.iter().map(|word| {
         Capability::from_str(word)
             .ok()

@@ -109,6 +109,35 @@ async fn fails_with_the_first_real_error() {
     conformance::fails_with_the_first_real_error(&CLOUD, &bad, &host, "must be one of AllowedValues").await;
 }
 
+/// Not what its own stack says of it, which names nothing, nor what failed there another time.
+#[tokio::test]
+async fn fails_with_the_first_real_error_of_a_nested_stack() {
+    let (aws, folder) = (Aws::start(), tempfile::tempdir().unwrap());
+    let host = RecordingHost::new(folder.path());
+    let inner = [
+        ("", "UPDATE_IN_PROGRESS", ""),
+        ("Old", "UPDATE_FAILED", "Trouble of last year"),
+        ("", "UPDATE_ROLLBACK_COMPLETE", ""),
+        ("", "UPDATE_IN_PROGRESS", ""),
+        ("Beside", "UPDATE_FAILED", "Resource update cancelled"),
+        ("Queue", "UPDATE_FAILED", "The queue name is taken"),
+        ("", "UPDATE_ROLLBACK_COMPLETE", ""),
+    ];
+    let arn = aws.account().nest("network", &inner);
+    let outer = |fails: &str, size: &str| {
+        let metadata = json!({"Is": arn, "Fails": fails});
+        let properties = json!({"TemplateURL": "https://example.com/network.yaml", "Size": size});
+        let network = json!({"Type": "AWS::CloudFormation::Stack", "Metadata": metadata, "Properties": properties});
+        json!({"Resources": {"Network": network}})
+    };
+    let job = with_template(job(&aws), &outer("", "small"));
+    CLOUD.apply(&planned(&job, &host).await, &host).await.unwrap();
+    let words = format!("Embedded stack {arn} was not successfully updated");
+    let update = with_template(next_run(&job, "update"), &outer(&words, "large"));
+    let message = failure(CLOUD.apply(&planned(&update, &host).await, &host).await);
+    assert!(message.starts_with("Network: Queue (AWS::SQS::Queue): The queue name is taken."), "{message}");
+}
+
 #[tokio::test]
 async fn stops_without_lease() {
     let (aws, folder) = (Aws::start(), tempfile::tempdir().unwrap());

@@ -194,6 +194,23 @@ impl Account {
         self.stacks.push(Stack::new(id, name, status));
     }
 
+    /// The stack that a resource of another one is, with what happened in it: queues by name, or itself.
+    pub fn nest(&mut self, name: &str, told: &[(&str, &'static str, &str)]) -> String {
+        self.plant(name, "CREATE_COMPLETE");
+        let mut seq = self.seq;
+        let stack = self.stacks.last_mut().unwrap();
+        let queue = serde_json::json!({"Type": "AWS::SQS::Queue"});
+        for &(logical, status, reason) in told {
+            seq += 1;
+            stack.happen(
+                seq,
+                &if logical.is_empty() { of_stack(status, reason) } else { of(logical, status, reason, Some(&queue)) },
+            );
+        }
+        self.seq = seq;
+        self.stacks.last().unwrap().id.clone()
+    }
+
     /// How often something happened to a stack's resource.
     pub fn count(&self, stack: &str, logical: &str, effect: &str) -> usize {
         let is = |one: &&(String, String, &str)| one.0.contains(stack) && one.1 == logical && one.2 == effect;
@@ -470,7 +487,8 @@ impl Stack {
             _ => None,
         };
         if matches!(next.status, "CREATE_COMPLETE") || next.reason == "replaced" {
-            held.physical = format!("{}-{logical}-{seq}", self.name.get(..7).unwrap_or_default());
+            held.physical = meta(&held.body, "Is")
+                .unwrap_or_else(|| format!("{}-{logical}-{seq}", self.name.get(..7).unwrap_or_default()));
         }
         if let Some(body) = next.body.clone().filter(|_| next.status == "UPDATE_COMPLETE") {
             (held.body, held.drift) = (body, None);

@@ -7,7 +7,7 @@
 //! `DescribeStacks` lets the next events of an operation happen, so that no test waits for a clock.
 //!
 //! What a resource does is said in its `Metadata`: `Fails`, `FailsDelete`, `FailsRollback` (a reason),
-//! `Replaces`, `Hangs`. Of the functions of templates only `{"Ref": parameter}` is understood.
+//! `Replaces`, `Hangs`; `Is` gives its physical id, which for a nested stack is another stack's ARN. Of the functions of templates only `{"Ref": parameter}` is understood.
 //! [`Fault`]s make calls hang, break or be throttled. The [`Ledger`](account::Account) tells what was done.
 
 mod account;
