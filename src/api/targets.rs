@@ -138,7 +138,7 @@ pub struct FieldView {
     required: bool,
     /// Whether it says where the credential goes: who changes it brings the credential anew.
     binds_credential: bool,
-    /// `line`, `text`, `number`, `choice`, `folder`, `folders` or `variables`.
+    /// `line`, `text`, `number`, `choice`, `folder`, `folders`, `names` or `variables`.
     kind: &'static str,
     /// What may be chosen.
     choices: Vec<&'static str>,
@@ -153,6 +153,7 @@ impl From<&'static TargetField> for FieldView {
             Kind::Choice(choices) => ("choice", choices),
             Kind::Folder => ("folder", &[]),
             Kind::Folders => ("folders", &[]),
+            Kind::Names => ("names", &[]),
             Kind::Variables => ("variables", &[]),
         };
         Self {

@@ -52,6 +52,8 @@ pub const POINTS: &[&str] = &[
     "postgres.database",
     "postgres.database_made",
     "postgres.database_opened",
+    "postgres.extension",
+    "postgres.extension_made",
     "postgres.database_drop",
     "postgres.database_dropped",
     "postgres.role_drop",

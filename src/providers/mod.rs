@@ -28,6 +28,7 @@ mod simulated;
 mod stack_body;
 pub mod target;
 mod terraform;
+mod wanted;
 mod workspace;
 
 use async_trait::async_trait;
@@ -52,6 +53,7 @@ pub use simulated::SimulatedProvider;
 pub use stack_body::stack_body;
 pub use target::{Finding, TargetForm, Verdict};
 pub use terraform::{TerraformProvider, state_changes};
+pub use wanted::Wanted;
 pub use workspace::{environments as workspaces, make_folder, tidy as tidy_workspace};
 
 /// What a provider may ask of the worker that runs it.

@@ -72,6 +72,8 @@ pub enum Kind {
     Folder,
     /// Several of them, one in a line.
     Folders,
+    /// Names without blanks, one in a line.
+    Names,
     /// Variables of programs, `NAME=value` in a line.
     Variables,
 }
@@ -130,7 +132,7 @@ impl TargetField {
             Kind::Line | Kind::Choice(_) | Kind::Folder => Value::from(line),
             Kind::Text => Value::from(text),
             Kind::Number { .. } => line.parse::<i64>().map_or_else(|_| Value::from(line), Value::from),
-            Kind::Folders => lines(line).map(Value::from).collect::<Vec<_>>().into(),
+            Kind::Folders | Kind::Names => lines(line).map(Value::from).collect::<Vec<_>>().into(),
             Kind::Variables => {
                 let pairs = lines(line).map(|line| {
                     let (name, value) = line.split_once('=').unwrap_or((line, ""));
@@ -181,6 +183,8 @@ impl TargetField {
             (Kind::Folder, value) => folder(value),
             (Kind::Folders, Value::Array(items)) => items.iter().try_for_each(folder),
             (Kind::Folders, _) => Err("must be a list of whole paths".to_owned()),
+            (Kind::Names, Value::Array(items)) => items.iter().try_for_each(name),
+            (Kind::Names, _) => Err("must be a list of names".to_owned()),
             (Kind::Variables, Value::Object(map)) => map.iter().try_for_each(variable),
             (Kind::Variables, _) => Err("must be names with texts, one NAME=value in a line".to_owned()),
         }
@@ -198,6 +202,11 @@ fn plain(value: &Value) -> String {
 fn folder(value: &Value) -> Result<(), String> {
     let fits = value.as_str().is_some_and(|path| Path::new(path).is_absolute());
     if fits { Ok(()) } else { Err("must be a whole path that begins with /".to_owned()) }
+}
+
+fn name(value: &Value) -> Result<(), String> {
+    let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+    if value.as_str().is_some_and(plain) { Ok(()) } else { Err("must be names of letters, digits, _ and -".to_owned()) }
 }
 
 fn variable((name, value): (&String, &Value)) -> Result<(), String> {
@@ -376,6 +385,7 @@ mod tests {
             TargetField::new("tls", "TLS", Kind::Choice(&[("prefer", "If offered"), ("require", "Always")])),
             TargetField::new("folders", "Folders", Kind::Folders),
             TargetField::new("environment", "Variables", Kind::Variables),
+            TargetField::new("names", "Names", Kind::Names),
             TargetField::new("password", "Password", Kind::Line).required().secret(),
         ],
     };
@@ -390,17 +400,24 @@ mod tests {
         let merged = FORM.lay_over(&stored, &map(&json!({"port": null, "tls": "require"}))).unwrap();
         assert_eq!(Value::Object(merged), json!({"server": "a", "older": true, "tls": "require"}));
         let bad = map(&json!({"server": "", "port": 0, "tls": "x", "folders": ["a"], "environment": {"PATH": "x"},
-                             "colour": 1}));
+                             "names": ["a b"], "colour": 1}));
         let wrong = FORM.lay_over(&stored, &bad).unwrap_err();
         let places: Vec<&str> = wrong.iter().map(|error| error.pointer.as_str()).collect();
-        let all = ["colour", "server", "port", "tls", "folders", "environment"].map(|name| format!("/settings/{name}"));
+        let all = ["colour", "server", "port", "tls", "folders", "environment", "names"];
+        let all = all.map(|name| format!("/settings/{name}"));
         assert_eq!(places, all.each_ref().map(String::as_str));
         assert_eq!(FORM.moved(&stored, &map(&json!({"server": "b", "port": 2}))), ["Server"]);
     }
 
     #[test]
     fn what_is_typed_comes_back_as_it_was() {
-        for (name, text) in [("folders", "/a\n/b"), ("environment", "A=1\nB=x=y"), ("port", "5432"), ("server", "x")] {
+        for (name, text) in [
+            ("folders", "/a\n/b"),
+            ("environment", "A=1\nB=x=y"),
+            ("names", "a\nb-c"),
+            ("port", "5432"),
+            ("server", "x"),
+        ] {
             let field = FORM.fields.iter().find(|field| field.name == name).unwrap();
             assert_eq!(field.shown(Some(&field.typed(text))), text, "{name}");
         }

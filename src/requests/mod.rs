@@ -15,6 +15,7 @@ mod draft;
 mod error;
 mod guard;
 mod model;
+mod objections;
 mod plan;
 mod reconcile;
 mod resolve;

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
-use super::{Caller, Draft, Error, Intent};
+use super::{Caller, Draft, Error, Intent, objections};
 use crate::base::id::EnvironmentId;
 use crate::base::text::{NUL_REFUSED, Name, nul_places};
 use crate::base::{Digest, ErrorKind, FieldError, Kinded, Sealer};
@@ -65,6 +65,7 @@ pub async fn resolve(connection: &mut PgConnection, sealer: &Sealer, draft: &Dra
     if resolved.reason.contains('\0') {
         resolved.errors.push(FieldError::new("/reason", NUL_REFUSED));
     }
+    objections::collect(connection, &mut resolved).await?;
     Ok(resolved)
 }
 

@@ -2,24 +2,27 @@
 //!
 //! Target. The server, a role with CREATEDB and CREATEROLE, and its password: see [`target`]. Its
 //! settings `host`, `port` and `sslmode` are the address that users connect to.
-//! Config: `connection_limit`, `statement_timeout_seconds`, and `sizes`, which gives the same two
-//! per value of the input `size`. Inputs `connection_limit` and `statement_timeout_seconds` win.
+//! Config: the limits of [`limits`], `sizes`, which gives the same per value of the input `size`, and
+//! `extensions` (see [`extensions`]). Inputs of the same names win; extensions are added.
 //! Outputs: host, port, database, user, password, url.
 //!
 //! Repeat safety. Names and password follow from the job. The role is made together with its
-//! marker comment in one transaction, the database belongs to it from its first moment and is
-//! closed until it is complete; so every half-done state is recognized and finished by the next
+//! marker comment in one transaction, the database belongs to it from its first moment until it has
+//! its own marker and is closed until it is complete; so every half-done state is recognized and finished by the next
 //! attempt. What has our name and not our marker is never touched. See [`session`] for the fence.
 //!
 //! This is the client of the *target* server: it knows nothing of Paddock's own store.
 
+mod extensions;
 mod inspect;
 mod inventory;
+mod limits;
 mod names;
 mod plan;
 mod rotation;
 mod session;
 mod settings;
+mod shared;
 mod sql;
 mod target;
 mod words;
@@ -38,6 +41,7 @@ use super::{
 };
 use crate::base::failpoint::reach;
 
+pub use self::extensions::{are_asked_for as asks_for_extensions, objections};
 pub use self::target::from_connection_url;
 
 /// The provider of databases.
@@ -67,17 +71,36 @@ impl Provider for PostgresProvider {
     }
 
     async fn plan(&self, job: &Job, _host: &dyn Host) -> Result<Plan, ProviderError> {
-        let (wish, found) = look(job).await?;
-        Ok(if job.operation == "delete" { plan::away(&found) } else { plan::toward(&wish, &found) })
+        let (access, wish) = settings::read(job)?;
+        let mut session = Session::open(&access, &job.cancel).await?;
+        if job.operation == "delete" {
+            let found = inspect::find(&mut session, &wish).await?;
+            session.close().await;
+            return Ok(plan::away(&found));
+        }
+        let wish = possible(&mut session, wish).await?;
+        let found = inspect::find_with_inside(&mut session, &access, &wish, &job.cancel).await?;
+        session.close().await;
+        Ok(plan::toward(&wish, &found))
     }
 
     async fn apply(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
         let (access, wish) = settings::read(&rotation::current(job, host).await?)?;
         let mut session = Session::open(&access, &job.cancel).await?;
         session.fence(job).await?;
+        let wish = possible(&mut session, wish).await?;
         let found = inspect::find(&mut session, &wish).await?;
         make_role(&mut session, &wish, &found, host).await?;
         make_database(&mut session, &wish, &found, host).await?;
+        if wish.rule.closes() {
+            let mut inside = Session::open(&access.within(&wish.name), &job.cancel).await?;
+            // What a dead attempt left running in there counts as well.
+            inside.fence(job).await?;
+            let installed = inspect::installed(&mut inside).await?;
+            extensions::make(&mut inside, &wish, &installed, host).await?;
+            inside.close().await;
+        }
+        say(host, &format!("Database {} is ready for connections", wish.name)).await?;
         session.close().await;
         Ok(())
     }
@@ -143,9 +166,25 @@ impl Provider for PostgresProvider {
     }
 
     async fn drift(&self, job: &Job, _host: &dyn Host) -> Result<Drift, ProviderError> {
-        let (wish, found) = look(job).await?;
-        Ok(Drift::of(plan::differences(&wish, &found)))
+        let (access, wish) = settings::read(job)?;
+        let mut session = Session::open(&access, &job.cancel).await?;
+        let found = inspect::find_with_inside(&mut session, &access, &wish, &job.cancel).await?;
+        let size = if wish.storage.is_some() { inspect::size(&mut session, &wish).await? } else { None };
+        session.close().await;
+        Ok(Drift::of(plan::differences(&wish, &found, size)))
     }
+}
+
+/// The wish, if the target allows it and the server can do it.
+async fn possible(session: &mut Session, wish: Wish) -> Result<Wish, ProviderError> {
+    let limited = wish.defaults.iter().any(|default| default.setting == limits::TEMP_FILES && default.value.is_some());
+    if limited && !inspect::may_limit_files(session).await? {
+        return Err(ProviderError::failed(
+            "the template limits temporary files, which the administrator of the target may not set there. \
+             As a superuser: GRANT SET ON PARAMETER temp_file_limit TO it (PostgreSQL 15 and later)",
+        ));
+    }
+    extensions::checked(session, wish).await
 }
 
 async fn look(job: &Job) -> Result<(Wish, Found), ProviderError> {
@@ -183,12 +222,16 @@ async fn make_role(session: &mut Session, wish: &Wish, found: &Found, host: &dyn
             .text(" PASSWORD ")
             .literal(&wish.verifier),
     );
-    statements.push(match plan::timeout_setting(wish) {
-        Some(timeout) => {
-            Statement::new("ALTER ROLE ").identifier(name).text(" SET statement_timeout = ").literal(&timeout)
+    for default in &wish.defaults {
+        let alter = Statement::new("ALTER ROLE ").identifier(name);
+        let there = found.role.as_ref().and_then(|role| role.default(default.setting));
+        match &default.value {
+            Some(value) => statements.push(alter.text(" SET ").text(default.setting).text(" = ").literal(value)),
+            // Not all of them are for every administrator to reset.
+            None if there.is_some() => statements.push(alter.text(" RESET ").text(default.setting)),
+            None => {}
         }
-        None => Statement::new("ALTER ROLE ").identifier(name).text(" RESET statement_timeout"),
-    });
+    }
     reach("postgres.role");
     session.transaction(statements).await?;
     reach("postgres.role_made");
@@ -209,30 +252,41 @@ async fn make_database(
     }
     match there {
         Some(database)
-            if database.open && !database.public && database.comment.as_deref() == Some(wish.marker.as_str()) =>
+            if database.open
+                && !database.public
+                && database.comment.as_deref() == Some(wish.marker.as_str())
+                && plan::has_right_owner(wish, database) =>
         {
             return say(host, &format!("Database {name} is there")).await;
         }
-        Some(database) if database.open => say(host, &format!("Closing database {name} to other roles")).await?,
+        Some(database) if database.open => say(host, &format!("Setting the rights on database {name}")).await?,
         Some(_) => say(host, &format!("Database {name} was begun by an earlier attempt: finishing it")).await?,
         None => {
             say(host, &format!("Creating database {name}")).await?;
             // Closed until nobody but its owner may connect.
-            let create = Statement::new("CREATE DATABASE ").identifier(name).text(" OWNER ").identifier(name);
+            let mut create = Statement::new("CREATE DATABASE ").identifier(name).text(" OWNER ").identifier(name);
+            if let Some(tablespace) = &wish.tablespace {
+                create = create.text(" TABLESPACE ").identifier(tablespace);
+            }
             reach("postgres.database");
             session.write(create.text(" ALLOW_CONNECTIONS false")).await?;
             reach("postgres.database_made");
         }
     }
-    session
-        .transaction(vec![
-            Statement::new("COMMENT ON DATABASE ").identifier(name).text(" IS ").literal(&wish.marker),
-            Statement::new("REVOKE ALL ON DATABASE ").identifier(name).text(" FROM PUBLIC"),
-            Statement::new("ALTER DATABASE ").identifier(name).text(" ALLOW_CONNECTIONS true"),
-        ])
-        .await?;
+    let mut statements = vec![
+        Statement::new("ALTER DATABASE ").identifier(name).text(" OWNER TO ").identifier(&wish.owner),
+        Statement::new("COMMENT ON DATABASE ").identifier(name).text(" IS ").literal(&wish.marker),
+        Statement::new("REVOKE ALL ON DATABASE ").identifier(name).text(" FROM PUBLIC"),
+    ];
+    if wish.rule.closes() {
+        let all = Statement::new("REVOKE ALL ON DATABASE ").identifier(name).text(" FROM ").identifier(name);
+        let own = Statement::new("GRANT CONNECT, TEMPORARY ON DATABASE ").identifier(name);
+        statements.extend([all, own.text(" TO ").identifier(name)]);
+    }
+    statements.push(Statement::new("ALTER DATABASE ").identifier(name).text(" ALLOW_CONNECTIONS true"));
+    session.transaction(statements).await?;
     reach("postgres.database_opened");
-    say(host, &format!("Database {name} is ready for connections")).await
+    Ok(())
 }
 
 async fn drop_database(session: &mut Session, database: &Database, host: &dyn Host) -> Result<(), ProviderError> {

@@ -1,6 +1,8 @@
 //! The difference between what is there and what the job wishes, in words.
 
+use super::extensions::{SCHEMA, unwanted};
 use super::inspect::{Database, Found, Role};
+use super::limits::size_words;
 use super::settings::Wish;
 use crate::providers::{Difference, DifferenceKind, Plan, PlanAction, PlanChange};
 
@@ -31,9 +33,36 @@ pub fn toward(wish: &Wish, found: &Found) -> Plan {
         Some(database) if database.public => {
             changes.push(change("database", PlanAction::Change, "close it to other roles".to_owned()));
         }
-        Some(_) => {}
+        Some(database) => changes.extend(ownership(wish, database)),
+    }
+    let installed = found.installed.as_deref().unwrap_or_default();
+    for name in wish.extensions.iter().filter(|name| !installed.iter().any(|there| there.name == **name)) {
+        let words = format!("extension {name} in the schema {SCHEMA}");
+        changes.push(change(&format!("extension {name}"), PlanAction::Create, words));
+    }
+    for there in unwanted(wish, installed) {
+        let words = format!("extension {}; refused by the server while something uses it", there.name);
+        changes.push(change(&format!("extension {}", there.name), PlanAction::Destroy, words));
     }
     Plan::of(changes)
+}
+
+/// What a change of the target's rule on extensions makes of a database that is there.
+fn ownership(wish: &Wish, database: &Database) -> Option<PlanChange> {
+    let words = match (wish.rule.closes(), has_right_owner(wish, database)) {
+        (_, true) => return None,
+        (true, false) => format!(
+            "owner {} → {}: from now on only extensions that the target lists, and no further schemas",
+            database.owner, wish.owner
+        ),
+        (false, false) => format!("owner {} → {}", database.owner, wish.owner),
+    };
+    Some(change("database", PlanAction::Change, words))
+}
+
+/// Whether it belongs to whom it should, and the role may what it should.
+pub fn has_right_owner(wish: &Wish, database: &Database) -> bool {
+    database.owner == wish.owner && database.reachable && database.extensible != wish.rule.closes()
 }
 
 /// What of a role is not as wished: what, wished, found.
@@ -46,15 +75,20 @@ fn parts(wish: &Wish, role: &Role, words: impl Fn(&str, &str, &str) -> String) -
     };
     let may = |flag| if flag { "allowed" } else { "refused" };
     compare("connections", &connections(wish.connection_limit), &connections(role.connection_limit));
-    let wished = timeout_setting(wish).unwrap_or_else(|| "none".to_owned());
-    compare("statement time-out", &wished, role.statement_timeout.as_deref().unwrap_or("none"));
+    for wished in &wish.defaults {
+        compare(
+            wished.words,
+            wished.value.as_deref().unwrap_or("none"),
+            role.default(wished.setting).unwrap_or("none"),
+        );
+    }
     compare("log-in", may(true), may(role.login));
     compare("making databases and roles", may(false), may(role.maker));
     parts
 }
 
 /// What is not as an apply of the wish left it.
-pub fn differences(wish: &Wish, found: &Found) -> Vec<Difference> {
+pub fn differences(wish: &Wish, found: &Found, size: Option<u64>) -> Vec<Difference> {
     use DifferenceKind::{Added, Changed, Missing};
     let mut all = Vec::new();
     match &found.role {
@@ -63,6 +97,9 @@ pub fn differences(wish: &Wish, found: &Found) -> Vec<Difference> {
             let mut words = parts(wish, role, |what, wished, found| format!("{what} {wished} → {found}"));
             if role.name != wish.name {
                 words.insert(0, format!("name {} → {}", wish.name, role.name));
+            }
+            if !role.powers.is_empty() {
+                words.push(format!("more than its own database: {}", role.powers.join(", ")));
             }
             if !words.is_empty() {
                 all.push(Difference::new("role", Changed, words.join(", ")));
@@ -74,11 +111,14 @@ pub fn differences(wish: &Wish, found: &Found) -> Vec<Difference> {
             all.push(Difference::new("database", Missing, format!("the database {} is not on the server", wish.name)));
         }
         Some(database) => {
-            let words = unlike(wish, database);
+            let words = unlike(wish, database, size);
             if !words.is_empty() {
                 all.push(Difference::new("database", Changed, words.join(", ")));
             }
         }
+    }
+    for (name, kind, words) in extensions_unlike(wish, found) {
+        all.push(Difference::new(format!("extension {name}"), kind, words));
     }
     for other in found.databases.iter().filter(|database| database.name != wish.name) {
         let words = "a database that belongs to the role of this environment";
@@ -87,7 +127,23 @@ pub fn differences(wish: &Wish, found: &Found) -> Vec<Difference> {
     all
 }
 
-fn unlike(wish: &Wish, database: &Database) -> Vec<String> {
+/// Which extensions are missing, and which are there that nobody asked for or the target does not list.
+fn extensions_unlike<'a>(wish: &'a Wish, found: &'a Found) -> Vec<(&'a str, DifferenceKind, &'static str)> {
+    let Some(installed) = &found.installed else { return Vec::new() };
+    let missing = wish.extensions.iter().filter(|name| !installed.iter().any(|there| there.name == **name));
+    let missing = missing.map(|name| (name.as_str(), DifferenceKind::Missing, "it is not installed"));
+    let added = installed.iter().filter(|there| !wish.extensions.contains(&there.name)).filter_map(|there| {
+        let words = match wish.rule.lists(&there.name) {
+            false => "the target does not list it",
+            true if there.schema == SCHEMA => "nobody asked for it",
+            true => return None,
+        };
+        Some((there.name.as_str(), DifferenceKind::Added, words))
+    });
+    missing.chain(added).collect()
+}
+
+fn unlike(wish: &Wish, database: &Database, size: Option<u64>) -> Vec<String> {
     if database.broken {
         return vec!["it was dropped half-way".to_owned()];
     }
@@ -101,8 +157,17 @@ fn unlike(wish: &Wish, database: &Database) -> Vec<String> {
     if database.comment.as_deref() != Some(wish.marker.as_str()) {
         words.push("it lost the mark of this environment".to_owned());
     }
-    if database.owner != wish.name {
-        words.push(format!("owner {} → {}", wish.name, database.owner));
+    if database.owner != wish.owner {
+        words.push(format!("owner {} → {}", wish.owner, database.owner));
+    } else if !database.reachable {
+        words.push("its role may not connect".to_owned());
+    } else if database.extensible && wish.rule.closes() {
+        words.push("its role may install extensions".to_owned());
+    }
+    if let (Some(size), Some(most)) = (size, wish.storage)
+        && size > most
+    {
+        words.push(format!("it takes {} of {}", size_words(size), size_words(most)));
     }
     words
 }
@@ -118,11 +183,6 @@ pub fn away(found: &Found) -> Plan {
         })
         .collect();
     Plan::of(changes)
-}
-
-/// The role's `statement_timeout`, as the server keeps it.
-pub fn timeout_setting(wish: &Wish) -> Option<String> {
-    (wish.statement_timeout_seconds > 0).then(|| format!("{}s", wish.statement_timeout_seconds))
 }
 
 fn connections(limit: i32) -> String {

@@ -59,6 +59,8 @@ impl Session {
                 .number(i64::try_from(WRITE.as_millis()).unwrap_or(i64::MAX))
                 .execute(&mut connection)
                 .await?;
+            // Whoever may create something in this database must not stand before the catalog.
+            Statement::new("SET search_path = pg_catalog").execute(&mut connection).await?;
             let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await?;
             Ok::<_, sqlx::Error>((connection, backend))
         };

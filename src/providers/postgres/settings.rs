@@ -1,49 +1,68 @@
 //! What the job asks for: target settings, the manifest's sizes and the inputs, checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::extensions::{self, Rule};
+use super::limits::{Limits, RoleDefault};
 use super::names;
 use super::target::{self, Access};
 use crate::providers::{Job, ProviderError};
 
-/// Where users connect to; not always the way that Paddock itself takes.
+/// Where users connect to, not always the way that Paddock itself takes, and where databases lie.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 struct Address {
     host: Option<String>,
     port: Option<u16>,
     sslmode: Option<String>,
+    tablespace: Option<String>,
 }
 
 /// The manifest's `config`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, Default)]
 struct Config {
     /// Used where neither the size nor an input says otherwise.
-    connection_limit: Option<i32>,
-    /// The same for statements.
-    statement_timeout_seconds: Option<u32>,
+    limits: Limits,
     /// What the values of the input `size` mean.
     sizes: BTreeMap<String, Limits>,
+    /// What every environment has.
+    extensions: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Limits {
-    connection_limit: Option<i32>,
-    statement_timeout_seconds: Option<u32>,
-}
-
-/// The inputs that mean something to this provider; others are for people.
+/// The inputs that mean something to this provider, beside limits; others are for people.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 struct Inputs {
     size: Option<String>,
-    connection_limit: Option<i32>,
-    statement_timeout_seconds: Option<u32>,
+    extensions: Vec<String>,
+}
+
+impl Config {
+    fn read(config: &Value) -> Result<Self, ProviderError> {
+        const WHAT: &str = "the template's config";
+        let mut parts: Map<String, Value> = section(config, WHAT)?;
+        let mut take = |name: &str| parts.remove(name).unwrap_or_default();
+        let sizes: BTreeMap<String, Map<String, Value>> = section(&take("sizes"), WHAT)?;
+        let extensions = section(&take("extensions"), WHAT)?;
+        let size = |(name, part)| Limits::read(part, &format!("the template's size “{name}”")).map(|part| (name, part));
+        let sizes = sizes.into_iter().map(size).collect::<Result<_, _>>()?;
+        Ok(Self { limits: Limits::read(parts, WHAT)?, sizes, extensions })
+    }
+}
+
+/// The extensions that template and inputs ask for, each once.
+pub fn extensions(config: &Value, inputs: &Map<String, Value>) -> Result<Vec<String>, ProviderError> {
+    let config = Config::read(config)?;
+    let inputs: Inputs = section(&Value::Object(inputs.clone()), "the inputs")?;
+    Ok(each_once(config.extensions.into_iter().chain(inputs.extensions)))
+}
+
+fn each_once(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    names.filter(|name| name != extensions::ALWAYS_THERE && seen.insert(name.clone())).collect()
 }
 
 /// What is to be there after an apply.
@@ -53,10 +72,20 @@ pub struct Wish {
     pub name: String,
     /// The comment that marks both.
     pub marker: String,
+    /// Who owns the database: the role, or the administrator where the target lists extensions.
+    pub owner: String,
     /// Most connections at once; −1 is no limit.
     pub connection_limit: i32,
-    /// How long a statement may take, as a default of the role; 0 is no limit.
-    pub statement_timeout_seconds: u32,
+    /// What every session of the role begins with.
+    pub defaults: Vec<RoleDefault>,
+    /// How large the database should become at most, in bytes.
+    pub storage: Option<u64>,
+    /// The tablespace of a new database, if the target names one.
+    pub tablespace: Option<String>,
+    /// What the database is to have, in this order.
+    pub extensions: Vec<String>,
+    /// What the target says of extensions.
+    pub rule: Rule,
     /// The role's password.
     pub password: String,
     /// What the server stores of it.
@@ -76,32 +105,30 @@ pub fn read(job: &Job) -> Result<(Access, Wish), ProviderError> {
     })?;
     let Access { options, next } = target::access(target)?;
     let address: Address = section(&target.settings, &format!("the settings of the target {}", target.slug))?;
-    let config: Config = section(&job.config, "the template's config")?;
+    let config = Config::read(&job.config)?;
     let inputs: Inputs = section(&Value::Object(job.inputs.clone()), "the inputs")?;
-
     let size = match &inputs.size {
-        Some(size) if !config.sizes.is_empty() => Some(config.sizes.get(size).ok_or_else(|| {
+        Some(size) if !config.sizes.is_empty() => *config.sizes.get(size).ok_or_else(|| {
             let known: Vec<&str> = config.sizes.keys().map(String::as_str).collect();
             ProviderError::failed(format!("the size “{size}” is not one of {}", known.join(", ")))
-        })?),
-        Some(_) | None => None,
+        })?,
+        Some(_) | None => Limits::default(),
     };
-    let connection_limit =
-        inputs.connection_limit.or(size.and_then(|s| s.connection_limit)).or(config.connection_limit);
-    if connection_limit.is_some_and(|limit| limit < -1) {
-        return Err(ProviderError::failed("the connection limit must be −1 (no limit) or more"));
-    }
-    let statement_timeout_seconds = inputs
-        .statement_timeout_seconds
-        .or(size.and_then(|s| s.statement_timeout_seconds))
-        .or(config.statement_timeout_seconds);
+    let limits = Limits::of_inputs(&job.inputs)?.or(size).or(config.limits);
+    let rule = Rule::of(&target.settings, &target.slug);
 
     let password = names::password(&job.seed);
+    let name = names::object_name(&job.project, &job.environment_name, job.environment);
     let wish = Wish {
-        name: names::object_name(&job.project, &job.environment_name, job.environment),
+        owner: if rule.closes() { options.get_username().to_owned() } else { name.clone() },
+        name,
         marker: names::marker(job.environment),
-        connection_limit: connection_limit.unwrap_or(-1),
-        statement_timeout_seconds: statement_timeout_seconds.unwrap_or(0).min(86_400),
+        connection_limit: limits.connection_limit.unwrap_or(-1),
+        defaults: limits.defaults(),
+        storage: limits.storage_mb.filter(|mb| *mb > 0).map(|mb| u64::from(mb) * 1024 * 1024),
+        tablespace: address.tablespace,
+        extensions: each_once(config.extensions.into_iter().chain(inputs.extensions)),
+        rule,
         verifier: names::scram_verifier(&job.seed, &password),
         password,
         host: address.host.unwrap_or_else(|| options.get_host().to_owned()),

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::session::Session;
 use super::sql::Statement;
-use super::{names, words};
+use super::{names, shared, words};
 use crate::providers::address;
 use crate::providers::target::{Finding, Kind, TargetField, TargetForm};
 use crate::providers::{ProviderError, Target};
@@ -76,6 +76,19 @@ pub static FORM: TargetForm = TargetForm {
                 ("disable", "Never"),
             ]),
         ),
+        TargetField::new("extensions", "Extensions", Kind::Names)
+            .help(
+                "Those that environments may have, one in a line. Databases then belong to the administrator, and \
+                 nothing else can be installed in them; plpgsql alone allows none. Left empty, templates get none, \
+                 and every role may install what the server trusts.",
+            )
+            .like("pg_trgm"),
+        TargetField::new("tablespace", "Tablespace", Kind::Line)
+            .help(
+                "Where new databases lie; the server's own when left empty. On a file system with a quota it bounds \
+                 what all environments take together.",
+            )
+            .like("environments"),
     ],
     sets_credential: true,
 };
@@ -85,6 +98,14 @@ pub static FORM: TargetForm = TargetForm {
 pub struct Access {
     pub options: PgConnectOptions,
     pub next: Option<PgConnectOptions>,
+}
+
+impl Access {
+    /// The way into one of its databases.
+    pub fn within(&self, database: &str) -> Self {
+        let into = |options: &PgConnectOptions| options.clone().database(database);
+        Self { options: into(&self.options), next: self.next.as_ref().map(into) }
+    }
 }
 
 /// The way to the target's server.
@@ -192,11 +213,21 @@ pub async fn look_at(target: &Target) -> Vec<Finding> {
     };
     let mut findings = vec![Finding::ok("Reach", format!("Connected to {server}."))];
     match facts(&mut session).await {
-        Ok(facts) => findings.extend(facts.findings(is_local(&access.options))),
-        Err(error) => findings.push(Finding::failed("Rights", sentence(&error), "See what the server's log says.")),
+        Ok(facts) => {
+            findings.extend(facts.findings(is_local(&access.options)));
+            match shared::look(&mut session, target, facts.superuser).await {
+                Ok(more) => findings.extend(more),
+                Err(error) => findings.push(unreadable(&error)),
+            }
+        }
+        Err(error) => findings.push(unreadable(&error)),
     }
     session.close().await;
     findings
+}
+
+fn unreadable(error: &ProviderError) -> Finding {
+    Finding::failed("Rights", sentence(error), "See what the server's log says.")
 }
 
 fn sentence(error: &ProviderError) -> String {

@@ -45,7 +45,7 @@ fn field(part: &str, declared: &TargetField, value: String, found: &[FieldError]
     let name = format!("{part}/{}", declared.name);
     let control = match declared.kind {
         Kind::Line | Kind::Folder => text_control(&value, declared.placeholder, None),
-        Kind::Text | Kind::Folders | Kind::Variables => Control::LongText { value },
+        Kind::Text | Kind::Folders | Kind::Names | Kind::Variables => Control::LongText { value },
         Kind::Number { min, max } => {
             Control::Number { value, min: Some(min.to_string()), max: Some(max.to_string()), step: None, unit: None }
         }

@@ -141,10 +141,10 @@ async fn a_server_is_connected_used_rotated_and_disconnected() {
     let keyed = admin.with_header("idempotency-key", "one");
     let connected = keyed.post("/api/v1/targets", &draft).await;
     let target = connected.expect(StatusCode::CREATED);
-    assert_eq!(text(&target, "/check/result"), "ok", "{target:#}");
+    assert_eq!(text(&target, "/check/result"), "warning", "{target:#}");
     let tried: Vec<&str> =
         target["check"]["findings"].as_array().unwrap().iter().map(|one| text(one, "/what")).collect();
-    assert_eq!(tried, ["Reach", "Encryption", "Version", "Make databases", "Make roles", "Room"]);
+    assert_eq!(tried, ["Reach", "Encryption", "Version", "Make databases", "Make roles", "Room", "Other databases"]);
     let again = keyed.post("/api/v1/targets", &draft).await.expect(StatusCode::CREATED);
     assert_eq!(again["id"], target["id"]);
     keyed.post("/api/v1/targets", &server.draft("hunter2-other")).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
@@ -168,7 +168,7 @@ async fn a_server_is_connected_used_rotated_and_disconnected() {
     refused.expect(StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(refused.pointers(), ["/credential/password"]);
     let check = admin.post_nothing(&format!("{path}/check")).await.expect(StatusCode::OK);
-    assert_eq!(text(&check, "/result"), "ok");
+    assert_eq!(text(&check, "/result"), "warning");
     let rotated = admin.post(&rotate, &json!({"set_at_target": true})).await;
     assert_eq!(rotated.expect(StatusCode::OK)["rotation_begun_at"], Value::Null);
     assert!(!server.lets_in(first).await, "the server has another password now");
@@ -179,7 +179,7 @@ async fn a_server_is_connected_used_rotated_and_disconnected() {
     answers.push(check.to_string());
     let rotated = admin.post(&rotate, &json!({"credential": {"password": third}})).await;
     answers.push(rotated.text.clone());
-    assert_eq!(text(&rotated.expect(StatusCode::OK), "/check/result"), "ok");
+    assert_eq!(text(&rotated.expect(StatusCode::OK), "/check/result"), "warning");
 
     // Unbound, empty, disconnected: no credential stays, and the slug is free.
     admin.post(&format!("{path}/unbind"), &json!({"place": dev})).await.expect(StatusCode::OK);
@@ -238,10 +238,10 @@ async fn a_rotation_that_was_broken_off_stops_nobody() {
     assert!(refused.text.contains("read-only"), "{}", refused.text);
     assert_eq!(refused.pointers(), ["/credential/password"]);
     let check = admin.post_nothing(&format!("{path}/check")).await.expect(StatusCode::OK);
-    assert_eq!(text(&check, "/result"), "ok", "{check:#}");
+    assert_eq!(text(&check, "/result"), "warning", "{check:#}");
     server.execute("RESET default_transaction_read_only").await;
     let rotated = admin.post(&format!("{path}/rotate"), &json!({"set_at_target": true})).await.expect(StatusCode::OK);
-    assert_eq!((&rotated["rotation_begun_at"], text(&rotated, "/check/result")), (&Value::Null, "ok"));
+    assert_eq!((&rotated["rotation_begun_at"], text(&rotated, "/check/result")), (&Value::Null, "warning"));
     assert!(!server.lets_in("new-password").await);
     for environment in [before, after] {
         let body = json!({"operation": "delete", "environment": environment, "reason": "done"});

@@ -7,6 +7,7 @@ use std::fmt::Debug;
 use std::sync::LazyLock;
 
 use paddock::base::id::EnvironmentId;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 
@@ -66,11 +67,24 @@ fn left_behind(world: &World, id: &EnvironmentId) -> Vec<String> {
 
 pub static POSTGRES: Subject = Subject {
     name: "postgres",
-    template: "postgres-database",
-    files: &[],
+    template: "lab-postgres",
+    files: &[(
+        "paddock.yaml",
+        "name: Lab\nprovider: postgres\n\
+         config: {extensions: [hstore], sizes: {small: {connection_limit: 10}, medium: {connection_limit: 40}}}\n\
+         actions: {rotate-password: {run: rotate_password}}\n\
+         inputs: {type: object, properties: {size: {type: string}}}\n",
+    )],
     create: |_| json!({"size": "small"}),
     update: || json!({"size": "medium"}),
-    target: None,
+    target: Some(|| {
+        let url = url::Url::parse(&Server::get().url("postgres")).unwrap();
+        let (settings, password) = paddock::providers::postgres_target(&url).unwrap();
+        let mut settings = Value::Object(settings);
+        settings["extensions"] = json!(["hstore"]);
+        let password = password.map(|password| password.expose_secret().to_owned());
+        (settings, json!({"password": password}))
+    }),
     twice: true,
     actions: &["rotate-password"],
     without: &["process.", "lock.", "script."],
@@ -111,6 +125,13 @@ async fn databases(environments: &Environments) -> Vec<String> {
             _ => Vec::new(),
         };
         let whole = databases.iter().all(|(_, open, marked)| *open && *marked);
+        let mut installed = 0;
+        for (database, _, _) in &databases {
+            let mut inside = PgConnection::connect_with(&Server::get().options(database)).await.unwrap();
+            let count = "SELECT count(*) FROM pg_extension WHERE extname = 'hstore'";
+            installed += sqlx::query_scalar::<_, i64>(count).fetch_one(&mut inside).await.unwrap();
+        }
+        let whole = whole && usize::try_from(installed) == Ok(expected.len());
         if roles != expected || databases.len() != expected.len() || !whole {
             wrong.push(format!("{name} after {history:?}: databases {databases:?}, connection limits {roles:?}"));
         }

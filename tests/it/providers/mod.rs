@@ -13,6 +13,7 @@ mod drift;
 pub mod host;
 pub mod machine;
 pub mod postgres;
+mod postgres_shared;
 pub mod simulated;
 mod targets;
 mod terraform;

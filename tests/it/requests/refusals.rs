@@ -8,6 +8,7 @@ use paddock::environments::State;
 use serde_json::{Value, json};
 
 use crate::api::{create, text};
+use crate::support::catalog::add_template;
 use crate::support::http::{Answer, Site};
 
 fn with(pointer: &str, value: Value) -> Value {
@@ -114,6 +115,32 @@ async fn what_a_provider_gives_with_nul_fails_its_run_in_words() {
         let error = failed.last_error.clone().unwrap_or_default();
         assert!(error.contains(told), "{error}");
     }
+}
+
+#[tokio::test]
+async fn an_extension_that_the_target_does_not_list_is_refused_before_the_submit() {
+    let site = Site::start().await;
+    let manifest = "name: Searching\nprovider: postgres\nconfig: {extensions: [pg_trgm]}\ninputs:\n  type: object\n  \
+                    properties: {extensions: {type: array, items: {type: string}}}\n";
+    add_template(&site.test, "searching", &[("paddock.yaml", manifest)]).await;
+    let client = site.client("developer").await;
+    let mut body = create("dev", "search");
+    for (inputs, pointer, names) in [
+        (json!({}), "/template", "pg_trgm"),
+        (json!({"extensions": ["hstore"]}), "/inputs/extensions", "pg_trgm, hstore"),
+    ] {
+        (body["template"], body["inputs"]) = (json!("searching"), inputs);
+        for address in ["/api/v1/verdicts", "/api/v1/requests"] {
+            let answer = client.post(address, &body).await;
+            assert_eq!(answer.pointers(), [pointer], "{}", answer.text);
+            assert!(answer.text.contains(&format!("lists no extensions that environments may have, so not {names}")));
+        }
+    }
+    assert_eq!(site.number("SELECT count(*) FROM environment").await, 0);
+    let list = "UPDATE target SET settings = settings || '{\"extensions\": [\"pg_trgm\", \"hstore\"]}' WHERE provider = 'postgres'";
+    site.sql(list).await;
+    let verdict = client.post("/api/v1/verdicts", &body).await;
+    assert_eq!(verdict.pointers(), [""; 0], "{}", verdict.text);
 }
 
 #[tokio::test]

@@ -1,0 +1,33 @@
+//! What a request wants of a target, before anybody asks the target.
+
+use serde_json::{Map, Value};
+
+use super::postgres;
+use crate::base::FieldError;
+
+/// A request as far as providers judge it without a target's credential.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The provider's name.
+    pub provider: &'a str,
+    /// The manifest's settings for it.
+    pub config: &'a Value,
+    /// The inputs, without the secret ones.
+    pub inputs: &'a Map<String, Value>,
+}
+
+impl Wanted<'_> {
+    /// Whether the settings of a target could stand against it.
+    pub fn depends_on_target(&self) -> bool {
+        self.provider == "postgres" && postgres::asks_for_extensions(self.config, self.inputs)
+    }
+
+    /// What the target named `slug` refuses by its settings, each with the pointer of what asked for it.
+    pub fn objections(&self, slug: &str, settings: &Value) -> Vec<FieldError> {
+        if self.depends_on_target() {
+            postgres::objections(self.config, self.inputs, settings, slug)
+        } else {
+            Vec::new()
+        }
+    }
+}
