@@ -31,6 +31,7 @@ pub struct Role {
 
 /// A database as the server knows it.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[allow(clippy::struct_excessive_bools, reason = "a row of the catalog, not a state")]
 pub struct Database {
     /// Its name.
     pub name: String,

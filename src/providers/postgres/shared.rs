@@ -25,6 +25,7 @@ pub async fn look(session: &mut Session, target: &Target, superuser: bool) -> Re
 }
 
 async fn open_databases(session: &mut Session) -> Result<Finding, ProviderError> {
+    const WHAT: &str = "Other databases";
     let names: Vec<String> = session
         .read(async |c| {
             sqlx::query_scalar(
@@ -35,13 +36,12 @@ async fn open_databases(session: &mut Session) -> Result<Finding, ProviderError>
             .await
         })
         .await?;
-    const WHAT: &str = "Other databases";
     if names.is_empty() {
         return Ok(Finding::ok(WHAT, "No database of the server is open to every role."));
     }
     let mut shown = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     if names.len() > NAMED {
-        shown.push_str(&format!(" and {} more", names.len() - NAMED));
+        shown = format!("{shown} and {} more", names.len() - NAMED);
     }
     Ok(Finding::warning(
         WHAT,
