@@ -181,6 +181,13 @@ async fn a_plan_is_a_change_set_and_apply_executes_exactly_that() {
     assert_eq!(plan.changes[0].summary, "AWS::SQS::Queue: Size");
     let other = with(&update, json!({"Size": "small"}));
     assert!(failure(CLOUD.apply(&other, &host).await).starts_with("The plan is stale: the template or the inputs"));
+    let calls = aws.account().calls.len();
+    aws.account().shorten_change_sets();
+    let message = failure(CLOUD.apply(&update, &host).await);
+    assert!(message.starts_with("The plan is stale: the change set does something else"), "{message}");
+    assert!(!aws.account().calls[calls..].contains(&"ExecuteChangeSet".to_owned()));
+    let update = Job { plan: None, ..next_run(&update, "update") };
+    let update = planned(&update, &host).await;
     CLOUD.apply(&update, &host).await.unwrap();
     {
         let account = aws.account();

@@ -194,6 +194,13 @@ impl Account {
         self.stacks.push(Stack::new(id, name, status));
     }
 
+    /// The change sets that wait do one thing less than they said.
+    pub fn shorten_change_sets(&mut self) {
+        for set in &mut self.sets {
+            set.changes.pop();
+        }
+    }
+
     /// The stack that a resource of another one is, with what happened in it: queues by name, or itself.
     pub fn nest(&mut self, name: &str, told: &[(&str, &'static str, &str)]) -> String {
         self.plant(name, "CREATE_COMPLETE");
