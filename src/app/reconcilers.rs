@@ -31,27 +31,18 @@ pub struct Periods {
 
 /// Starts the reconcilers; they stop with the process.
 pub fn start_reconcilers(app: &App, periods: Periods) {
-    start_looking_for_orphans(app, periods.orphans);
-    let app = app.clone();
-    let stop = app.tasks.stopping();
-    app.tasks.clone().spawn(async move {
-        let mut ticks = tokio::time::interval(EVERY);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = ticks.tick() => {
-                    if tokio::time::timeout(LONGEST, look(&app, periods)).await.is_err() {
-                        tracing::warn!("what is due could not be looked after in time; trying again");
-                    }
-                }
-            }
-        }
+    again_and_again(app, move |app| async move { look(&app, periods).await });
+    // By itself, because targets may be slow, and what is due elsewhere shall not wait for them.
+    again_and_again(app, move |app| async move {
+        report("orphans", app.find_orphans(&op(&app, "reconciler.orphans"), periods.orphans).await);
     });
 }
 
-/// By itself, because targets may be slow, and what is due elsewhere shall not wait for them.
-fn start_looking_for_orphans(app: &App, period: Duration) {
+/// Looks every few seconds until the process stops, which ends a look that is under way.
+fn again_and_again<F>(app: &App, look: impl Fn(App) -> F + Send + 'static)
+where
+    F: Future<Output = ()> + Send,
+{
     let app = app.clone();
     let stop = app.tasks.stopping();
     app.tasks.clone().spawn(async move {
@@ -60,12 +51,13 @@ fn start_looking_for_orphans(app: &App, period: Duration) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = ticks.tick() => {
-                    let op = op(&app, "reconciler.orphans");
-                    let looked = app.find_orphans(&op, period);
-                    tokio::select! {
-                        () = stop.cancelled() => return,
-                        looked = looked => report("orphans", looked),
+                _ = ticks.tick() => {}
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                looked = tokio::time::timeout(LONGEST, look(app.clone())) => {
+                    if looked.is_err() {
+                        tracing::warn!("what is due could not be looked after in time; trying again");
                     }
                 }
             }

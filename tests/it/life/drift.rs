@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::api::{create, text};
 use crate::support::http::{Client, Site};
 use crate::support::server::Server;
+use crate::support::wait::until_true;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -49,15 +50,10 @@ impl Scene {
     }
 
     async fn end(&self, run: &str) -> Value {
-        let deadline = std::time::Instant::now() + crate::support::wait::PATIENCE;
-        loop {
-            let now = self.developer.json(&format!("/api/v1/runs/{run}")).await;
-            if !matches!(text(&now, "/status"), "queued" | "running") {
-                return now;
-            }
-            assert!(std::time::Instant::now() < deadline, "{now:#}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let address = format!("/api/v1/runs/{run}");
+        let open = |now: &Value| matches!(text(now, "/status"), "queued" | "running");
+        until_true("the run ends", async || !open(&self.developer.json(&address).await)).await;
+        self.developer.json(&address).await
     }
 
     async fn records(&self, action: &str) -> i64 {
@@ -123,11 +119,7 @@ async fn drift_is_found_told_accepted_and_mended() {
     let page = browser.post(&format!("/environments/{}/drift/reapply", scene.id), &[("_key", "k1")]).await;
     assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.text);
     assert_eq!(scene.records("request.submitted").await, 2);
-    let deadline = std::time::Instant::now() + crate::support::wait::PATIENCE;
-    while scene.records("environment.updated").await == 0 {
-        assert!(std::time::Instant::now() < deadline, "{}", scene.site.test.log(scene.id).await);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_true("it is updated", async || scene.records("environment.updated").await > 0).await;
     let after = scene.developer.json(&scene.address("/drift")).await;
     assert_eq!((&after["drifted_since"], &after["checked_at"]), (&Value::Null, &Value::Null), "known anew");
     let mended = scene.check().await;
@@ -166,11 +158,7 @@ async fn each_environment_has_its_moment_in_each_period() {
     assert_eq!(scene.due(Duration::ZERO).await, 0, "off is off");
     assert_eq!(scene.due(DAY).await, 1);
     let open = "SELECT count(*) FROM run WHERE kind = 'drift.postgres' AND state IN ('queued', 'running')";
-    let deadline = std::time::Instant::now() + crate::support::wait::PATIENCE;
-    while scene.site.number(open).await > 0 {
-        assert!(std::time::Instant::now() < deadline);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_true("no check is open", async || scene.site.number(open).await == 0).await;
     assert_eq!(scene.due(DAY).await, 0, "once");
     let runs = "SELECT count(*) FROM run WHERE kind = 'drift.postgres'";
     assert_eq!(scene.site.number(runs).await, 1);
@@ -242,19 +230,12 @@ async fn what_an_operation_overtook_is_not_told() {
     let address = format!("/api/v1/environments/{id}/drift/check");
     let check = cloud.developer.post_nothing(&address).await.expect(StatusCode::ACCEPTED);
     let run = format!("/api/v1/runs/{}", text(&check, "/id"));
-    let deadline = std::time::Instant::now() + crate::support::wait::PATIENCE;
-    while text(&cloud.developer.json(&run).await, "/status") == "queued" {
-        assert!(std::time::Instant::now() < deadline);
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until_true("it is begun", async || text(&cloud.developer.json(&run).await, "/status") != "queued").await;
     let update =
         json!({"operation": "update", "environment": id.to_string(), "inputs": {"size": "large"}, "reason": "now"});
     cloud.developer.post("/api/v1/requests", &update).await.expect(StatusCode::CREATED);
     let updated = "SELECT count(*) FROM audit_record WHERE action = 'environment.updated'";
-    while cloud.site.number(updated).await == 0 {
-        assert!(std::time::Instant::now() < deadline, "{}", cloud.site.test.log(id).await);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_true("it is updated", async || cloud.site.number(updated).await > 0).await;
     let status = cloud.developer.json(&run).await;
     assert!(matches!(text(&status, "/status"), "succeeded" | "canceled"), "{status:#}");
     assert_eq!(cloud.site.number("SELECT count(*) FROM audit_record WHERE action LIKE 'drift.found'").await, 0);

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::api::text;
 use crate::support::http::{Client, Site};
 use crate::support::server::Server;
-use crate::support::wait::lines;
+use crate::support::wait::{lines, until_true};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -102,15 +102,9 @@ impl Scene {
     }
 
     async fn until(&self, id: &str, state: &str) -> Value {
-        let deadline = std::time::Instant::now() + crate::support::wait::PATIENCE;
-        loop {
-            let now = self.admin.json(&format!("/api/v1/orphans/{id}")).await;
-            if now["state"] == state {
-                return now;
-            }
-            assert!(std::time::Instant::now() < deadline, "{now:#}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let address = format!("/api/v1/orphans/{id}");
+        until_true(&format!("the orphan is {state}"), async || self.admin.json(&address).await["state"] == state).await;
+        self.admin.json(&address).await
     }
 
     async fn records(&self, action: &str) -> i64 {
@@ -264,11 +258,7 @@ async fn a_server_lists_databases_and_roles_by_their_mark() {
         .unwrap();
         let address = format!("/api/v1/orphans/orp_{}", orphan.simple());
         admin.post(&format!("{address}/destroy"), &json!({"reason": "A test"})).await.expect(StatusCode::ACCEPTED);
-        let deadline = std::time::Instant::now() + crate::support::wait::PATIENCE;
-        while admin.json(&address).await["state"] != "destroyed" {
-            assert!(std::time::Instant::now() < deadline);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until_true("it is destroyed", async || admin.json(&address).await["state"] == "destroyed").await;
     }
     Server::get().execute(format!("CREATE ROLE {name}")).await.unwrap();
     for statement in [format!("DROP ROLE {name}"), format!("DROP DATABASE {name}_free")] {
