@@ -215,21 +215,26 @@ fn load_template(
     Some(Loaded { path: folder.to_owned(), slug, manifest, files, readme, digest })
 }
 
-/// A definition of Azure Deployment Environments for a container image that brings the scripts of its
-/// runner: workers run them with the tools that they have.
+/// A definition of Azure Deployment Environments for a container image. One that brings the scripts of its
+/// runner does without the image where there is no container engine.
 fn run_on_workers(root: &Root, manifest: &mut Manifest, files: &[TemplateFile], problems: &mut Vec<Problem>) {
     const SCRIPTS: [(&str, &str); 2] = [("deploy", "deploy.sh"), ("delete", "delete.sh")];
     let there = |(_, script): &(&str, &str)| files.iter().any(|file| file.path == *script);
-    if root.format != Format::Ade || manifest.provider != "container" || !SCRIPTS.iter().all(there) {
-        return;
-    }
     let Some(config) = manifest.config.as_object_mut() else { return };
-    let image = config.remove("image").and_then(|image| image.as_str().map(str::to_owned)).unwrap_or_default();
-    for (operation, script) in SCRIPTS {
-        config.entry(operation).or_insert_with(|| script.into());
-    }
-    "command".clone_into(&mut manifest.provider);
-    let message = format!("deploy.sh and delete.sh run on a worker, with the tools installed there: not in “{image}”.");
+    let image = config.get("image").and_then(|image| image.as_str().map(str::to_owned));
+    let Some(image) = image.filter(|_| root.format == Format::Ade && manifest.provider == "command") else { return };
+    let message = if SCRIPTS.iter().all(there) {
+        for (operation, script) in SCRIPTS {
+            config.entry(operation).or_insert_with(|| script.into());
+        }
+        config.entry("image_is_optional").or_insert(true.into());
+        format!(
+            "deploy.sh and delete.sh run in “{image}” where a worker has a container engine, else on the worker, with \
+             the tools installed there."
+        )
+    } else {
+        format!("Its scripts are those of “{image}”: a worker needs a container engine (--container-engine).")
+    };
     problems.push(Problem { key: Some("runner".to_owned()), ..Problem::warning(&root.manifest, message) });
 }
 

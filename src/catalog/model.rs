@@ -385,9 +385,6 @@ pub fn requestable(provider: &str) -> Result<(), String> {
         "azure" => "This template is made by Azure Resource Manager (ARM or Bicep). This version of Paddock imports \
                     it, but does not deploy to Azure yet."
             .to_owned(),
-        "container" => "This template is made by a container image. This version of Paddock imports it, but does \
-                        not run container images yet."
-            .to_owned(),
         other => {
             format!("This version of Paddock has no provider “{other}”, so nothing can be made from this template.")
         }

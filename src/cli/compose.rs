@@ -67,6 +67,12 @@ fn machine(config: &Config) -> anyhow::Result<providers::Settings> {
         terraform: config.worker.terraform.clone(),
         terraform_config: config.worker.terraform_config.clone(),
         sandbox: sandbox.ok(),
+        engine: config.worker.container.clone().map(|container| providers::Engine {
+            program: container.engine,
+            pull: container.pull,
+            network: container.network,
+            environment: container.environment,
+        }),
         limits: providers::Limits {
             memory: config.worker.program_memory,
             processes: config.worker.program_processes,

@@ -40,6 +40,16 @@ pub(super) struct WorkerArgs {
     /// Folders of this machine that every template's program may write to, beside its own
     #[arg(long, env = "PADDOCK_PROGRAM_FOLDERS", value_name = "FOLDERS", value_delimiter = ',')]
     program_folders: Vec<PathBuf>,
+    /// What runs templates that name an image: podman, docker, or a script that calls one of them
+    #[arg(long, env = "PADDOCK_CONTAINER_ENGINE", value_name = "PROGRAM")]
+    container_engine: Option<PathBuf>,
+    /// When the container engine fetches images
+    #[arg(long, env = "PADDOCK_CONTAINER_PULL", value_name = "WHEN", default_value = "missing",
+          value_parser = ["always", "missing", "never"])]
+    container_pull: String,
+    /// The network of containers, in the engine's words: `none`, `host`, a name [default: the engine's own]
+    #[arg(long, env = "PADDOCK_CONTAINER_NETWORK", value_name = "NETWORK")]
+    container_network: Option<String>,
     /// How often each environment is checked for drift; 0s: only when somebody asks
     #[arg(long, env = "PADDOCK_DRIFT_EVERY", value_name = "DURATION", default_value = "24h")]
     drift_every: SignedDuration,
@@ -75,6 +85,8 @@ pub struct WorkerConfig {
     pub program_time: SignedDuration,
     /// Folders that every program may write to.
     pub program_folders: Vec<PathBuf>,
+    /// What runs images, if anything does.
+    pub container: Option<ContainerConfig>,
     /// How often each environment is checked for drift; zero is never.
     pub drift_every: SignedDuration,
     /// How often each target is looked over for what nobody owns; zero is never.
@@ -86,6 +98,38 @@ pub struct WorkerConfig {
     /// More lines for Terraform's CLI configuration.
     pub terraform_config: Option<String>,
 }
+
+/// The container engine of a worker.
+#[derive(Debug, Clone)]
+pub struct ContainerConfig {
+    /// Its program.
+    pub engine: PathBuf,
+    /// When it fetches images: `always`, `missing` or `never`.
+    pub pull: String,
+    /// The network of containers; the engine's own without it.
+    pub network: Option<String>,
+    /// The engine's own variables.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+/// Of the worker's variables what an engine needs to find itself, its images and its registries.
+const FOR_ENGINES: [&str; 15] = [
+    "CONTAINERS_CONF",
+    "CONTAINERS_STORAGE_CONF",
+    "CONTAINER_HOST",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DOCKER_CONFIG",
+    "DOCKER_CONTEXT",
+    "DOCKER_HOST",
+    "HOME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "PATH",
+    "REGISTRY_AUTH_FILE",
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+];
 
 impl WorkerArgs {
     pub(super) fn check(self) -> Result<WorkerConfig> {
@@ -131,6 +175,15 @@ impl WorkerArgs {
             program_processes: self.program_processes,
             program_time: self.program_time,
             program_folders: self.program_folders,
+            container: self.container_engine.map(|engine| ContainerConfig {
+                engine,
+                pull: self.container_pull,
+                network: self.container_network,
+                environment: FOR_ENGINES
+                    .into_iter()
+                    .filter_map(|name| Some((name.into(), std::env::var_os(name)?)))
+                    .collect(),
+            }),
             drift_every: self.drift_every,
             orphans_every: self.orphans_every,
             path: std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),

@@ -24,6 +24,14 @@ impl Environment {
         self.0.push((name, value.into()));
     }
 
+    /// Sets a variable, unless there is one of that name.
+    pub fn set_unless_there(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
+        let name = name.into();
+        if !self.0.iter().any(|(there, _)| *there == name) {
+            self.0.push((name, value.into()));
+        }
+    }
+
     /// What the target brings.
     pub fn set_from_target(&mut self, job: &Job) -> Result<(), ProviderError> {
         let Some(target) = &job.target else { return Ok(()) };
@@ -62,8 +70,15 @@ pub fn doors(job: &Job) -> Result<Vec<PathBuf>, ProviderError> {
 }
 
 /// What the runners of Azure Deployment Environments know of where they work.
-const OF_ADE_TARGETS: [&str; 5] =
-    ["ADE_CLIENT_ID", "ADE_ENVIRONMENT_LOCATION", "ADE_RESOURCE_GROUP_NAME", "ADE_SUBSCRIPTION_ID", "ADE_TENANT_ID"];
+const OF_ADE_TARGETS: [&str; 7] = [
+    "ADE_CLIENT_ID",
+    "ADE_ENABLE_CUSTOM_DEPLOY",
+    "ADE_ENVIRONMENT_LOCATION",
+    "ADE_HTTP__DEVCENTERID",
+    "ADE_RESOURCE_GROUP_NAME",
+    "ADE_SUBSCRIPTION_ID",
+    "ADE_TENANT_ID",
+];
 
 /// Upper-case names, without those that steer the program itself or the loader.
 pub fn is_free(name: &str) -> bool {

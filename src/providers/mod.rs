@@ -34,7 +34,7 @@ mod workspace;
 use async_trait::async_trait;
 #[cfg(feature = "aws")]
 pub use cloudformation::CloudFormationProvider;
-pub use command::CommandProvider;
+pub use command::{CommandProvider, Engine};
 pub use drift::{Difference, DifferenceKind, Drift};
 pub use error::ProviderError;
 pub use guard::Limits;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::guard::{self, Limits, Stop};
 use super::sandbox::Walled;
-use super::{ProviderError, Sandbox, Stream};
+use super::{Engine, ProviderError, Sandbox, Stream};
 use crate::base::failpoint::reach;
 
 /// How much of one log line is kept, in bytes.
@@ -34,6 +34,8 @@ pub struct Settings {
     pub terraform_config: Option<String>,
     /// Walls around the programs of templates, where this machine can have them.
     pub sandbox: Option<Sandbox>,
+    /// What runs images, where this machine has one.
+    pub engine: Option<Engine>,
     /// What a program and all that it starts may take.
     pub limits: Limits,
     /// How long what was made may take until it can be seen, and what was destroyed until it cannot.
@@ -54,6 +56,7 @@ impl Settings {
             terraform: None,
             terraform_config: None,
             sandbox: None,
+            engine: None,
             limits: Limits::default(),
             read_back: Duration::from_secs(60),
             grace: Duration::from_secs(10),

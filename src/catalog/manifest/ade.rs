@@ -56,7 +56,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Manifest> {
         config.extend(more);
     }
     let provider = chosen.unwrap_or(provider);
-    if provider != "azure" && provider != "container" {
+    if provider != "azure" {
         paddock::check_provider(reader, own, "x-paddock.", &provider);
     }
     let one_line = reader.text(own, "summary", "x-paddock.").unwrap_or(summary);
@@ -67,7 +67,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Manifest> {
         version,
         summary: if one_line.is_empty() { description.clone() } else { one_line },
         description,
-        icon: paddock::icon(reader, own, "x-paddock.").unwrap_or_else(|| icon(&provider).to_owned()),
+        icon: paddock::icon(reader, own, "x-paddock.").unwrap_or_else(|| icon(&provider, &config).to_owned()),
         kind: paddock::kind(reader, own, "x-paddock."),
         tags: paddock::tags(reader, own, "x-paddock."),
         outputs,
@@ -79,10 +79,10 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Manifest> {
     })
 }
 
-fn icon(provider: &str) -> &'static str {
+fn icon(provider: &str, config: &Value) -> &'static str {
     match provider {
         "azure" => "cloud",
-        "container" => "container",
+        "command" if config.get("image").is_some() => "container",
         _ => "box",
     }
 }
@@ -153,7 +153,7 @@ fn provider(runner: &str, template: Option<&TemplatePath>) -> (String, Value) {
             let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
             ("terraform".to_owned(), json!({"directory": folder}))
         }
-        _ => ("container".to_owned(), json!({"image": runner, "template": path})),
+        _ => ("command".to_owned(), json!({"image": runner, "template": path})),
     }
 }
 

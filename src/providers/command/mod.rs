@@ -1,18 +1,22 @@
-//! `command`: scripts of the template, run on the worker's own machine, behind walls and under the guard.
+//! `command`: scripts of the template, run on the worker's own machine, behind walls and under the guard;
+//! in a container where the template names an image (see [`container`]).
 //!
 //! What they get and what they may say: see [`super::scripts`]. Beside that, `PADDOCK_TARGET_SECRET_FILE` is
 //! the file of the target's credential. Everything that a script started ends with it.
 
+mod container;
+mod engine;
 mod target;
 
 use async_trait::async_trait;
 
+pub use self::engine::Engine;
 use super::environment::doors;
 use super::guard::Stop;
 use super::process::{self, Program, Settings, Watcher};
 use super::scripts::{Machine, ScriptProvider, Task};
 use super::workspace::Workspace;
-use super::{Finding, ProviderError, Target, TargetForm};
+use super::{Finding, Job, ProviderError, Target, TargetForm};
 
 /// The provider of scripts.
 pub type CommandProvider = ScriptProvider<ThisMachine>;
@@ -49,7 +53,18 @@ impl Machine for ThisMachine {
     }
 
     async fn check_target(&self, target: &Target) -> Vec<Finding> {
-        self.look_at(target)
+        self.look_at(target).await
+    }
+
+    fn images(&self) -> Result<(), &'static str> {
+        self.settings.engine.as_ref().map(drop).ok_or("this worker has no container engine (--container-engine)")
+    }
+
+    async fn make_way(&self, job: &Job) -> Result<(), ProviderError> {
+        match &self.settings.engine {
+            Some(engine) => engine.remove(job.environment).await,
+            None => Ok(()),
+        }
     }
 
     fn hands_over_credential(&self) -> bool {
@@ -62,6 +77,11 @@ impl Machine for ThisMachine {
         workspace: &mut Workspace,
         watcher: &mut dyn Watcher,
     ) -> Result<i32, ProviderError> {
+        if let Some(image) = task.image {
+            let engine = self.settings.engine.as_ref();
+            let engine = engine.ok_or_else(|| ProviderError::failed("this worker has no container engine"))?;
+            return container::run(&self.settings, engine, image, task, workspace, watcher).await;
+        }
         let root = workspace.path("");
         let program = Program {
             path: root.join(&task.script),

@@ -23,7 +23,7 @@ pub static FORM: TargetForm = TargetForm {
 };
 
 impl ThisMachine {
-    pub(super) fn look_at(&self, target: &Target) -> Vec<Finding> {
+    pub(super) async fn look_at(&self, target: &Target) -> Vec<Finding> {
         let what = "Shell";
         let mut findings = vec![match self.settings.find_program(&["sh"]) {
             Some(path) => Finding::ok(what, format!("{} is there.", path.display())),
@@ -33,6 +33,13 @@ impl ThisMachine {
         }];
         findings.push(machine::workspaces(&self.settings));
         findings.push(machine::walls(&self.settings));
+        if let Some(engine) = &self.settings.engine {
+            let program = engine.program.display();
+            findings.push(match engine.check().await {
+                Ok(()) => Finding::ok("Container engine", format!("{program} answers.")),
+                Err(why) => Finding::failed("Container engine", why, "See --container-engine of the worker."),
+            });
+        }
         findings.extend(folder(target));
         findings.extend(machine::folders(target));
         findings

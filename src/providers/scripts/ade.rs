@@ -10,6 +10,10 @@ use crate::providers::{Job, ProviderError, TemplateFile};
 /// The helper, a shell script.
 const HELPER: &str = include_str!("ade.sh");
 
+/// What scripts get as the id of their dev center (`ADE_HTTP__DEVCENTERID`), unless their target says another
+/// one. It means nothing here: to a runner it is where to report, and the helper reports to Paddock.
+pub const DEV_CENTER: &str = "paddock";
+
 /// Puts the helper on the path, with what it tells of environment and definition.
 pub fn equip(variables: &mut Variables, workspace: &Workspace, job: &Job, template: &str) -> Result<(), ProviderError> {
     let folder = workspace.empty_folder("bin")?;

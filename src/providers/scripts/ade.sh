@@ -85,6 +85,7 @@ case "$verb $part" in
 "operation-result ")
     need --code "$code"
     printf '%s\n' "$message" >"$ADE_ERROR_LOG"
+    printf '%s\n' "$code" >"$ADE_ERROR_LOG.code"
     ;;
 "outputs upload")
     need --file "$file"

@@ -1,7 +1,8 @@
 //! Scripts of a template: what the providers that run them have in common.
 //!
 //! The contract is that of Azure Deployment Environments' runners, with names of our own beside it.
-//! Config: `deploy`, `delete`, `probe`, `drift` (files of the template) and `repeat`. A script runs in a copy
+//! Config: `deploy`, `delete`, `probe`, `drift` (files of the template, or whole paths in its image), `repeat`
+//! and `image`. A script runs in a copy
 //! of the template's folder with an environment made for it: `PADDOCK_INPUT_<NAME>` per input,
 //! `PADDOCK_INPUTS` the file of all, `PADDOCK_TARGET_<NAME>` per setting of the target,
 //! `PADDOCK_STORAGE` a folder kept between operations,
@@ -36,7 +37,7 @@ use super::workspace::Workspace;
 use super::{Finding, Host, Inventory, Job, Marked, ProviderError, Target, TargetForm};
 
 /// The file where a script writes its outputs.
-pub const OUTPUTS: &str = "outputs.json";
+pub const OUTPUTS: &str = "output.json";
 /// Where a script says what went wrong.
 pub const ERRORS: &str = "error.log";
 /// Where a script says what differs.
@@ -49,14 +50,27 @@ pub const STORAGE: &str = "storage";
 pub struct Task<'a> {
     /// What it is part of.
     pub job: &'a Job,
-    /// The script, a path in the workspace.
+    /// The script, a path in the workspace; a whole path where it is the image's own.
     pub script: PathBuf,
+    /// The image to run it in.
+    pub image: Option<&'a str>,
+    /// What it is to do: `deploy`, `delete`, `probe`, `drift`, an action.
+    pub operation: &'a str,
+    /// Whether the template is a definition of Azure Deployment Environments.
+    pub of_ade: bool,
     /// Where it starts, a path in the workspace.
     pub folder: PathBuf,
     /// Whether it only looks: a probe, or a look for drift.
     pub looks: bool,
     /// What it gets.
     pub variables: Variables,
+}
+
+impl Task<'_> {
+    /// Whether the image's own script for the operation comes first, as in their runners.
+    pub fn looks_up(&self) -> bool {
+        self.of_ade && matches!(self.operation, "deploy" | "delete")
+    }
 }
 
 /// Where scripts run.
@@ -79,6 +93,17 @@ pub trait Machine: Debug + Send + Sync {
 
     /// Whether the target's credential is for the scripts (`PADDOCK_TARGET_SECRET_FILE`).
     fn hands_over_credential(&self) -> bool;
+
+    /// Whether scripts can run in images: why not, in words.
+    fn images(&self) -> Result<(), &'static str> {
+        Err("scripts run on the machine of the target, not in images")
+    }
+
+    /// Ends what an earlier attempt left running in an image, before this one does anything.
+    async fn make_way(&self, job: &Job) -> Result<(), ProviderError> {
+        let _ = job;
+        Ok(())
+    }
 
     /// Runs the script to its end and returns its exit code. What it wrote is in the workspace then.
     async fn run(

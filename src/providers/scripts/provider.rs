@@ -22,6 +22,15 @@ pub struct ScriptProvider<M> {
 }
 
 impl<M: Machine> ScriptProvider<M> {
+    /// What the template says, for where its scripts run.
+    fn config(&self, job: &Job) -> Result<Config, ProviderError> {
+        let config = config::read(job)?;
+        match self.machine.images() {
+            Ok(()) => Ok(config),
+            Err(why) => config.outside(why),
+        }
+    }
+
     /// Runs `script` as the work that `job` asks for, and records it before and after.
     async fn work(
         &self,
@@ -65,7 +74,14 @@ impl<M: Machine> ScriptProvider<M> {
         reach("script.begin");
         record.save(host).await?;
         reach("script.begun");
-        host.log(Stream::Paddock, &format!("Running {script}")).await?;
+        let line = match (&config.image, &config.without_image) {
+            (Some(image), _) => format!("Running {script} in {image}"),
+            (None, Some(image)) => {
+                format!("Running {script} on the worker itself and not in {image}: it has no container engine")
+            }
+            (None, None) => format!("Running {script}"),
+        };
+        host.log(Stream::Paddock, &line).await?;
         let operation = match &job.action {
             Some(action) => &action.name,
             None if removing => "delete",
@@ -137,7 +153,7 @@ impl<M: Machine> Provider for ScriptProvider<M> {
     }
 
     async fn plan(&self, job: &Job, host: &dyn Host) -> Result<Plan, ProviderError> {
-        let config = config::read(job)?;
+        let config = self.config(job)?;
         let record = Record::load(host).await?;
         let (action, script) = match (job.operation, record.may_exist()) {
             ("delete", false) => return Ok(Plan::default()),
@@ -145,12 +161,14 @@ impl<M: Machine> Provider for ScriptProvider<M> {
             (_, false) => (PlanAction::Create, config.deploy),
             (_, true) => (PlanAction::Change, config.deploy),
         };
-        let change = PlanChange { address: self.name().to_owned(), action, summary: format!("runs {script}") };
+        let place = config.image.map(|image| format!(" in {image}")).unwrap_or_default();
+        let summary = format!("runs {script}{place}");
+        let change = PlanChange { address: self.name().to_owned(), action, summary };
         Ok(Plan::of(vec![change]))
     }
 
     async fn apply(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
-        let config = config::read(job)?;
+        let config = self.config(job)?;
         let mut record = Record::load(host).await?;
         if !record.removed
             && record.begun.is_none()
@@ -162,10 +180,11 @@ impl<M: Machine> Provider for ScriptProvider<M> {
     }
 
     async fn act(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
-        let config = config::read(job)?;
+        let config = self.config(job)?;
         let action =
             job.action.as_ref().ok_or_else(|| ProviderError::failed("the template declares no such action"))?;
-        if !job.files.iter().any(|file| file.path == action.run) {
+        let of_image = config.image.is_some() && config::is_of_image(&action.run);
+        if !of_image && !job.files.iter().any(|file| file.path == action.run) {
             let message = format!("the template has no file {}, which its action {} names", action.run, action.name);
             return Err(ProviderError::failed(message));
         }
@@ -189,7 +208,7 @@ impl<M: Machine> Provider for ScriptProvider<M> {
     }
 
     async fn destroy(&self, job: &Job, host: &dyn Host) -> Result<(), ProviderError> {
-        let config = config::read(job)?;
+        let config = self.config(job)?;
         let mut record = Record::load(host).await?;
         if !record.may_exist() {
             if record.removed {
@@ -204,7 +223,7 @@ impl<M: Machine> Provider for ScriptProvider<M> {
     }
 
     async fn read_back(&self, job: &Job, host: &dyn Host) -> Result<Vec<Resource>, ProviderError> {
-        let config = config::read(job)?;
+        let config = self.config(job)?;
         let record = Record::load(host).await?;
         let ours = record.begun.as_ref().is_some_and(|begun| begun.is_same_work(&Mark::of(job)));
         if !record.may_exist() || (config.probe.is_none() && !ours) {
@@ -224,7 +243,7 @@ impl<M: Machine> Provider for ScriptProvider<M> {
     }
 
     async fn drift(&self, job: &Job, host: &dyn Host) -> Result<Drift, ProviderError> {
-        let config = config::read(job)?;
+        let config = self.config(job)?;
         let record = Record::load(host).await?;
         if config.drift.is_none() && config.probe.is_none() {
             return Ok(Drift::cannot_tell("The template declares neither “drift” nor “probe”, so nobody can look."));

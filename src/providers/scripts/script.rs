@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
-use super::config::Config;
+use super::config::{Config, is_of_image};
 use super::record::{LARGEST, Record};
 use super::{DIFFERENCES, ERRORS, Machine, OUTPUTS, STORAGE, Task, Variables, ade};
 use crate::base::Digest;
@@ -14,6 +14,8 @@ use crate::providers::process::{Watcher, plain};
 use crate::providers::workspace::{Workspace, read, remove, write_files, write_private};
 use crate::providers::{Host, Job, ProviderError, Stream};
 
+/// Where the helper `ade` notes the code of a failure, beside the text of it.
+const RESULT_CODE: &str = "error.log.code";
 /// How many lines of errors are kept for the message.
 const MOST_LINES: usize = 200;
 
@@ -38,6 +40,9 @@ impl<'a> Scripts<'a> {
         host: &'a dyn Host,
     ) -> Result<Self, ProviderError> {
         let workspace = Workspace::open(&machine.settings().work_root, job).await?;
+        if config.image.is_some() {
+            machine.make_way(job).await?;
+        }
         let folder = workspace.empty_folder("files")?;
         write_files(&folder, job.files.iter())?;
         Ok(Self { machine, workspace, job, config, host })
@@ -60,16 +65,28 @@ impl<'a> Scripts<'a> {
     /// Runs a script.
     pub async fn run(&mut self, script: &str, operation: &str) -> Result<Ended, ProviderError> {
         let path = Path::new("files").join(script);
-        make_executable(&self.workspace.path("files").join(script))?;
+        if !is_of_image(script) {
+            make_executable(&self.workspace.path("files").join(script))?;
+        }
         remove(&self.workspace.path(DIFFERENCES))?;
         let looks = matches!(operation, "probe" | "drift");
         if !looks {
             // What a probe finds done has written its outputs before it died.
             remove(&self.workspace.path(OUTPUTS))?;
         }
+        remove(&self.workspace.path(RESULT_CODE))?;
         write_private(&self.workspace.path(ERRORS), b"")?;
         let variables = self.variables(operation)?;
-        let task = Task { job: self.job, script: path, folder: self.folder(), looks, variables };
+        let task = Task {
+            job: self.job,
+            script: path,
+            image: self.config.image.as_deref(),
+            operation,
+            of_ade: self.config.template.is_some(),
+            folder: self.folder(),
+            looks,
+            variables,
+        };
         let mut watcher = Listener { host: self.host, errors: Vec::new() };
         let code = self.machine.run(task, &mut self.workspace, &mut watcher).await?;
         self.ended(script, code, &watcher)
@@ -98,10 +115,16 @@ impl<'a> Scripts<'a> {
         let message = first_error(&written).or_else(|| first_error(&watcher.errors));
         let message = message.unwrap_or_else(|| silent(script, code, self.machine.settings().limits.memory));
         let told = match self.config.template {
-            Some(_) => format!("{}: {message}", ade::name_of(code)),
+            Some(_) => format!("{}: {message}", ade::name_of(self.told_code()?.unwrap_or(code))),
             None => message,
         };
         Ok((code, Some(told)))
+    }
+
+    /// The code that the script told of its failure, by `ade operation-result`.
+    fn told_code(&self) -> Result<Option<i32>, ProviderError> {
+        let text = read(&self.workspace.path(RESULT_CODE))?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&text).trim().parse().ok())
     }
 
     /// Where scripts start, in the workspace.
@@ -172,6 +195,7 @@ impl<'a> Scripts<'a> {
         ] {
             variables.set(name, value);
         }
+        variables.texts.set_unless_there("ADE_HTTP__DEVCENTERID", ade::DEV_CENTER);
         variables.set_if_short("ADE_OPERATION_PARAMETERS", inputs);
         for (ours, theirs, file) in [
             ("PADDOCK_OUTPUTS", "ADE_OUTPUTS", OUTPUTS),
@@ -185,6 +209,10 @@ impl<'a> Scripts<'a> {
         variables.place("PADDOCK_DIFFERENCES", DIFFERENCES);
         if let Some(template) = &self.config.template {
             ade::equip(&mut variables, &self.workspace, job, template)?;
+            if self.config.image.is_none() {
+                // There are no scripts of an image: those of the definition are the ones.
+                variables.set("ADE_ENABLE_CUSTOM_DEPLOY", "true");
+            }
         }
         variables.flatten("PADDOCK_INPUT_", &job.inputs);
         if let Some(action) = &job.action {

@@ -51,6 +51,15 @@ impl Variables {
         }
     }
 
+    /// All of them but the path of programs, with places where `at` says.
+    pub fn placed(self, at: impl Fn(&str) -> String) -> Environment {
+        let mut all = self.texts;
+        for (name, place) in self.places {
+            all.set(name, at(&place));
+        }
+        all
+    }
+
     /// All of them, for a workspace at `root` and programs on `path`.
     pub fn at(self, root: &Path, path: &OsStr) -> Environment {
         let mut all = self.texts;

@@ -18,7 +18,6 @@ pub fn provider_words(provider: &str) -> &str {
         "command" => "Scripts",
         "simulated" => "Practice cloud",
         "azure" => "Azure Resource Manager",
-        "container" => "Container image",
         other => other,
     }
 }

@@ -352,7 +352,7 @@ fn parameters_become_a_schema() {
     let manifest = manifest.unwrap();
     assert_eq!(
         (manifest.provider.as_str(), manifest.config["image"].as_str()),
-        ("container", Some("registry.example.com/r:1"))
+        ("command", Some("registry.example.com/r:1"))
     );
     insta::assert_json_snapshot!(manifest.inputs, @r#"
     {

@@ -224,15 +224,17 @@ async fn a_definition_that_brings_the_scripts_of_its_runner_can_be_requested() {
     assert_eq!(source.sync().await, counts(1, 0, 0, 0));
     assert_eq!(
         source.problems().await,
-        "Environments/Notes/environment.yaml: warning: runner: deploy.sh and delete.sh run on a worker, with the tools \
-         installed there: not in “registry.example.com/runners/notes:1.2”."
+        "Environments/Notes/environment.yaml: warning: runner: deploy.sh and delete.sh run in \
+         “registry.example.com/runners/notes:1.2” where a worker has a container engine, else on the worker, with the \
+         tools installed there."
     );
     let (template, version) = catalog::get_template(&mut *source.connection().await, "notes").await.unwrap();
     assert_eq!(template.provider, "command");
     version.requestable().unwrap();
     assert_eq!(
         version.provider_config,
-        json!({"deploy": "deploy.sh", "delete": "delete.sh", "template": "conf/main.conf"})
+        json!({"deploy": "deploy.sh", "delete": "delete.sh", "template": "conf/main.conf",
+               "image": "registry.example.com/runners/notes:1.2", "image_is_optional": true})
     );
 }
 

@@ -187,7 +187,7 @@ impl World {
     /// The developer asks for a comparison with what the last run left.
     pub async fn check_for_drift(&self, environment: EnvironmentId) {
         let (app, op) = (&self.test.app, self.test.op_as(&self.developer));
-        let found = environments::find(&mut *app.db.acquire().await.unwrap(), environment).await.unwrap().unwrap();
+        let found = environments::find(&mut app.db.acquire().await.unwrap(), environment).await.unwrap().unwrap();
         let permit = app.permit_on(&op, &self.developer, &found).unwrap();
         app.check_drift(&op, &permit).await.unwrap();
     }

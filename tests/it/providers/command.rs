@@ -145,7 +145,7 @@ async fn an_action_whose_end_nobody_saw_is_repeated_only_where_it_may_be() {
         let mut files = job.files.to_vec();
         files.push(TemplateFile { path: "act.sh".into(), executable: false, content: hang.into_bytes() });
         let once = repeat == "once";
-        let action = JobAction { name: "reindex".into(), run: "act.sh".into(), once, inputs: Default::default() };
+        let action = JobAction { name: "reindex".into(), run: "act.sh".into(), once, inputs: inputs(json!({})) };
         let act = Job { files: Arc::new(files), action: Some(action), ..next_run(&job, "act") };
         let error = provider.act(&act, &host).await.unwrap_err();
         assert!(matches!(error, ProviderError::Unknown { .. }), "{error:?}");

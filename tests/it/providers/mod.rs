@@ -9,6 +9,7 @@ mod cloudformation_faults;
 mod cloudformation_moto;
 mod command;
 pub mod conformance;
+mod container;
 mod drift;
 pub mod host;
 pub mod machine;

@@ -35,6 +35,14 @@ impl Victim {
     }
 }
 
+impl Victim {
+    /// A signal by its name.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+}
+
 impl Drop for Victim {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -52,6 +60,7 @@ async fn victim() {
         "terraform-lab" => super::terraform_lab::victim(folder),
         "terraform" => super::terraform::victim(folder),
         "command" => super::command::victim(folder),
+        "container" => super::container::victim(folder),
         other => panic!("no case {other}"),
     };
     let result = provider.apply(&job, &RecordingHost::new(folder).of(&job)).await;
