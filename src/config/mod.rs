@@ -25,7 +25,7 @@ pub use log::{LogArgs, LogConfig, LogFormat};
 pub use oidc::{GroupRule, OidcConfig};
 pub use paths::{default_cache_dir, default_data_dir};
 pub use secrets::{KeySource, read_secret_file};
-pub use worker::WorkerConfig;
+pub use worker::{ContainerConfig, WorkerConfig};
 
 /// Everything that `up`, `serve` and `worker` may be told.
 #[derive(Debug, Clone, Args)]

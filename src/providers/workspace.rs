@@ -35,11 +35,16 @@ pub struct Workspace {
 impl Workspace {
     /// Opens the environment's folder below `work_root`, and waits until nothing uses it any more.
     pub async fn open(work_root: &Path, job: &Job) -> Result<Self, ProviderError> {
-        let root = work_root.join(job.environment.to_string());
-        let owner = acquire(&root, "owner.lock", &job.cancel).await?;
-        let mut workspace = Self { root, _owner: owner, idle: None, cancel: job.cancel.clone() };
+        let mut workspace = Self::own(work_root, job).await?;
         workspace.hold().await?;
         Ok(workspace)
+    }
+
+    /// The same without waiting for programs: what an earlier attempt started may still run in it.
+    pub async fn own(work_root: &Path, job: &Job) -> Result<Self, ProviderError> {
+        let root = work_root.join(job.environment.to_string());
+        let owner = acquire(&root, "owner.lock", &job.cancel).await?;
+        Ok(Self { root, _owner: owner, idle: None, cancel: job.cancel.clone() })
     }
 
     /// Waits until no program runs in it.

@@ -49,7 +49,7 @@ pub async fn run(
     args.extend([engine.word().to_owned(), container_name(job.environment).into(), patience.to_string().into()]);
     args.push("--rm".into());
     for (name, value) in [("environment", job.environment.to_string()), ("run", job.run.to_string())] {
-        args.extend(["--label".into(), format!("paddock.{name}={value}").into()]);
+        args.extend(["--label".to_owned(), format!("paddock.{name}={value}")].map(OsString::from));
     }
     args.extend(walls(settings, engine));
     for (from, to) in [(".", "/ade/temp"), ("files", "/ade/repository"), (STORAGE, "/ade/storage")] {

@@ -56,7 +56,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 const LOCK_POLL: Duration = Duration::from_millis(50);
 /// How long killed processes may take to be gone.
-const BURIAL: Duration = Duration::from_secs(5);
+pub const BURIAL: Duration = Duration::from_secs(5);
 
 /// Runs the guard; `args` are those behind the verb. Blocks until the program is gone.
 pub fn guard_main(args: impl IntoIterator<Item = OsString>) -> ExitCode {

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::config::{Config, is_of_image};
 use super::record::{LARGEST, Record};
 use super::{DIFFERENCES, ERRORS, Machine, OUTPUTS, STORAGE, Task, Variables, ade};
 use crate::base::Digest;
+use crate::providers::guard::BURIAL;
 use crate::providers::process::{Watcher, plain};
 use crate::providers::workspace::{Workspace, read, remove, write_files, write_private};
 use crate::providers::{Host, Job, ProviderError, Stream};
@@ -39,10 +41,17 @@ impl<'a> Scripts<'a> {
         config: &'a Config,
         host: &'a dyn Host,
     ) -> Result<Self, ProviderError> {
-        let workspace = Workspace::open(&machine.settings().work_root, job).await?;
+        let settings = machine.settings();
+        let mut workspace = Workspace::own(&settings.work_root, job).await?;
         if config.image.is_some() {
+            // An engine's monitor inherits the guard's lock and holds it as long as the container lives, guard
+            // or not. Whoever is in its grace is waited for first.
+            if let Ok(held) = timeout(settings.grace + BURIAL, workspace.hold()).await {
+                held?;
+            }
             machine.make_way(job).await?;
         }
+        workspace.hold().await?;
         let folder = workspace.empty_folder("files")?;
         write_files(&folder, job.files.iter())?;
         Ok(Self { machine, workspace, job, config, host })
@@ -112,7 +121,9 @@ impl<'a> Scripts<'a> {
         }
         let log = read(&self.workspace.path(ERRORS))?.unwrap_or_default();
         let written: Vec<String> = String::from_utf8_lossy(&log).lines().take(MOST_LINES).map(plain).collect();
-        let message = first_error(&written).or_else(|| first_error(&watcher.errors));
+        // What a shell says of a program that was killed says no more than the code does.
+        let says = |message: &String| message != "Killed";
+        let message = first_error(&written).or_else(|| first_error(&watcher.errors)).filter(says);
         let message = message.unwrap_or_else(|| silent(script, code, self.machine.settings().limits.memory));
         let told = match self.config.template {
             Some(_) => format!("{}: {message}", ade::name_of(self.told_code()?.unwrap_or(code))),
