@@ -202,7 +202,7 @@ fn title(kind: ErrorKind) -> &'static str {
 }
 
 /// The text with a capital at its beginning and a full stop at its end.
-fn sentence(text: &str) -> String {
+pub fn sentence(text: &str) -> String {
     let mut rest = text.chars();
     let mut out: String = rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).collect();
     if !out.ends_with(['.', '!', '?', '”']) {
@@ -264,13 +264,20 @@ fn chain(error: &dyn Error) -> String {
 
 /// For addresses that the API does not have.
 pub async fn unknown_address(OriginalUri(uri): OriginalUri) -> Problem {
-    let detail = format!("There is no address {} in the API; /api/openapi.json lists all of them.", uri.path());
+    let path = without_token(uri.path());
+    let detail = format!("There is no address {path} in the API; /api/openapi.json lists all of them.");
     Problem::new(ErrorKind::NotFound, detail)
+}
+
+/// The address as it may be told: what follows `/callbacks/` is a secret.
+fn without_token(path: &str) -> String {
+    path.split_once("/callbacks/").map_or_else(|| path.to_owned(), |(before, _)| format!("{before}/callbacks/…"))
 }
 
 /// For methods that an address does not take.
 pub async fn wrong_method(method: Method, OriginalUri(uri): OriginalUri) -> Problem {
-    let detail = format!("{} does not take {method}; the header Allow lists what it takes.", uri.path());
+    let path = without_token(uri.path());
+    let detail = format!("{path} does not take {method}; the header Allow lists what it takes.");
     Problem::new(ErrorKind::Invalid, detail).with_status(StatusCode::METHOD_NOT_ALLOWED)
 }
 

@@ -7,6 +7,7 @@
 //! problem JSON (RFC 9457), made in [`error`] only.
 
 mod audit;
+mod callbacks;
 mod caller;
 mod decisions;
 mod drafts;
@@ -113,6 +114,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(orphans::get_orphan))
         .routes(routes!(orphans::adopt_orphan))
         .routes(routes!(orphans::destroy_orphan))
+        .routes(routes!(callbacks::call_back))
         .routes(routes!(audit::list_audit))
         .routes(routes!(audit::get_audit_record));
     let api =

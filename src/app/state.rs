@@ -104,6 +104,12 @@ impl App {
             sealer: self.sealer.clone(),
             approval_time: self.requests.settings.approval_time,
         };
-        Workflows { providers: self.providers.clone(), sealer: self.sealer.clone(), requests: Arc::new(sink) }
+        Workflows {
+            providers: self.providers.clone(),
+            sealer: self.sealer.clone(),
+            requests: Arc::new(sink),
+            signals: self.signals.clone(),
+            public_url: self.public_url.clone(),
+        }
     }
 }

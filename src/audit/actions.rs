@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 95] = [
+pub const ACTIONS: [&str; 97] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -58,6 +58,8 @@ pub const ACTIONS: [&str; 95] = [
     "run.requeued",
     "run.cancel_requested",
     "run.write_refused",
+    "callback.taken",
+    "callback.refused",
     "state.access_refused",
     "state.write_refused",
     "session.signed_in",

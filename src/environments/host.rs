@@ -1,27 +1,41 @@
 //! What a provider may ask of us while it works on an environment.
 
-use async_trait::async_trait;
-use serde_json::json;
+use std::time::Duration;
 
-use super::service::state_place;
+use async_trait::async_trait;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+use tokio::time::Instant;
+use url::Url;
+
+use super::call_backs;
+use super::service::{seed_place, state_place};
 use super::states;
-use super::store::{contents, states as rows, timings};
+use super::store::{call_backs as heard, contents, states as rows, timings};
 use crate::audit::{self, Entry, Object, Outcome};
 use crate::base::Sealer;
 use crate::base::failpoint::reach;
 use crate::base::id::EnvironmentId;
 use crate::db::Tx;
-use crate::orchestrator::{StepContext, StepError};
-use crate::providers::{Host, Kept, NewState, Progress, ProviderError, StateLock, StateOrigin, Stream, Trace};
+use crate::orchestrator::{self, Event, Signals, StepContext, StepError};
+use crate::providers::{
+    CallBack, Heard, Host, Kept, NewState, Progress, ProviderError, StateLock, StateOrigin, Stream, Trace,
+};
 
 /// Why a plan run fails that writes.
 const WRITES: &str = "The plan wants to write state, which a plan must not do.";
+
+/// How often it is looked whether somebody called back, where no hint comes.
+const POLL: Duration = Duration::from_secs(2);
 
 /// The host of one step.
 pub struct StepHost<'a> {
     pub context: &'a StepContext,
     pub sealer: &'a Sealer,
     pub environment: EnvironmentId,
+    pub signals: &'a Signals,
+    /// The address at which others reach us.
+    pub public_url: &'a Url,
     /// While a plan is made for an approval: no state is written.
     pub read_only: bool,
 }
@@ -55,6 +69,27 @@ impl StepHost<'_> {
         let mut tx = self.context.db().begin().await.map_err(ProviderError::internal)?;
         audit::append(&mut tx, &self.context.op, entry).await.map_err(ProviderError::internal)?;
         tx.commit().await.map_err(ProviderError::internal)
+    }
+}
+
+impl StepHost<'_> {
+    /// What came in on the call-back and is not forgotten.
+    async fn came_in(&self) -> Result<Heard, ProviderError> {
+        let run = self.context.run.id;
+        let mut connection = self.context.db().acquire().await.map_err(ProviderError::internal)?;
+        let there = heard::there(&mut connection, run, self.context.run.attempt).await;
+        let there = there.map_err(ProviderError::internal)?.ok_or(ProviderError::LeaseLost)?;
+        let open = |place: &str, blob: &[u8]| {
+            let plain = self.sealer.open(place, blob).map_err(ProviderError::internal)?;
+            serde_json::from_slice(&plain).map_err(ProviderError::internal)
+        };
+        let report = |(number, blob): &(i64, Vec<u8>)| {
+            open(&call_backs::report_place(run, *number), blob).map(|report| (*number, report))
+        };
+        Ok(Heard {
+            reports: there.reports.iter().map(report).collect::<Result<_, _>>()?,
+            last: there.answer.map(|blob| open(&call_backs::answer_place(run), &blob)).transpose()?,
+        })
     }
 }
 
@@ -168,5 +203,61 @@ impl Host for StepHost<'_> {
 
     async fn refused_state(&self, who: &str) -> Result<(), ProviderError> {
         self.record("state.access_refused", &format!("wrong credential of “{who}”")).await
+    }
+
+    async fn call_back(&self, lasts: Duration) -> Result<CallBack, ProviderError> {
+        if self.read_only {
+            return Err(ProviderError::failed(WRITES));
+        }
+        let mut tx = self.fenced("open a call-back").await?;
+        let sealed = contents::sealed(&mut tx, self.environment).await.map_err(ProviderError::internal)?;
+        let seed = self.sealer.open(&seed_place(self.environment), &sealed.seed).map_err(ProviderError::internal)?;
+        let token = call_backs::token(&seed, self.context.run.id);
+        let digest = call_backs::digest(token.expose_secret());
+        let expires_at = heard::open(&mut tx, self.context.run.id, digest, lasts.as_secs_f64()).await;
+        let expires_at = expires_at.map_err(ProviderError::internal)?;
+        tx.commit().await.map_err(ProviderError::internal)?;
+        self.context.mask([token.clone()]).await;
+        let url = self.public_url.join(&format!("api/v1/callbacks/{}", token.expose_secret()));
+        let url = SecretString::from(String::from(url.map_err(ProviderError::internal)?));
+        Ok(CallBack { url, expires_at })
+    }
+
+    async fn heard(&self, after: i64, wait: Duration) -> Result<Heard, ProviderError> {
+        if after > 0 {
+            let mut tx = self.fenced("forget reports of a call-back").await?;
+            heard::told(&mut tx, self.context.run.id, after).await.map_err(ProviderError::internal)?;
+            tx.commit().await.map_err(ProviderError::internal)?;
+        }
+        // First listen, then look: what comes in between is heard.
+        let mut hints = self.signals.subscribe();
+        let until = Instant::now() + wait;
+        loop {
+            let found = self.came_in().await?;
+            let left = until.saturating_duration_since(Instant::now());
+            if found != Heard::default() || left.is_zero() {
+                return Ok(found);
+            }
+            let ours = async {
+                loop {
+                    match hints.recv().await {
+                        Ok(Event::Run(id)) if id != self.context.run.id => {}
+                        Ok(_) | Err(_) => return,
+                    }
+                }
+            };
+            tokio::select! {
+                () = ours => {}
+                () = tokio::time::sleep(left.min(POLL)) => {}
+            }
+        }
+    }
+
+    async fn is_canceled(&self) -> Result<bool, ProviderError> {
+        let run = &self.context.run;
+        let mut connection = self.context.db().acquire().await.map_err(ProviderError::internal)?;
+        let found = orchestrator::find(&mut connection, run.id).await.map_err(ProviderError::internal)?;
+        let found = found.filter(|found| found.attempt == run.attempt).ok_or(ProviderError::LeaseLost)?;
+        Ok(found.cancel_requested)
     }
 }

@@ -6,6 +6,7 @@
 //! provider state are sealed, bound to their row (I20). The lifetime begins when the environment
 //! is ready. Who asked, and whether that was allowed, is the business of `requests`.
 
+mod call_backs;
 pub mod drift;
 mod error;
 mod handover;
@@ -21,6 +22,7 @@ mod store;
 mod workflow;
 
 use crate::db::SealedColumn;
+pub use call_backs::{Reception, Refusal, knows_call_back, take_call_back};
 pub use error::Error;
 pub use handover::hand_over;
 pub use model::{
@@ -52,6 +54,8 @@ pub const SEALED: &[SealedColumn] = &[
     SealedColumn::new("environment", "seed"),
     SealedColumn::new("environment", "provider_state"),
     SealedColumn::new("environment_output", "sealed"),
+    SealedColumn::new("call_back", "answer"),
+    SealedColumn::new("call_back_report", "body"),
 ];
 /// Where such are that stay as they are.
 pub const SEALED_FOR_GOOD: &[SealedColumn] = &[SealedColumn::new("state_version", "sealed")];

@@ -1,6 +1,6 @@
 //! Addresses where no server of a target can be: those that only serve this machine's cloud or no one.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::ProviderError;
@@ -11,15 +11,21 @@ const LOOK_UP: Duration = Duration::from_secs(5);
 /// A server is never at an address that only serves this machine's cloud or no one: link-local (the
 /// metadata services), multicast, unspecified. A name is looked up for it.
 pub async fn refuse_special(host: &str, port: u16) -> Result<(), ProviderError> {
+    look_up(host, port).await.map(drop)
+}
+
+/// The addresses of a name, none of which is special. Who connects to these and to no other is not led
+/// elsewhere by a second look-up.
+pub async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, ProviderError> {
     let look_up = tokio::net::lookup_host((host.trim_matches(['[', ']']).to_owned(), port));
     let found = match tokio::time::timeout(LOOK_UP, look_up).await {
-        Ok(Ok(found)) => found.map(|address| address.ip()).collect::<Vec<_>>(),
+        Ok(Ok(found)) => found.collect::<Vec<_>>(),
         Ok(Err(error)) => return Err(ProviderError::failed(format!("the name {host} has no address: {error}"))),
         Err(_) => return Err(ProviderError::retryable(format!("the name {host} was not found within 5 s"))),
     };
-    match found.into_iter().find(|address| is_special(*address)) {
+    match found.iter().map(SocketAddr::ip).find(|address| is_special(*address)) {
         Some(address) => Err(ProviderError::failed(format!("{host} is {address}, where no server can be"))),
-        None => Ok(()),
+        None => Ok(found),
     }
 }
 

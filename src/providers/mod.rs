@@ -29,7 +29,10 @@ mod stack_body;
 pub mod target;
 mod terraform;
 mod wanted;
+mod webhook;
 mod workspace;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 #[cfg(feature = "aws")]
@@ -41,8 +44,8 @@ pub use guard::Limits;
 pub use inventory::{Inventory, Marked};
 pub use kept::{Kept, NewState, StateLock, StateOrigin};
 pub use model::{
-    Job, JobAction, Output, Phase, Plan, PlanAction, PlanChange, Progress, Resource, Stream, Target, TemplateFile,
-    Trace, Turn,
+    CallBack, Heard, Job, JobAction, Output, Phase, Plan, PlanAction, PlanChange, Progress, Resource, Stream, Target,
+    TemplateFile, Trace, Turn,
 };
 pub use postgres::{PostgresProvider, from_connection_url as postgres_target};
 pub use process::Settings;
@@ -54,6 +57,9 @@ pub use stack_body::stack_body;
 pub use target::{Finding, TargetForm, Verdict};
 pub use terraform::{TerraformProvider, state_changes};
 pub use wanted::Wanted;
+pub use webhook::{
+    BOUNDS as WEBHOOK_TIMES, Report, ReportState, ReportedOutput, ReportedResource, WebhookProvider, is_path,
+};
 pub use workspace::{environments as workspaces, make_folder, tidy as tidy_workspace};
 
 /// What a provider may ask of the worker that runs it.
@@ -95,6 +101,17 @@ pub trait Host: Send + Sync {
 
     /// Leaves an audit record: somebody asked for the state with a credential that is not valid.
     async fn refused_state(&self, who: &str) -> Result<(), ProviderError>;
+
+    /// The address at which somebody else can say how the work of this run goes, for so long from now:
+    /// the same for every attempt. Its token works for one last word; who has the address may speak.
+    async fn call_back(&self, lasts: Duration) -> Result<CallBack, ProviderError>;
+
+    /// What came in there after the report of this number, waiting for at most so long when there is
+    /// nothing. Reports up to that number are forgotten; the last word stays until the run ends.
+    async fn heard(&self, after: i64, wait: Duration) -> Result<Heard, ProviderError>;
+
+    /// Whether somebody asked for the run to be canceled: [`Job::cancel`] has other reasons too.
+    async fn is_canceled(&self) -> Result<bool, ProviderError>;
 }
 
 /// One kind of target. All methods may be called again after a crash.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use super::Report;
 use crate::base::Digest;
 use crate::base::id::{EnvironmentId, RunId};
 
@@ -254,6 +255,24 @@ pub struct Trace {
     pub run: RunId,
     /// And its attempt.
     pub attempt: i32,
+}
+
+/// An address at which somebody else can say how the work of a run goes.
+#[derive(Debug, Clone)]
+pub struct CallBack {
+    /// The whole address; who has it may speak, so it is a secret.
+    pub url: SecretString,
+    /// When it ends, unless it is asked for again.
+    pub expires_at: Timestamp,
+}
+
+/// What came in at such an address.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Heard {
+    /// Reports on the way, by number.
+    pub reports: Vec<(i64, Report)>,
+    /// The last word.
+    pub last: Option<Report>,
 }
 
 /// A value that the environment gives to its users.

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{CommandProvider, PostgresProvider, Provider, Settings, SimulatedProvider, TerraformProvider};
+use super::{
+    CommandProvider, PostgresProvider, Provider, Settings, SimulatedProvider, TerraformProvider, WebhookProvider,
+};
+use crate::base::SystemClock;
 
 /// The known providers.
 #[derive(Clone, Default)]
@@ -30,6 +33,7 @@ impl Registry {
             .with(PostgresProvider)
             .with(TerraformProvider::new(settings.clone()))
             .with(CommandProvider::new(settings.clone()))
+            .with(WebhookProvider::new(Arc::new(SystemClock)))
             .with(SimulatedProvider::new(settings.work_root.join("simulated")))
     }
 

@@ -13,6 +13,7 @@ mod node;
 mod paddock;
 mod reader;
 mod schema_walk;
+mod webhook;
 
 use serde_json::Value;
 

@@ -5,6 +5,7 @@ use super::actions;
 use super::inputs;
 use super::node::{Node, Yaml};
 use super::reader::{Reader, closest, list_words};
+use super::webhook;
 use crate::base::text::{LABEL_RULE, is_label};
 use crate::catalog::model::{Format, Kind, OutputSpec, PROVIDERS, Severity};
 
@@ -60,6 +61,9 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Manifest> {
         check_provider(reader, node, "", provider);
     }
     let config = reader.object(node, "config", "");
+    if provider.as_deref() == Some("webhook") {
+        webhook::check(reader, node);
+    }
     let inputs = inputs::read(reader, node.get("inputs"), "inputs", Severity::Error);
     let outputs = outputs(reader, node, "");
     check_worker_labels(reader, node, "");

@@ -1,5 +1,6 @@
 //! All SQL of environments.
 
+pub(super) mod call_backs;
 pub(super) mod contents;
 pub(super) mod drift;
 pub(super) mod living;

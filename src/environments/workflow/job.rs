@@ -165,7 +165,14 @@ impl Shared {
 
     /// The provider's way to us.
     pub fn host<'a>(&'a self, context: &'a StepContext) -> StepHost<'a> {
-        StepHost { context, sealer: &self.sealer, environment: EnvironmentId(context.run.subject), read_only: false }
+        StepHost {
+            context,
+            sealer: &self.sealer,
+            environment: EnvironmentId(context.run.subject),
+            signals: &self.signals,
+            public_url: &self.public_url,
+            read_only: false,
+        }
     }
 
     /// The same for a plan: nothing can be saved through it.

@@ -15,13 +15,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
+use url::Url;
 
 use super::{Change, Operation};
 use crate::audit::Entry;
 use crate::base::id::{RequestId, RunId};
 use crate::base::{Digest, Op, Sealer};
 use crate::db::{Connection, Result, Tx};
-use crate::orchestrator::{Ending, Workflow};
+use crate::orchestrator::{Ending, Signals, Workflow};
 use crate::providers::{Plan, Provider, Registry};
 
 /// The operations that are runs.
@@ -133,6 +134,10 @@ pub struct Workflows {
     pub sealer: Sealer,
     /// Who is told how requests go.
     pub requests: Arc<dyn RequestSink>,
+    /// Wake-up hints.
+    pub signals: Signals,
+    /// The address at which others reach us, for call-backs.
+    pub public_url: Url,
 }
 
 impl Workflows {
@@ -167,7 +172,14 @@ impl Workflows {
 
 impl Workflows {
     fn shared(&self, operation: Operation, provider: Arc<dyn Provider>) -> Shared {
-        Shared { operation, provider, sealer: self.sealer.clone(), requests: Arc::clone(&self.requests) }
+        Shared {
+            operation,
+            provider,
+            sealer: self.sealer.clone(),
+            requests: Arc::clone(&self.requests),
+            signals: self.signals.clone(),
+            public_url: self.public_url.clone(),
+        }
     }
 }
 
@@ -177,4 +189,6 @@ struct Shared {
     provider: Arc<dyn Provider>,
     sealer: Sealer,
     requests: Arc<dyn RequestSink>,
+    signals: Signals,
+    public_url: Url,
 }

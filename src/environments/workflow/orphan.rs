@@ -35,10 +35,8 @@ impl Workflow for DestroyOrphan {
     async fn step(&self, context: &StepContext, name: &str) -> Result<Vec<u8>, StepError> {
         let (orphan, target) = self.open(context).await?;
         let host = StepHost {
-            context,
-            sealer: &self.0.sealer,
             environment: orphan.thing.environment.unwrap_or(EnvironmentId(Uuid::nil())),
-            read_only: true,
+            ..self.0.read_only_host(context)
         };
         match name {
             "prepare" => {

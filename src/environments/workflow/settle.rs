@@ -11,7 +11,7 @@ use crate::base::failpoint::reach;
 use crate::base::{Op, SealError};
 use crate::db::{Error, Result, Tx};
 use crate::environments::service::about;
-use crate::environments::store::{contents, drift, states, transitions};
+use crate::environments::store::{call_backs, contents, drift, states, transitions};
 use crate::environments::{Environment, Operation, State, outputs, schedule};
 use crate::orchestrator::{Ending, Run, StepContext, StepError};
 use crate::projects;
@@ -123,6 +123,7 @@ impl Shared {
         action: &'static str,
     ) -> Result<Vec<Entry>> {
         reach("environment.moved");
+        call_backs::forget(tx, run.id).await?;
         let outcome = if *ending == Ending::Succeeded { Outcome::Succeeded } else { Outcome::Failed };
         let detail = json!({"attempt": run.attempt, "error": ending.error(), "step": ending.step()});
         let mut entry = about(environment, action).run(run.id).outcome(outcome).detail(detail);

@@ -16,6 +16,7 @@ pub fn provider_words(provider: &str) -> &str {
         "postgres" => "Postgres",
         "terraform" => "Terraform",
         "command" => "Scripts",
+        "webhook" => "Webhook",
         "simulated" => "Practice cloud",
         "azure" => "Azure Resource Manager",
         other => other,

@@ -112,6 +112,7 @@ fn makes(provider: &str) -> Vec<String> {
         ],
         "terraform" => &["The resources of a Terraform or OpenTofu configuration", "Its outputs, secret ones sealed"],
         "simulated" => &["Objects of a cloud that exists only here, to see how runs go"],
+        "webhook" => &["What a system of your own makes when Paddock asks it", "The outputs that it reports"],
         "command" => &["What the scripts of its folder make", "The outputs that they report"],
         _ => &[],
     };

@@ -21,6 +21,11 @@ async fn every_route_asks_who_it_is() {
         let address = things.address(&path);
         // No body and a wrong query: who it is comes first.
         let answer = send(site.anonymous().request(method.clone(), &format!("{address}?colour=red"))).await;
+        if path == "/api/v1/callbacks/{token}" {
+            // Its token is its credential, and nobody has this one.
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+            continue;
+        }
         if open {
             assert_eq!(answer.status, StatusCode::OK, "{path}");
             continue;

@@ -1,5 +1,6 @@
 //! The API over HTTP: its contract, its guards, and the whole way through it.
 
+mod callbacks;
 mod contract;
 mod document;
 mod events;

@@ -162,3 +162,24 @@ fn variables_of_a_module_are_the_inputs_that_its_manifest_leaves_out() {
     assert_eq!(names("declared"), ["size"], "what the manifest says is the form");
     insta::assert_snapshot!(folder.lint(), @"wrong/variables.tf:2:10: error: variable.size: “nmber” is not a type. Did you mean “number”?");
 }
+
+#[test]
+fn what_a_receiver_of_webhooks_is_told_is_checked() {
+    let folder = Folder::new();
+    folder.write(
+        "good/paddock.yaml",
+        "name: Good\nprovider: webhook\nconfig: {timeout: 30m, status: /status?a=b, repeat: once, parameters: {a: [1]}}\n",
+    );
+    folder.write(
+        "bad/paddock.yaml",
+        "name: Bad\nprovider: webhook\nconfig:\n  timeout: 8d\n  status: //elsewhere/status\n  repeat: probe\n  \
+         parameters: x\n  url: https://x\n",
+    );
+    insta::assert_snapshot!(folder.lint(), @r"
+    bad/paddock.yaml:4:3: error: config.timeout: “timeout” is from one second to seven days.
+    bad/paddock.yaml:5:3: error: config.status: “status” is a path on the receiver's server, such as “/status”, not “//elsewhere/status”.
+    bad/paddock.yaml:6:3: error: config.repeat: “repeat” is “idempotent” or “once”, not “probe”.
+    bad/paddock.yaml:7:15: error: config.parameters: “parameters” is a mapping of keys and values, not text.
+    bad/paddock.yaml:8:3: error: config.url: There is no key “url” here. The address of the receiver is part of the target, not of the template.
+    ");
+}

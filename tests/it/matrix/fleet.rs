@@ -39,6 +39,8 @@ pub struct Recipe {
     pub log: PathBuf,
     /// Policies instead of the built-in ones.
     pub policies: Option<PathBuf>,
+    /// The address at which others reach Paddock.
+    pub public_url: String,
     /// The failpoints that are armed.
     pub arms: String,
     pub connections: u32,
@@ -53,6 +55,7 @@ impl Recipe {
             .env("PADDOCK_KEY", "42".repeat(32))
             .env("PADDOCK_DATA_DIR", &self.data)
             .env("PADDOCK_PROGRAM_FOLDERS", &self.made)
+            .env("PADDOCK_PUBLIC_URL", &self.public_url)
             .env("PADDOCK_FAILPOINT", &self.arms)
             .env("PADDOCK_FAILPOINT_LOG", &self.log);
         if let Some(policies) = &self.policies {

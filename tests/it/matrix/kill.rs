@@ -22,7 +22,7 @@ use super::estate::{Estate, Operation, Way};
 use super::oracle::{assert_none, complaints, complaints_while_some_wait};
 #[cfg(feature = "aws")]
 use super::subject::CLOUDFORMATION;
-use super::subject::{COMMAND, POSTGRES, SIMULATED, Subject, TERRAFORM};
+use super::subject::{COMMAND, POSTGRES, SIMULATED, Subject, TERRAFORM, WEBHOOK};
 use super::world::{World, long};
 
 /// Enough for the deaths of a run and for those of a worker that died while it took another's run back.
@@ -76,6 +76,7 @@ subjects! {
     command: COMMAND,
     terraform: TERRAFORM,
     simulated: SIMULATED,
+    webhook: WEBHOOK,
     #[cfg(feature = "aws")]
     cloudformation: CLOUDFORMATION,
 }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-#[cfg(feature = "aws")]
 use std::sync::LazyLock;
 
 use paddock::base::id::EnvironmentId;
@@ -15,6 +14,7 @@ use super::world::World;
 #[cfg(feature = "aws")]
 use crate::support::aws::Aws;
 use crate::support::ledger::account;
+use crate::support::receiver::{Receiver, SECRET, Way};
 use crate::support::server::Server;
 use crate::support::wait::lines;
 
@@ -286,6 +286,39 @@ pub static SIMULATED: Subject = Subject {
         };
         let book = world.data.join("work/simulated/default.ledger");
         compare(environments, expected, |id| account(&book, &id.to_string()).effects)
+    },
+};
+
+/// The receiver that all workers of the matrix ask: in one way for one work, in another for the next.
+static RECEIVER: LazyLock<Receiver> = LazyLock::new(|| Receiver::start(Way::Each));
+
+pub static WEBHOOK: Subject = Subject {
+    name: "webhook",
+    template: "lab-webhook",
+    files: &[(
+        "paddock.yaml",
+        "name: Lab\nprovider: webhook\nconfig: {status: /status, parameters: {pipeline: lab}}\n\
+         actions: {stop: {run: 'off'}, start: {run: 'on'}}\n\
+         inputs: {type: object, properties: {size: {type: string}}}\n",
+    )],
+    create: |_| json!({"size": "small"}),
+    update: || json!({"size": "large"}),
+    target: Some(|| (RECEIVER.settings(), json!(SECRET))),
+    twice: true,
+    actions: &["stop", "start"],
+    without: &["process.", "lock.", "script."],
+    audit: |_, environments| {
+        let expected = |history: &History| {
+            let kind = |verb: &&str| match *verb {
+                "create" | "update" => "environment.deploy".to_owned(),
+                "delete" => "environment.delete".to_owned(),
+                _ => "environment.action".to_owned(),
+            };
+            history.iter().map(kind).collect::<Vec<String>>()
+        };
+        let mut wrong = compare(environments, expected, |id| RECEIVER.effects(&id.to_string()));
+        wrong.extend(RECEIVER.asked_again_without_a_look());
+        wrong
     },
 };
 

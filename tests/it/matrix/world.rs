@@ -2,6 +2,7 @@
 //! so and are started again.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use super::fleet::{Deserters, Fleet, Order, Recipe};
 use super::subject::Subject;
 use crate::support::app::{TestApp, inputs};
 use crate::support::catalog::add_template;
+use crate::support::http::Site;
 use crate::support::ledger::{Account, account};
 use crate::support::program::Program;
 
@@ -29,10 +31,12 @@ const PATIENCE: Duration = Duration::from_secs(400);
 const STILL: Duration = Duration::from_secs(240);
 
 /// Connects a target of the provider, and binds it to all places of the project.
-async fn connect(test: &TestApp, provider: &str, settings: Value, credential: &Value) {
+pub async fn connect(test: &TestApp, provider: &str, settings: Value, credential: &Value) {
     let op = test.op(paddock::base::Actor::Operator);
     let mut tx = test.app.db.begin().await.unwrap();
-    let secret = secrecy::SecretString::from(credential.to_string());
+    // A credential of one part is its text.
+    let secret = credential.as_str().map_or_else(|| credential.to_string(), str::to_owned);
+    let secret = secrecy::SecretString::from(secret);
     let name = ("lab", "Lab", provider);
     let target = projects::ensure_target(&mut tx, &op, &test.app.sealer, name, settings, Some(&secret)).await.unwrap();
     let project = projects::find(&mut tx, "payments").await.unwrap().unwrap();
@@ -55,6 +59,8 @@ pub struct World {
     pub log: PathBuf,
     /// What the subject's targets leave behind, for its oracle.
     pub made: PathBuf,
+    /// Where pages and API listen, for those whom workers tell it.
+    address: SocketAddr,
     /// Where the policies are that all processes have, if not the built-in ones.
     policies: Option<PathBuf>,
     deserters: Deserters,
@@ -106,6 +112,7 @@ impl World {
             data: folder.join("data"),
             log: folder.join("failpoints.log"),
             made,
+            address: Site::listen(&test).await,
             policies: None,
             deserters: Deserters::default(),
             developer,
@@ -272,6 +279,7 @@ impl World {
             made: self.made.clone(),
             log: self.log.clone(),
             policies: self.policies.clone(),
+            public_url: format!("http://{}", self.address),
             arms: arms.to_owned(),
             connections: 6,
         }

@@ -6,11 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use paddock::base::id::RunId;
 use paddock::providers::{
-    Host, Job, Kept, NewState, Phase, Progress, ProviderError, Resource, StateLock, StateOrigin, Stream, Trace,
+    CallBack, Heard, Host, Job, Kept, NewState, Phase, Progress, ProviderError, Report, Resource, StateLock,
+    StateOrigin, Stream, Trace,
 };
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -19,13 +21,24 @@ pub struct RecordingHost {
     state: PathBuf,
     lines: Mutex<Vec<(Stream, String)>>,
     fenced: AtomicBool,
+    canceled: AtomicBool,
+    called_back: Mutex<Heard>,
+    news: tokio::sync::Notify,
     whose: (RunId, i32),
 }
 
 impl RecordingHost {
     pub fn new(folder: &Path) -> Self {
         let nobody = (RunId(uuid::Uuid::nil()), 0);
-        Self { state: folder.join("state"), lines: Mutex::default(), fenced: AtomicBool::new(false), whose: nobody }
+        Self {
+            state: folder.join("state"),
+            lines: Mutex::default(),
+            fenced: AtomicBool::new(false),
+            canceled: AtomicBool::new(false),
+            called_back: Mutex::default(),
+            news: tokio::sync::Notify::new(),
+            whose: nobody,
+        }
     }
 
     /// What is told to it is told by this attempt.
@@ -42,6 +55,29 @@ impl RecordingHost {
     /// From now on another worker holds the run.
     pub fn take_lease_away(&self) {
         self.fenced.store(true, Ordering::SeqCst);
+    }
+
+    /// The state as it was saved last.
+    pub fn load(&self) -> Option<Vec<u8>> {
+        fs::read(&self.state).ok()
+    }
+
+    /// Somebody asks for the run to be canceled.
+    pub fn cancel(&self) {
+        self.canceled.store(true, Ordering::SeqCst);
+    }
+
+    /// Somebody calls back.
+    pub fn hear(&self, report: Report) {
+        let mut heard = self.called_back.lock().unwrap();
+        if report.is_last() {
+            heard.last = Some(report);
+        } else {
+            let number = heard.reports.last().map_or(1, |(number, _)| number + 1);
+            heard.reports.push((number, report));
+        }
+        drop(heard);
+        self.news.notify_one();
     }
 
     fn beside(&self, name: &str) -> PathBuf {
@@ -163,6 +199,35 @@ impl Host for RecordingHost {
     async fn refused_state(&self, _who: &str) -> Result<(), ProviderError> {
         Ok(())
     }
+
+    async fn call_back(&self, lasts: Duration) -> Result<CallBack, ProviderError> {
+        self.guard()?;
+        let expires_at = jiff::Timestamp::UNIX_EPOCH + lasts;
+        Ok(CallBack { url: "https://paddock.test/api/v1/callbacks/pdcb_token".into(), expires_at })
+    }
+
+    async fn heard(&self, after: i64, wait: Duration) -> Result<Heard, ProviderError> {
+        let deadline = tokio::time::Instant::now() + wait;
+        loop {
+            self.guard()?;
+            let found = {
+                let mut heard = self.called_back.lock().unwrap();
+                heard.reports.retain(|(number, _)| *number > after);
+                heard.clone()
+            };
+            if found != Heard::default() {
+                return Ok(found);
+            }
+            if tokio::time::timeout_at(deadline, self.news.notified()).await.is_err() {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn is_canceled(&self) -> Result<bool, ProviderError> {
+        self.guard()?;
+        Ok(self.canceled.load(Ordering::SeqCst))
+    }
 }
 
 /// A host whose worker dies at its n-th call: the call never returns.
@@ -241,5 +306,19 @@ impl Host for MortalHost<'_> {
 
     async fn refused_state(&self, who: &str) -> Result<(), ProviderError> {
         self.inner.refused_state(who).await
+    }
+
+    async fn call_back(&self, lasts: Duration) -> Result<CallBack, ProviderError> {
+        self.live().await;
+        self.inner.call_back(lasts).await
+    }
+
+    async fn heard(&self, after: i64, wait: Duration) -> Result<Heard, ProviderError> {
+        self.live().await;
+        self.inner.heard(after, wait).await
+    }
+
+    async fn is_canceled(&self) -> Result<bool, ProviderError> {
+        self.inner.is_canceled().await
     }
 }

@@ -24,3 +24,5 @@ mod terraform_state;
 mod terraform_whole;
 mod victim;
 mod walls;
+mod webhook;
+mod webhook_ways;

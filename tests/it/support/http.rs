@@ -49,12 +49,18 @@ impl Site {
 
     /// Serves an application.
     pub async fn serve(test: TestApp) -> Self {
+        let address = Self::listen(&test).await;
+        Self { test, address }
+    }
+
+    /// Pages and API of an application that stays where it is: where they listen.
+    pub async fn listen(test: &TestApp) -> SocketAddr {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = web::router(test.app.clone()).merge(api::router(test.app.clone()));
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
-        Self { test, address }
+        address
     }
 
     /// Nobody.

@@ -14,6 +14,7 @@ pub mod moto;
 pub mod pages;
 pub mod program;
 pub mod proxy;
+pub mod receiver;
 pub mod server;
 pub mod wait;
 pub mod workspace;

@@ -2,9 +2,10 @@
 //! binary; it ends with this process.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
+
+use super::program::tools;
 
 static MOTO: LazyLock<Moto> = LazyLock::new(Moto::start);
 
@@ -38,14 +39,4 @@ impl Moto {
         let port = line.trim().parse().unwrap_or_else(|_| panic!("moto did not start: “{line}”"));
         Self { port, _child: child }
     }
-}
-
-/// Where scripts/setup puts tools.
-#[allow(clippy::disallowed_methods, reason = "settings of the tests")]
-fn tools() -> PathBuf {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    variable("PADDOCK_TOOLS").unwrap_or_else(|| {
-        let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
-        cache.unwrap().join("paddock/tools")
-    })
 }

@@ -97,3 +97,13 @@ fn collect(stream: impl Read + Send + 'static, said: &Arc<Mutex<String>>) {
         }
     });
 }
+
+/// Where scripts/setup puts tools.
+#[allow(clippy::disallowed_methods, reason = "settings of the tests")]
+pub fn tools() -> PathBuf {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    variable("PADDOCK_TOOLS").unwrap_or_else(|| {
+        let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
+        cache.unwrap().join("paddock/tools")
+    })
+}
