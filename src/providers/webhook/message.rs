@@ -41,14 +41,14 @@ pub fn work(job: &Job, config: &Config, record: &Record, back: &CallBack, now: j
     data.insert("previous".to_owned(), previous);
     let back = json!({"url": back.url.expose_secret(), "expires_at": back.expires_at});
     data.insert("callback".to_owned(), back);
-    whole(kind_of(job), now, data)
+    whole(kind_of(job), now, &data)
 }
 
 /// The body of a request to stop the work of that id.
 pub fn cancel(job: &Job, config: &Config, id: &str, now: jiff::Timestamp) -> Value {
     let mut data = about(job, config);
     data.insert("cancels".to_owned(), json!(id));
-    whole("environment.cancel", now, data)
+    whole("environment.cancel", now, &data)
 }
 
 /// The body of a question how an environment is, and how far the work of that id.
@@ -56,15 +56,15 @@ pub fn status(job: &Job, config: &Config, id: Option<&str>, now: jiff::Timestamp
     let mut data = about(job, config);
     data.insert("stopped".to_owned(), json!(job.stopped));
     data.insert("of".to_owned(), json!(id));
-    whole("environment.status", now, data)
+    whole("environment.status", now, &data)
 }
 
 /// The body of a question whether anybody is there.
 pub fn ping(now: jiff::Timestamp) -> Value {
-    whole("paddock.ping", now, Map::new())
+    whole("paddock.ping", now, &Map::new())
 }
 
-fn whole(kind: &str, now: jiff::Timestamp, data: Map<String, Value>) -> Value {
+fn whole(kind: &str, now: jiff::Timestamp, data: &Map<String, Value>) -> Value {
     json!({"type": kind, "timestamp": now, "data": data})
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::conformance::{self, actions, inputs, next_attempt, next_run};
 use super::host::RecordingHost;
-use crate::support::receiver::{Fault, Receiver, SECRET, Way};
+use crate::support::receiver::{Came, Fault, Receiver, SECRET, Way};
 
 pub fn provider() -> &'static WebhookProvider {
     static PROVIDER: LazyLock<WebhookProvider> = LazyLock::new(|| WebhookProvider::new(Arc::new(SystemClock)));
@@ -113,7 +113,7 @@ async fn a_request_tells_what_is_wanted_of_whom() {
     assert_eq!(came[2].kind(), "environment.action");
     assert_eq!(data(2)["action"], json!({"name": "stop", "run": "off", "inputs": {"now": true}}));
     assert_eq!(data(2)["previous"]["outputs"], json!({"size": "large"}), "no secret output goes back");
-    let ids: Vec<&str> = came.iter().map(|one| one.id()).collect();
+    let ids: Vec<&str> = came.iter().map(Came::id).collect();
     assert!(ids[0] != ids[1] && ids[1] != ids[2], "{ids:?}");
     assert!(!host.text().contains("callbacks"), "{}", host.text());
 }

@@ -211,8 +211,7 @@ fn serve(stream: &TcpStream, book: &Mutex<Book>, way: Way) -> std::io::Result<()
         Some(Fault::BreakAfter) => return Ok(()),
         Some(Fault::Hang) => {
             // Until the other side is gone.
-            let _ = (&mut &*stream).read(&mut [0]);
-            return Ok(());
+            return std::io::copy(&mut &*stream, &mut std::io::sink()).map(drop);
         }
         _ => {}
     }
