@@ -117,9 +117,9 @@ fn words(names: &Names, record: &AuditRecord) -> (&'static str, String) {
         "drift" => drift(record, verb),
         "orphan" => orphan(record, verb),
         "run" => run(record, verb),
-        "callback" if verb == "taken" => ("webhook", format!("said how {object} ended: {}", detail(record, "state"))),
+        "callback" if verb == "taken" => ("server", format!("said how {object} ended: {}", detail(record, "state"))),
         "callback" => {
-            ("webhook", format!("wanted to say how {object} goes and was refused: {}", detail(record, "reason")))
+            ("server", format!("wanted to say how {object} goes and was refused: {}", detail(record, "reason")))
         }
         "output" if record.outcome == Outcome::Denied => {
             ("eye", format!("wanted to see {} of {object} and may not", outputs(record)))
