@@ -159,6 +159,7 @@ async fn seed(app: &App, embedded: &Embedded, folder: &Path) {
         host: address.ip().to_string(),
         port: address.port(),
         repositories: PathBuf::from("/nonexistent"),
+        runner: None,
     };
     seed_demo(app, &server).await.unwrap();
     add_source(app, "sample", SourceKind::Embedded, String::new()).await;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::App;
@@ -27,7 +27,23 @@ pub struct DemoServer {
     pub port: u16,
     /// The folder for Git repositories.
     pub repositories: PathBuf,
+    /// This machine as a runner host, where it can be one.
+    pub runner: Option<DemoHost>,
 }
+
+/// A runner host as a target: its settings and the private key.
+#[derive(Debug, Clone)]
+pub struct DemoHost {
+    /// The target's settings.
+    pub settings: Value,
+    /// Its credential.
+    pub key: SecretString,
+}
+
+/// The provider of runner hosts.
+const RUNNER: &str = "ssh";
+/// The environment type whose environments may be on this machine.
+const ON_THIS_MACHINE: &str = "dev";
 
 /// Slug, name, default and maximum lifetime in hours, quota of environments.
 const TYPES: [(&str, &str, i64, i64, i64); 3] = [
@@ -57,7 +73,9 @@ pub async fn seed_demo(app: &App, server: &DemoServer) -> anyhow::Result<()> {
         for (environment_type, kind) in types.iter().zip(TYPES) {
             let place = place(&mut tx, &op, project, *environment_type, kind).await?;
             for (provider, target) in &targets {
-                projects::bind_target(&mut tx, place, provider, *target).await?;
+                if *provider != RUNNER || kind.0 == ON_THIS_MACHINE {
+                    projects::bind_target(&mut tx, place, provider, *target).await?;
+                }
             }
         }
         roles(&mut tx, &op, project, &people).await?;
@@ -82,7 +100,13 @@ async fn targets(
     let folder = json!({"folder": server.repositories, "writable_folders": [server.repositories]});
     let name = ("demo-repositories", "Repositories on this machine", "command");
     let repositories = projects::ensure_target(tx, op, &app.sealer, name, folder, None).await?;
-    Ok(vec![("postgres", postgres), ("command", repositories)])
+    let mut all = vec![("postgres", postgres), ("command", repositories)];
+    if let Some(host) = &server.runner {
+        let name = ("demo-this-machine", "This machine", RUNNER);
+        let settings = host.settings.clone();
+        all.push((RUNNER, projects::ensure_target(tx, op, &app.sealer, name, settings, Some(&host.key)).await?));
+    }
+    Ok(all)
 }
 
 async fn place(

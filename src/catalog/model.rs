@@ -373,7 +373,7 @@ pub struct Listing {
 }
 
 /// The providers of this build. `tests/it/catalog` compares them with the registry.
-pub const PROVIDERS: [&str; 6] = ["postgres", "terraform", "cloudformation", "command", "webhook", "simulated"];
+pub const PROVIDERS: [&str; 7] = ["postgres", "terraform", "cloudformation", "command", "ssh", "webhook", "simulated"];
 
 /// Whether templates of this provider can be requested from this build, and if not, why.
 pub fn requestable(provider: &str) -> Result<(), String> {

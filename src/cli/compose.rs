@@ -1,23 +1,31 @@
 //! Making the application of this process from its settings.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::net::TcpListener;
 use url::Url;
 
 use super::store::Store;
-use crate::app::{App, DemoServer, Parts, Periods};
+use crate::app::{App, DemoHost, DemoServer, Parts, Periods};
 use crate::base::{Actor, Entropy as _, Op, Origin, OsEntropy, Sealer, SystemClock};
 use crate::catalog::{self, NewSource, SourceKind};
 use crate::config::{Config, DatabaseSource, WorkerConfig};
 use crate::policy::PolicyEngine;
-use crate::providers::Registry;
+use crate::providers::{LocalHost, Registry};
 use crate::{identity, orchestrator, providers, requests};
 
 /// The application of `up`, `serve` and `worker`.
-pub(super) fn app(config: &Config, store: &Store, sealer: Sealer, public_url: Url) -> anyhow::Result<App> {
+pub(super) fn app(
+    config: &Config,
+    store: &Store,
+    sealer: Sealer,
+    public_url: Url,
+    machine: &providers::Settings,
+) -> anyhow::Result<App> {
     git_credentials(config.content.git_credentials.as_ref())?;
     let policy = match &config.content.policies {
         Some(folder) => PolicyEngine::from_folder(folder),
@@ -27,7 +35,7 @@ pub(super) fn app(config: &Config, store: &Store, sealer: Sealer, public_url: Ur
         db: store.db.clone(),
         sealer,
         policy: policy.context("the policies are not valid")?,
-        providers: Registry::standard(&machine(config)?),
+        providers: Registry::standard(machine),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(OsEntropy),
         identity: identity::Settings {
@@ -48,7 +56,7 @@ pub(super) fn git_credentials(lines: Option<&SecretString>) -> anyhow::Result<()
 }
 
 /// What the providers that run programs need to know about this machine.
-fn machine(config: &Config) -> anyhow::Result<providers::Settings> {
+pub(super) fn machine(config: &Config) -> anyhow::Result<providers::Settings> {
     // The running program itself, also after its file was replaced by a new version.
     let itself = PathBuf::from("/proc/self/exe");
     let guard =
@@ -113,8 +121,37 @@ pub(super) fn periods(config: &WorkerConfig) -> Periods {
     }
 }
 
-/// Where the demo makes databases and repositories.
-pub(super) fn demo_server(config: &Config, store: &Store) -> anyhow::Result<DemoServer> {
+/// This machine as a runner host, and where it takes connections: loopback, at a port of its own. None where
+/// it cannot be one; the log says how it could.
+pub(super) async fn runner_host(
+    config: &Config,
+    machine: &providers::Settings,
+) -> anyhow::Result<Option<(LocalHost, TcpListener)>> {
+    match LocalHost::prepare(machine, &config.store.data_dir) {
+        Ok(host) => {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no port for the runner host")?;
+            Ok(Some((host, listener)))
+        }
+        Err(why) => {
+            tracing::info!(%why, "no workspaces on this machine: for them, install openssh-server and start again");
+            Ok(None)
+        }
+    }
+}
+
+/// Where the demo makes databases, repositories and workspaces.
+pub(super) fn demo_server(
+    config: &Config,
+    store: &Store,
+    runner: Option<&(LocalHost, TcpListener)>,
+) -> anyhow::Result<DemoServer> {
+    let runner = match runner {
+        Some((host, listener)) => {
+            let (settings, key) = host.target(listener.local_addr()?.port());
+            Some(DemoHost { settings, key: key.clone() })
+        }
+        None => None,
+    };
     let repositories = config.store.data_dir.join("repositories");
     make_folder(&repositories)?;
     if let Some(embedded) = &store.embedded {
@@ -124,6 +161,7 @@ pub(super) fn demo_server(config: &Config, store: &Store) -> anyhow::Result<Demo
             host: address.ip().to_string(),
             port: address.port(),
             repositories,
+            runner,
         });
     }
     let DatabaseSource::Url(text) = &config.store.database.source else {
@@ -135,6 +173,7 @@ pub(super) fn demo_server(config: &Config, store: &Store) -> anyhow::Result<Demo
         host: url.host_str().filter(|host| !host.is_empty()).unwrap_or("127.0.0.1").to_owned(),
         port: url.port().unwrap_or(5432),
         repositories,
+        runner,
     })
 }
 

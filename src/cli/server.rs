@@ -12,7 +12,7 @@ use super::compose;
 use super::signals::StopSignals;
 use super::store::{Hold, Store};
 use super::terminal::Terminal;
-use crate::app::{App, seed_demo, start_reconcilers, start_worker};
+use crate::app::{App, seed_demo, serve_runner_host, start_reconcilers, start_worker};
 use crate::base::OsEntropy;
 use crate::config::{Config, ConfigError, DatabaseSource};
 use crate::db::embedded::{EmbeddedError, Reporter as _, Step};
@@ -83,10 +83,15 @@ async fn start(
     }
     let bound = listener.as_ref().map_or(Ok(config.http.listen), TcpListener::local_addr)?;
     let public_url = config.http.public_url(bound)?;
-    let app = compose::app(config, store, sealer, public_url.clone())?;
+    let machine = compose::machine(config)?;
+    let app = compose::app(config, store, sealer, public_url.clone(), &machine)?;
     if config.demo {
         let step = Step::start(&Terminal, "Making the sample projects, people and templates");
-        seed_demo(&app, &compose::demo_server(config, store)?).await?;
+        let runner = compose::runner_host(config, &machine).await?;
+        seed_demo(&app, &compose::demo_server(config, store, runner.as_ref())?).await?;
+        if let Some((host, listener)) = runner {
+            serve_runner_host(&app, host, listener);
+        }
         compose::sync(&app, compose::sample_source()).await?;
         step.done();
     }

@@ -60,6 +60,14 @@ impl ProviderError {
         }
     }
 
+    /// Its text as a sentence of its own, with capital and full stop.
+    pub fn sentence(&self) -> String {
+        let text = self.to_string();
+        let mut chars = text.chars();
+        let first = chars.next().into_iter().flat_map(char::to_uppercase);
+        format!("{}.", first.chain(chars).collect::<String>().trim_end_matches('.'))
+    }
+
     /// A defect of ours.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(source.into())

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    CommandProvider, PostgresProvider, Provider, Settings, SimulatedProvider, TerraformProvider, WebhookProvider,
+    CommandProvider, PostgresProvider, Provider, Settings, SimulatedProvider, SshProvider, TerraformProvider,
+    WebhookProvider,
 };
 use crate::base::SystemClock;
 
@@ -33,6 +34,7 @@ impl Registry {
             .with(PostgresProvider)
             .with(TerraformProvider::new(settings.clone()))
             .with(CommandProvider::new(settings.clone()))
+            .with(SshProvider::new(settings.clone()))
             .with(WebhookProvider::new(Arc::new(SystemClock)))
             .with(SimulatedProvider::new(settings.work_root.join("simulated")))
     }

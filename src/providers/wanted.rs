@@ -22,6 +22,11 @@ impl Wanted<'_> {
         self.provider == "postgres" && postgres::asks_for_extensions(self.config, self.inputs)
     }
 
+    /// Why nothing can be made where no target is bound; `None` where the provider can do without one.
+    pub fn without_target(&self) -> Option<&'static str> {
+        (self.provider == "ssh").then_some("has no runner host: an admin binds a target of the provider ssh to it")
+    }
+
     /// What the target named `slug` refuses by its settings, each with the pointer of what asked for it.
     pub fn objections(&self, slug: &str, settings: &Value) -> Vec<FieldError> {
         if self.depends_on_target() {

@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 
 use super::Error;
 use super::resolve::Resolved;
+use crate::base::FieldError;
 use crate::environments::Operation;
 use crate::{projects, providers};
 
@@ -16,11 +17,14 @@ pub async fn collect(connection: &mut PgConnection, resolved: &mut Resolved) -> 
     let version = &resolved.version;
     let wanted =
         providers::Wanted { provider: &version.provider, config: &version.provider_config, inputs: &resolved.inputs };
-    if !wanted.depends_on_target() {
+    // What lives stays on the target that it was made on.
+    let alone = wanted.without_target().filter(|_| resolved.operation == Operation::Create);
+    if !wanted.depends_on_target() && alone.is_none() {
         return Ok(());
     }
-    if let Some(target) = projects::target(connection, resolved.place.id, &version.provider).await? {
-        resolved.errors.extend(wanted.objections(&target.slug, &target.settings));
+    match projects::target(connection, resolved.place.id, &version.provider).await? {
+        Some(target) => resolved.errors.extend(wanted.objections(&target.slug, &target.settings)),
+        None => resolved.errors.extend(alone.map(|why| FieldError::new("/environment_type", why))),
     }
     Ok(())
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::access::Access;
 use super::words::{Refusal, explain};
+use crate::providers::Target;
 use crate::providers::target::{Finding, Kind, TargetField, TargetForm};
-use crate::providers::{ProviderError, Target};
 
 /// The longest that a check takes.
 const CHECK: Duration = Duration::from_secs(15);
@@ -85,7 +85,7 @@ async fn look(target: &Target) -> Vec<Finding> {
         Ok(access) => access,
         Err(error) => {
             let advice = "Correct the settings or the credential; for a role, its trust policy.";
-            return vec![Finding::failed("Credential", sentence(&error), advice)];
+            return vec![Finding::failed("Credential", error.sentence(), advice)];
         }
     };
     let mut findings = vec![who(&access).await];
@@ -105,11 +105,11 @@ async fn who(access: &Access) -> Finding {
         Err(error) => match explain(&error) {
             refusal @ Refusal::Silent(_) => {
                 let advice = "See whether STS can be reached, or give its endpoint. Stacks may work all the same.";
-                Finding::warning(what, sentence(&refusal.reading()), advice)
+                Finding::warning(what, refusal.reading().sentence(), advice)
             }
             refusal => {
                 let advice = "Bring the credential again, and see that it is not switched off in IAM.";
-                Finding::failed(what, sentence(&refusal.reading()), advice)
+                Finding::failed(what, refusal.reading().sentence(), advice)
             }
         },
     }
@@ -122,7 +122,7 @@ async fn reach(access: &Access) -> Finding {
         Ok(_) => Finding::ok(what, format!("CloudFormation answers in {region}.")),
         Err(refusal @ Refusal::Silent(_)) => Finding::failed(
             what,
-            sentence(&refusal.reading()),
+            refusal.reading().sentence(),
             "See that the region and the endpoint are right, and that a firewall lets this machine through.",
         ),
         Err(_) => Finding::ok(what, format!("CloudFormation answers in {region}.")),
@@ -163,11 +163,4 @@ async fn rights(access: &Access) -> Vec<Finding> {
              drift actions.",
         )
     }]
-}
-
-fn sentence(error: &ProviderError) -> String {
-    let text = error.to_string();
-    let mut chars = text.chars();
-    let first = chars.next().into_iter().flat_map(char::to_uppercase);
-    format!("{}.", first.chain(chars).collect::<String>().trim_end_matches('.'))
 }

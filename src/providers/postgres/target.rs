@@ -201,15 +201,15 @@ pub async fn set_password(target: &Target, new: &SecretString, salt: [u8; 32]) -
 pub async fn look_at(target: &Target) -> Vec<Finding> {
     let access = match access(target) {
         Ok(access) => access,
-        Err(error) => return vec![Finding::failed("Settings", sentence(&error), "Correct them, or the credential.")],
+        Err(error) => return vec![Finding::failed("Settings", error.sentence(), "Correct them, or the credential.")],
     };
     if let Err(error) = refuse_special(&access.options).await {
-        return vec![Finding::failed("Reach", sentence(&error), "Correct the server's name or address.")];
+        return vec![Finding::failed("Reach", error.sentence(), "Correct the server's name or address.")];
     }
     let server = words::server(&access.options);
     let mut session = match Session::open(&access, &CancellationToken::new()).await {
         Ok(session) => session,
-        Err(error) => return vec![Finding::failed("Reach", sentence(&error), advice(&error))],
+        Err(error) => return vec![Finding::failed("Reach", error.sentence(), advice(&error))],
     };
     let mut findings = vec![Finding::ok("Reach", format!("Connected to {server}."))];
     match facts(&mut session).await {
@@ -227,14 +227,7 @@ pub async fn look_at(target: &Target) -> Vec<Finding> {
 }
 
 fn unreadable(error: &ProviderError) -> Finding {
-    Finding::failed("Rights", sentence(error), "See what the server's log says.")
-}
-
-fn sentence(error: &ProviderError) -> String {
-    let text = error.to_string();
-    let mut chars = text.chars();
-    let first = chars.next().into_iter().flat_map(char::to_uppercase);
-    format!("{}.", first.chain(chars).collect::<String>().trim_end_matches('.'))
+    Finding::failed("Rights", error.sentence(), "See what the server's log says.")
 }
 
 fn advice(error: &ProviderError) -> &'static str {

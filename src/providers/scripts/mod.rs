@@ -40,6 +40,8 @@ use super::{Finding, Host, Inventory, Job, Marked, ProviderError, Target, Target
 pub const OUTPUTS: &str = "output.json";
 /// Where a script says what went wrong.
 pub const ERRORS: &str = "error.log";
+/// Where the helper `ade` notes the code of a failure, beside the text of it.
+pub const RESULT_CODE: &str = "error.log.code";
 /// Where a script says what differs.
 pub const DIFFERENCES: &str = "differences.txt";
 /// The folder that is kept between operations.

@@ -9,15 +9,13 @@ use tokio::time::timeout;
 
 use super::config::{Config, is_of_image};
 use super::record::{LARGEST, Record};
-use super::{DIFFERENCES, ERRORS, Machine, OUTPUTS, STORAGE, Task, Variables, ade};
+use super::{DIFFERENCES, ERRORS, Machine, OUTPUTS, RESULT_CODE, STORAGE, Task, Variables, ade};
 use crate::base::Digest;
 use crate::providers::guard::BURIAL;
 use crate::providers::process::{Watcher, plain};
 use crate::providers::workspace::{Workspace, read, remove, write_files, write_private};
 use crate::providers::{Host, Job, ProviderError, Stream};
 
-/// Where the helper `ade` notes the code of a failure, beside the text of it.
-const RESULT_CODE: &str = "error.log.code";
 /// How many lines of errors are kept for the message.
 const MOST_LINES: usize = 200;
 

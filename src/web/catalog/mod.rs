@@ -17,6 +17,7 @@ pub fn provider_words(provider: &str) -> &str {
         "terraform" => "Terraform",
         "command" => "Scripts",
         "webhook" => "Webhook",
+        "ssh" => "Runner host",
         "simulated" => "Practice cloud",
         "azure" => "Azure Resource Manager",
         other => other,

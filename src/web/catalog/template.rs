@@ -114,6 +114,7 @@ fn makes(provider: &str) -> Vec<String> {
         "simulated" => &["Objects of a cloud that exists only here, to see how runs go"],
         "webhook" => &["What a system of your own makes when Paddock asks it", "The outputs that it reports"],
         "command" => &["What the scripts of its folder make", "The outputs that they report"],
+        "ssh" => &["What the scripts of its folder make on a runner host", "The outputs that they report"],
         _ => &[],
     };
     lines.iter().map(|line| (*line).to_owned()).collect()

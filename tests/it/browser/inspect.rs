@@ -77,6 +77,11 @@ impl Browser {
         self.driver.execute_async(frame, Vec::new()).await.unwrap();
     }
 
+    /// A picture of the page as it is, which may be another product's.
+    pub async fn save(&self, name: &str) {
+        self.picture(name, WIDE).await;
+    }
+
     async fn picture(&self, name: &str, size: (u32, u32)) {
         let Some(folder) = std::env::var_os("PADDOCK_SCREENSHOTS") else { return };
         let folder = Path::new(&folder);

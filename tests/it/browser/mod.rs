@@ -14,3 +14,4 @@ mod palette;
 mod power;
 mod stage;
 mod typing;
+mod workspace;

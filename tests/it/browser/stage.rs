@@ -12,6 +12,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
 
 use crate::support::program::{self, Program};
+use crate::support::sshd;
 
 static STAGE: Mutex<Weak<Stage>> = Mutex::new(Weak::new());
 
@@ -49,6 +50,12 @@ impl Stage {
         let folder = tempfile::Builder::new().prefix("pdk").tempdir().unwrap();
         let mut command = program::command(&["up", "--demo", "--listen", "127.0.0.1:0"]);
         command.arg("--data-dir").arg(folder.path());
+        // The sample workspace uses the editor that is on the path of its host.
+        let editor = program::tools().join("jupyter/bin");
+        assert!(editor.is_dir(), "{} is not there: run scripts/setup test", editor.display());
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(std::env::split_paths(&path).chain([editor])).unwrap();
+        command.env("PATH", path);
         let mut paddock = Program::start(command);
         let line = paddock.wait_for("Paddock is ready:");
         let url = line.rsplit_once(' ').unwrap().1.trim_end_matches('/').to_owned();
@@ -120,6 +127,7 @@ impl Drop for Stage {
             paddock.signal(Signal::TERM);
             paddock.wait();
         }
+        sshd::end_all(&self.folder.path().join("runner"));
     }
 }
 

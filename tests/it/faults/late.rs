@@ -29,6 +29,7 @@ static LATE: Subject = Subject {
     update: || json!({}),
     target: None,
     twice: true,
+    is_like: None,
     actions: &[],
     without: &[],
     audit: |world, environments| (COMMAND.audit)(world, environments),

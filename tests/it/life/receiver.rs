@@ -57,6 +57,7 @@ static SUBJECT: Subject = Subject {
     update: || json!({"size": "large"}),
     target: Some(|| (json!({"url": format!("http://127.0.0.1:{}/", PYTHON.port)}), json!(SECRET))),
     twice: true,
+    is_like: None,
     actions: &[],
     without: &[],
     audit: |_: &World, _: &Environments| Vec::new(),

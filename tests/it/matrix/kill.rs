@@ -22,7 +22,7 @@ use super::estate::{Estate, Operation, Way};
 use super::oracle::{assert_none, complaints, complaints_while_some_wait};
 #[cfg(feature = "aws")]
 use super::subject::CLOUDFORMATION;
-use super::subject::{COMMAND, POSTGRES, SIMULATED, Subject, TERRAFORM, WEBHOOK};
+use super::subject::{COMMAND, POSTGRES, SIMULATED, SSH, Subject, TERRAFORM, WEBHOOK};
 use super::world::{World, long};
 
 /// Enough for the deaths of a run and for those of a worker that died while it took another's run back.
@@ -48,8 +48,12 @@ const OPERATIONS: [Operation; 13] = [
 /// Seeds of an operation. What an approval adds to those that are done at once, and an update or a delete
 /// to the plan of a create, is in few places: these have a fifth. So have actions and checks, whose way is
 /// short.
-fn seeds(operation: Operation) -> usize {
+fn seeds(operation: Operation, subject: &Subject) -> usize {
     let all = if long() { 20 } else { 5 };
+    // What it shares with another provider is shown there.
+    if subject.is_like.is_some() {
+        return all / 5;
+    }
     match (operation.way, operation.verb) {
         (Way::AtOnce, "create" | "update" | "delete") | (Way::Planned, "create") => all,
         (Way::AtOnce | Way::Planned | Way::Approved, _) => all / 5,
@@ -74,6 +78,7 @@ macro_rules! subjects {
 subjects! {
     postgres: POSTGRES,
     command: COMMAND,
+    ssh: SSH,
     terraform: TERRAFORM,
     simulated: SIMULATED,
     webhook: WEBHOOK,
@@ -210,7 +215,7 @@ fn operations(subject: &Subject) -> impl Iterator<Item = Operation> {
 
 /// What is to happen in which run of the operation.
 fn cases(operation: Operation, path: &Path, subject: &Subject) -> Cases {
-    let seeds = 0..seeds(operation);
+    let seeds = 0..seeds(operation, subject);
     let mut all: Cases = seeds.clone().flat_map(|seed| deaths(path, seed)).collect();
     // How a step is given back, and done again, does not depend on who asked for it.
     if operation.way == Way::AtOnce || operation == Operation::new(Way::Planned, "create") {

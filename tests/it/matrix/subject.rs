@@ -16,6 +16,7 @@ use crate::support::aws::Aws;
 use crate::support::ledger::account;
 use crate::support::receiver::{Receiver, SECRET, Way};
 use crate::support::server::Server;
+use crate::support::sshd::Sshd;
 use crate::support::wait::lines;
 
 /// What was asked for with success, in order: `create`, `update`, `delete`, an action.
@@ -33,6 +34,8 @@ pub struct Subject {
     /// Whether a step may be done twice by one attempt. Terraform's plan is for one apply: its steps are
     /// repeated by the next attempt only, which every death after an answer leads to.
     pub twice: bool,
+    /// The provider that it shares most of its way with: a fifth of the seeds is enough.
+    pub is_like: Option<&'static str>,
     /// The power operations and actions that the template declares.
     pub actions: &'static [&'static str],
     /// How the failpoints begin that nobody comes by who works with this provider, beside those of others.
@@ -86,6 +89,7 @@ pub static POSTGRES: Subject = Subject {
         (settings, json!({"password": password}))
     }),
     twice: true,
+    is_like: None,
     actions: &["rotate-password"],
     without: &["process.", "lock.", "script."],
     audit: |_, environments| {
@@ -139,6 +143,41 @@ async fn databases(environments: &Environments) -> Vec<String> {
     wrong
 }
 
+/// One line is written whole or not at all: the effect of these scripts.
+const UP: &str = "#!/bin/sh\nset -e\nstep=$PADDOCK_STORAGE/seen\necho x >> \"$step\"\n\
+                   echo \"up $PADDOCK_IDEMPOTENCY_KEY\" >> \"$MADE/$PADDOCK_ENVIRONMENT_ID\"\n\
+                   printf '{\"outputs\": {\"size\": {\"type\": \"string\", \"value\": \"%s\"}}}' \"$PADDOCK_INPUT_SIZE\" > \"$PADDOCK_OUTPUTS\"\n";
+const DOWN: &str = "#!/bin/sh\necho \"down $PADDOCK_IDEMPOTENCY_KEY\" >> \"$MADE/$PADDOCK_ENVIRONMENT_ID\"\n";
+/// Twice is like once.
+const ACT: &str = "#!/bin/sh\nfile=$MADE/$PADDOCK_ENVIRONMENT_ID\nline=\"$PADDOCK_ACTION $PADDOCK_IDEMPOTENCY_KEY\"\n\
+                   test \"$(tail -n 1 \"$file\")\" = \"$line\" || echo \"$line\" >> \"$file\"\n";
+/// Is it there? By the last line: this run's own, whichever way; for a check for drift, any run's.
+const LOOK: &str = "#!/bin/sh\nlast=$(tail -n 1 \"$MADE/$PADDOCK_ENVIRONMENT_ID\" 2>/dev/null)\n\
+                     case \"$PADDOCK_OPERATION $last\" in\n\
+                     \"delete down $PADDOCK_IDEMPOTENCY_KEY\") exit 1;;\n\
+                     delete*) exit 0;;\n\
+                     \"drift up \"*) exit 0;;\n\
+                     *\"up $PADDOCK_IDEMPOTENCY_KEY\") exit 0;;\n\
+                     *) exit 1;;\n\
+                     esac\n";
+
+/// What the lines that [`UP`] and the others left say, against what was asked for.
+fn compare_scripts(world: &World, environments: &Environments) -> Vec<String> {
+    let word = |line: &String| line.split(' ').next().unwrap().to_owned();
+    compare(
+        environments,
+        |history| {
+            let word = |verb: &&str| match *verb {
+                "create" | "update" => "up".to_owned(),
+                "delete" => "down".to_owned(),
+                action => action.to_owned(),
+            };
+            history.iter().map(word).collect()
+        },
+        |id| left_behind(world, id).iter().map(word).collect::<Vec<String>>(),
+    )
+}
+
 pub static COMMAND: Subject = Subject {
     name: "command",
     template: "lab-command",
@@ -149,54 +188,47 @@ pub static COMMAND: Subject = Subject {
              actions: {stop: {run: act.sh}, start: {run: act.sh}}\n\
              inputs: {type: object, properties: {size: {type: string}}}\n",
         ),
-        // One line is written whole or not at all: the effect of these scripts.
-        (
-            "up.sh",
-            "#!/bin/sh\nset -e\nstep=$PADDOCK_STORAGE/seen\necho x >> \"$step\"\n\
-                   echo \"up $PADDOCK_IDEMPOTENCY_KEY\" >> \"$MADE/$PADDOCK_ENVIRONMENT_ID\"\n\
-                   printf '{\"outputs\": {\"size\": {\"type\": \"string\", \"value\": \"%s\"}}}' \"$PADDOCK_INPUT_SIZE\" > \"$PADDOCK_OUTPUTS\"\n",
-        ),
-        ("down.sh", "#!/bin/sh\necho \"down $PADDOCK_IDEMPOTENCY_KEY\" >> \"$MADE/$PADDOCK_ENVIRONMENT_ID\"\n"),
-        // Twice is like once.
-        (
-            "act.sh",
-            "#!/bin/sh\nfile=$MADE/$PADDOCK_ENVIRONMENT_ID\nline=\"$PADDOCK_ACTION $PADDOCK_IDEMPOTENCY_KEY\"\n\
-                   test \"$(tail -n 1 \"$file\")\" = \"$line\" || echo \"$line\" >> \"$file\"\n",
-        ),
-        // Is it there? By the last line: this run's own, whichever way; for a check for drift, any run's.
-        (
-            "look.sh",
-            "#!/bin/sh\nlast=$(tail -n 1 \"$MADE/$PADDOCK_ENVIRONMENT_ID\" 2>/dev/null)\n\
-                     case \"$PADDOCK_OPERATION $last\" in\n\
-                     \"delete down $PADDOCK_IDEMPOTENCY_KEY\") exit 1;;\n\
-                     delete*) exit 0;;\n\
-                     \"drift up \"*) exit 0;;\n\
-                     *\"up $PADDOCK_IDEMPOTENCY_KEY\") exit 0;;\n\
-                     *) exit 1;;\n\
-                     esac\n",
-        ),
+        ("up.sh", UP),
+        ("down.sh", DOWN),
+        ("act.sh", ACT),
+        ("look.sh", LOOK),
     ],
     create: |_| json!({"size": "small"}),
     update: || json!({"size": "large"}),
     target: None,
     twice: true,
+    is_like: None,
     actions: &["stop", "start"],
     without: &["lock."],
-    audit: |world, environments| {
-        let word = |line: &String| line.split(' ').next().unwrap().to_owned();
-        compare(
-            environments,
-            |history| {
-                let word = |verb: &&str| match *verb {
-                    "create" | "update" => "up".to_owned(),
-                    "delete" => "down".to_owned(),
-                    action => action.to_owned(),
-                };
-                history.iter().map(word).collect()
-            },
-            |id| left_behind(world, id).iter().map(word).collect::<Vec<String>>(),
-        )
-    },
+    audit: compare_scripts,
+};
+
+/// The runner host of the matrix.
+static HOST: LazyLock<Sshd> = LazyLock::new(Sshd::start);
+
+pub static SSH: Subject = Subject {
+    name: "ssh",
+    template: "lab-ssh",
+    files: &[
+        (
+            "paddock.yaml",
+            "name: Lab\nprovider: ssh\nconfig: {deploy: up.sh, delete: down.sh, probe: look.sh, repeat: probe}\n\
+             actions: {stop: {run: act.sh}, start: {run: act.sh}}\n\
+             inputs: {type: object, properties: {size: {type: string}}}\n",
+        ),
+        ("up.sh", UP),
+        ("down.sh", DOWN),
+        ("act.sh", ACT),
+        ("look.sh", LOOK),
+    ],
+    create: |_| json!({"size": "small"}),
+    update: || json!({"size": "large"}),
+    target: Some(|| (HOST.settings(), json!(HOST.key()))),
+    twice: true,
+    is_like: Some("command"),
+    actions: &["stop", "start"],
+    without: &["lock."],
+    audit: compare_scripts,
 };
 
 pub static TERRAFORM: Subject = Subject {
@@ -230,6 +262,7 @@ output "size" { value = terraform_data.effect.input }
     update: || json!({"size": "large"}),
     target: None,
     twice: false,
+    is_like: None,
     actions: &[],
     without: &["script."],
     audit: |world, environments| {
@@ -267,6 +300,7 @@ pub static SIMULATED: Subject = Subject {
     update: || json!({"size": "large"}),
     target: None,
     twice: true,
+    is_like: None,
     actions: &["stop", "start"],
     without: &["process.", "lock.", "script."],
     audit: |world, environments| {
@@ -305,6 +339,7 @@ pub static WEBHOOK: Subject = Subject {
     update: || json!({"size": "large"}),
     target: Some(|| (RECEIVER.settings(), json!(SECRET))),
     twice: true,
+    is_like: None,
     actions: &["stop", "start"],
     without: &["process.", "lock.", "script."],
     audit: |_, environments| {
@@ -345,6 +380,7 @@ pub static CLOUDFORMATION: Subject = Subject {
     update: || json!({"size": "large"}),
     target: Some(|| (AWS.settings(), json!({"access_key_id": "AKIAGOOD", "secret_access_key": "the-key"}))),
     twice: true,
+    is_like: None,
     actions: &[],
     without: &["process.", "state.", "lock.", "script."],
     audit: |_, environments| {

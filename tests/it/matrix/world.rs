@@ -34,7 +34,7 @@ const STILL: Duration = Duration::from_secs(240);
 pub async fn connect(test: &TestApp, provider: &str, settings: Value, credential: &Value) {
     let op = test.op(paddock::base::Actor::Operator);
     let mut tx = test.app.db.begin().await.unwrap();
-    // A credential of one part is its text.
+    // One secret field is its text, several are an object.
     let secret = credential.as_str().map_or_else(|| credential.to_string(), str::to_owned);
     let secret = secrecy::SecretString::from(secret);
     let name = ("lab", "Lab", provider);

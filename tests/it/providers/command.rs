@@ -30,7 +30,8 @@ fn repository(folder: &Path) -> Job {
     }
 }
 
-fn scripts(deploy: &str, delete: &str, probe: &str, repeat: &str) -> Job {
+/// A job with these scripts.
+pub fn scripts(deploy: &str, delete: &str, probe: &str, repeat: &str) -> Job {
     let file = |path: &str, text: &str| TemplateFile {
         path: path.into(),
         executable: false,
@@ -333,7 +334,7 @@ async fn a_cancel_stops_the_script_and_its_children() {
 }
 
 /// Writes its process id, waits for `release`, then writes `ended`; the probe looks for that.
-fn waiting(folder: &Path, repeat: &str) -> Job {
+pub fn waiting(folder: &Path, repeat: &str) -> Job {
     let folder = folder.display();
     scripts(
         &format!(

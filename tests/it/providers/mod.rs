@@ -16,6 +16,8 @@ pub mod machine;
 pub mod postgres;
 mod postgres_shared;
 pub mod simulated;
+mod ssh;
+mod ssh_target;
 mod targets;
 mod terraform;
 mod terraform_lab;

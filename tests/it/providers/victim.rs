@@ -61,6 +61,7 @@ async fn victim() {
         "terraform" => super::terraform::victim(folder),
         "command" => super::command::victim(folder),
         "container" => super::container::victim(folder),
+        "ssh" => super::ssh::victim(folder),
         other => panic!("no case {other}"),
     };
     let result = provider.apply(&job, &RecordingHost::new(folder).of(&job)).await;

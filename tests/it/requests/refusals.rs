@@ -236,3 +236,21 @@ async fn a_refused_look_at_a_secret_is_recorded() {
     let found = auditor.json(&format!("/api/v1/audit?object={id}&action=output.revealed")).await;
     assert_eq!(found["items"].as_array().unwrap().len(), 3);
 }
+
+/// Nobody waits for a run to hear that its environment type has no machine for it.
+#[tokio::test]
+async fn a_workspace_without_a_runner_host_is_refused_before_anything_is_asked_for() {
+    let site = Site::start().await;
+    let client = site.client("developer").await;
+    let mut body = with("/template", json!("dev-workspace"));
+    body["inputs"] = json!({"memory": 2});
+    let verdict = client.post("/api/v1/verdicts", &body).await.expect(StatusCode::OK);
+    assert_eq!(
+        (&verdict["can_submit"], &verdict["errors"][0]["pointer"]),
+        (&json!(false), &json!("/environment_type"))
+    );
+    let answer = client.post("/api/v1/requests", &body).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.text);
+    assert_eq!(answer.pointers(), ["/environment_type"]);
+    assert!(answer.text.contains("has no runner host: an admin binds"), "{}", answer.text);
+}

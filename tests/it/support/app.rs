@@ -125,6 +125,7 @@ impl TestApp {
             host: url.host_str().filter(|host| !host.is_empty()).unwrap_or("127.0.0.1").to_owned(),
             port: url.port().unwrap_or(5432),
             repositories: self.folder.path().join("repositories"),
+            runner: None,
         };
         seed_demo(&self.app, &server).await.unwrap();
         let op = self.op(Actor::Operator);

@@ -16,6 +16,7 @@ pub mod program;
 pub mod proxy;
 pub mod receiver;
 pub mod server;
+pub mod sshd;
 pub mod wait;
 pub mod workspace;
 

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
-use super::program::tools;
+use super::program;
 
 static MOTO: LazyLock<Moto> = LazyLock::new(Moto::start);
 
@@ -23,7 +23,7 @@ impl Moto {
     }
 
     fn start() -> Self {
-        let folder = tools().join("moto");
+        let folder = program::tools().join("moto");
         assert!(folder.is_dir(), "{} is not there: run scripts/setup test", folder.display());
         let mut child = Command::new("python3")
             .arg("tests/tools/moto.py")

@@ -14,6 +14,16 @@ pub fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_paddock"))
 }
 
+/// Where scripts/setup puts tools.
+#[allow(clippy::disallowed_methods, reason = "settings of the tests")]
+pub fn tools() -> PathBuf {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    variable("PADDOCK_TOOLS").unwrap_or_else(|| {
+        let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
+        cache.unwrap().join("paddock/tools")
+    })
+}
+
 /// The binary under test as a command that sees none of our settings.
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(path());
@@ -96,14 +106,4 @@ fn collect(stream: impl Read + Send + 'static, said: &Arc<Mutex<String>>) {
             said.push('\n');
         }
     });
-}
-
-/// Where scripts/setup puts tools.
-#[allow(clippy::disallowed_methods, reason = "settings of the tests")]
-pub fn tools() -> PathBuf {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    variable("PADDOCK_TOOLS").unwrap_or_else(|| {
-        let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
-        cache.unwrap().join("paddock/tools")
-    })
 }

@@ -17,13 +17,16 @@ async fn search_and_facets_live_in_the_address() {
     let test = TestApp::start().await;
     let mut browser = test.browser_of("developer").await;
     let all = browser.get("/catalog").await;
-    assert_eq!(names(&all.text), ["postgres-database", "practice-cloud", "service-repository", "terraform-stack"]);
-    all.shows(&["4 templates"]);
+    assert_eq!(
+        names(&all.text),
+        ["postgres-database", "practice-cloud", "service-repository", "terraform-stack", "dev-workspace"]
+    );
+    all.shows(&["5 templates"]);
     assert_eq!([count_of(&all.text, "postgres"), count_of(&all.text, "terraform")], ["1", "1"]);
 
     let one = browser.get("/catalog?provider=postgres").await;
     assert_eq!(names(&one.text), ["postgres-database"]);
-    one.shows(&["1 of 4 templates", "Remove filter Made by Postgres"]);
+    one.shows(&["1 of 5 templates", "Remove filter Made by Postgres"]);
     assert_eq!(count_of(&one.text, "terraform"), "1", "a question does not narrow its own counts");
     let two = browser.get("/catalog?provider=postgres&provider=terraform").await;
     assert_eq!(names(&two.text), ["postgres-database", "terraform-stack"]);

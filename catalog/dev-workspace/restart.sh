@@ -1,0 +1,5 @@
+#!/bin/sh
+. ./common.sh
+stop_editor
+start_editor
+write_outputs

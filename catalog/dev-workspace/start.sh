@@ -1,0 +1,4 @@
+#!/bin/sh
+. ./common.sh
+start_editor
+write_outputs

@@ -1,0 +1,4 @@
+#!/bin/sh
+# Ends the editor and what runs in it. Files, port and token stay.
+. ./common.sh
+stop_editor
