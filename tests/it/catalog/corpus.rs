@@ -109,7 +109,7 @@ fn paddock_manifests() {
       m.yaml:4:1: error: foo: There is no key “foo” here. The keys here are “name”, “slug”, “version”, “summary”, “icon”, “kind”, “tags”, “provider”, “config”, “inputs”, “outputs”, “worker_labels”, “actions”, “connect”, “auto_stop” and “$schema”.
     missing: refused
       m.yaml:1:1: error: name: “name” is missing. Give the template a name for people.
-      m.yaml:1:1: error: provider: “provider” is missing. Say what makes it: “postgres”, “terraform”, “cloudformation”, “command”, “ssh” or “simulated”.
+      m.yaml:1:1: error: provider: “provider” is missing. Say what makes it: “postgres”, “terraform”, “cloudformation”, “command”, “ssh”, “webhook” or “simulated”.
     wrong types: refused
       m.yaml:1:7: error: name: “name” is text, not a list.
       m.yaml:2:11: error: provider: “provider” is text, not a mapping.
