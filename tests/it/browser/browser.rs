@@ -166,6 +166,20 @@ impl Browser {
         self.click_by(By::XPath(format!("//*[self::a or self::button or self::summary][{words}]"))).await;
     }
 
+    /// Goes on in the tab that was opened last, and leaves the others.
+    pub async fn follow_to_new_tab(&self) {
+        let tabs = self
+            .until("a new tab", async || {
+                let tabs = self.driver.windows().await.ok()?;
+                (tabs.len() > 1).then_some(tabs)
+            })
+            .await;
+        let here = self.driver.window().await.unwrap();
+        for tab in tabs.into_iter().filter(|tab| *tab != here) {
+            self.driver.switch_to_window(tab).await.unwrap();
+        }
+    }
+
     /// Clicks a radio button or a check box by its label.
     pub async fn choose(&self, name: &str, value: &str) {
         let input = format!("input[@name=\"{name}\" and @value=\"{value}\"]");

@@ -13,5 +13,6 @@ mod pages;
 mod palette;
 mod power;
 mod stage;
+mod targets;
 mod typing;
 mod workspace;

@@ -1,6 +1,8 @@
 //! A dev box from the sample catalog: JupyterLab on this machine, asked for, used, stopped, started, and
 //! stopped when its time is over.
 
+use std::sync::Arc;
+
 use sqlx::{AssertSqlSafe, Executor as _};
 
 use super::browser::Browser;
@@ -8,12 +10,16 @@ use super::stage::Stage;
 
 const EDITOR: &str = "#jp-top-panel, .jp-LauncherCard";
 
-/// The way in, as a person takes it, until the editor is there.
-async fn enter(desk: &Browser, environment: &str) {
+/// The way in, as a person takes it, in a window of its own until the editor is there: its complaints are its
+/// own, and nobody listens to them.
+async fn enter(stage: &Arc<Stage>, environment: &str) -> Browser {
+    let desk = Browser::of(stage, true, "developer").await;
     desk.open(environment).await;
     desk.press("Open JupyterLab").await;
+    desk.follow_to_new_tab().await;
     desk.until_at("the editor", |path| path.starts_with("/lab")).await;
     desk.until("JupyterLab is drawn", async || (!desk.text(EDITOR).await.is_empty()).then_some(())).await;
+    desk
 }
 
 #[tokio::test]
@@ -37,9 +43,7 @@ async fn a_workspace_is_asked_for_used_stopped_and_started() {
     b.see_in("#schedule", "10 h of running").await;
     b.inspect("workspace-ready").await;
 
-    // JupyterLab's own complaints are its own: another window, that nobody listens to.
-    let desk = Browser::of(&stage, true, "developer").await;
-    enter(&desk, &environment).await;
+    let desk = enter(&stage, &environment).await;
     let url = desk.eval("return window.location.origin + '/api/status'").await.as_str().unwrap().to_owned();
     assert!(url.starts_with("http://127.0.0.1:2"), "{url}");
     let refused = reqwest::get(&url).await.unwrap().status();
@@ -54,7 +58,7 @@ async fn a_workspace_is_asked_for_used_stopped_and_started() {
     assert!(reqwest::get(&url).await.is_err(), "the editor does not answer");
     b.press("Start").await;
     b.see_later(".page-title", "Ready").await;
-    enter(&desk, &environment).await;
+    let desk = enter(&stage, &environment).await;
     desk.see_later(".jp-DirListing-content", "untitled.txt").await;
     let again = desk.eval("return window.location.origin + '/api/status'").await;
     assert_eq!(again.as_str(), Some(url.as_str()), "at the same port");

@@ -55,9 +55,12 @@ impl Recipe {
             .env("PADDOCK_KEY", "42".repeat(32))
             .env("PADDOCK_DATA_DIR", &self.data)
             .env("PADDOCK_PROGRAM_FOLDERS", &self.made)
-            .env("PADDOCK_PUBLIC_URL", &self.public_url)
             .env("PADDOCK_FAILPOINT", &self.arms)
             .env("PADDOCK_FAILPOINT_LOG", &self.log);
+        // A server tells the address that it listens on itself.
+        if verb == "worker" {
+            command.env("PADDOCK_PUBLIC_URL", &self.public_url);
+        }
         if let Some(policies) = &self.policies {
             command.env("PADDOCK_POLICIES", policies);
         }
