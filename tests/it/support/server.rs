@@ -90,9 +90,14 @@ impl Server {
         let mut connection = PgConnection::connect_with(&self.options("postgres")).await?;
         let databases = "SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database
                          WHERE datname NOT IN ('postgres', 'template0', 'template1', 'paddock')";
+        // Rights on what all databases share keep a role, too.
+        let rights = "SELECT format('DROP OWNED BY %I', rolname) FROM pg_roles
+                      WHERE rolname NOT IN ('paddock', 'paddock_app') AND rolname NOT LIKE 'pg\\_%'";
+        let tablespaces = "SELECT format('DROP TABLESPACE %I', spcname) FROM pg_tablespace
+                           WHERE spcname NOT LIKE 'pg\\_%'";
         let roles = "SELECT format('DROP ROLE %I', rolname) FROM pg_roles
                      WHERE rolname NOT IN ('paddock', 'paddock_app') AND rolname NOT LIKE 'pg\\_%'";
-        for question in [databases, roles] {
+        for question in [databases, rights, tablespaces, roles] {
             let statements: Vec<String> = sqlx::query_scalar(question).fetch_all(&mut connection).await?;
             for statement in statements {
                 connection.execute(sqlx::AssertSqlSafe(statement)).await?;
