@@ -110,6 +110,9 @@ c.ServerApp.open_browser = False
 c.ServerApp.allow_root = os.geteuid() == 0
 c.ServerApp.allow_remote_access = "$listen" != "127.0.0.1" or "${PADDOCK_TARGET_CONNECT_HOST:-}" != ""
 c.FileContentsManager.delete_to_trash = False
+# Nothing is asked of the outside by itself.
+c.LabApp.news_url = None
+c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 PYTHON
     echo "Starting JupyterLab on port $(port)"
     (
