@@ -106,7 +106,7 @@ async fn an_admin_connects_checks_binds_rotates_and_disconnects() {
         StatusCode::SEE_OTHER
     );
     assert_eq!(admin.post("/admin/targets/team-databases/check", &[]).await.status, StatusCode::SEE_OTHER);
-    admin.get("/admin/targets/team-databases").await.shows(&["The check passed."]);
+    admin.get("/admin/targets/team-databases").await.shows(&["The check passed, with something to look at."]);
 
     // Changed: somebody was faster, and nothing typed is lost.
     let edit = "/admin/targets/team-databases/edit";
