@@ -103,11 +103,35 @@ pub async fn count(connection: &mut PgConnection) -> Result<i64> {
         .await?)
 }
 
-/// Found again, or for the first time: true.
+/// Found again, or for the first time: true. What two targets lead to, two names of one server perhaps,
+/// is listed once: by its environment's own target, else by the one that had it first.
 pub async fn found(connection: &mut PgConnection, id: OrphanId, target: TargetId, thing: &Marked) -> Result<bool> {
+    let environment = thing.environment.map(|id| id.0);
+    sqlx::query!(
+        "UPDATE orphan o SET target_id = $1
+         FROM target mine, target other
+         WHERE mine.id = $1 AND other.id = o.target_id AND other.id <> mine.id AND other.provider = mine.provider
+           AND o.closed_at IS NULL AND o.state = 'found'
+           AND (o.type, o.provider_id, o.environment_id) = ($2, $3, $4::uuid)
+           AND EXISTS (SELECT FROM environment e WHERE e.id = $4 AND e.target_id = $1)
+           AND NOT EXISTS (SELECT FROM orphan own WHERE own.target_id = $1 AND own.closed_at IS NULL
+                           AND (own.type, own.provider_id) = ($2, $3))",
+        target.0,
+        thing.r#type,
+        thing.id,
+        environment
+    )
+    .execute(&mut *connection)
+    .await?;
     let fresh = sqlx::query_scalar!(
         r#"INSERT INTO orphan (id, target_id, type, provider_id, address, environment_id, there_since, cost)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+           SELECT $1, $2, $3, $4, $5, $6, $7, $8
+           WHERE NOT EXISTS (
+               SELECT FROM orphan o JOIN target other ON other.id = o.target_id
+                   JOIN target mine ON mine.id = $2 AND mine.id <> other.id AND mine.provider = other.provider
+               WHERE o.closed_at IS NULL AND (o.type, o.provider_id, o.environment_id) = ($3, $4, $6::uuid)
+                 AND (o.state <> 'found'
+                      OR NOT EXISTS (SELECT FROM environment e WHERE e.id = $6 AND e.target_id = $2)))
            ON CONFLICT (target_id, type, provider_id) WHERE closed_at IS NULL
            DO UPDATE SET seen_at = now(), cost = excluded.cost, there_since = excluded.there_since,
                environment_id = excluded.environment_id, address = excluded.address
@@ -117,13 +141,13 @@ pub async fn found(connection: &mut PgConnection, id: OrphanId, target: TargetId
         thing.r#type,
         thing.id,
         thing.address,
-        thing.environment.map(|id| id.0),
+        environment,
         thing.since.map(ToSqlx::to_sqlx) as Option<Timestamp>,
         thing.cost
     )
-    .fetch_one(connection)
+    .fetch_optional(connection)
     .await?;
-    Ok(fresh)
+    Ok(fresh == Some(true))
 }
 
 /// Those of the target that were not seen since this transaction began: they are gone, or somebody's.

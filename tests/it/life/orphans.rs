@@ -12,6 +12,8 @@ use paddock::environments::State;
 use serde_json::{Value, json};
 
 use crate::api::text;
+use crate::matrix::subject::POSTGRES;
+use crate::matrix::world::connect;
 use crate::support::http::{Client, Site};
 use crate::support::server::Server;
 use crate::support::wait::{lines, until_true};
@@ -244,9 +246,15 @@ async fn a_server_lists_databases_and_roles_by_their_mark() {
     ] {
         Server::get().execute(statement).await.unwrap();
     }
-    site.test.app.find_orphans(&op, HOUR).await.unwrap();
-    let mine = format!("SELECT count(*) FROM orphan WHERE environment_id = '{id}' AND provider_id = '{name}'");
-    assert_eq!(site.number(&mine).await, 2);
+    // Two targets on one server.
+    let (settings, credential) = POSTGRES.target.unwrap()();
+    connect(&site.test, "postgres", settings, &credential).await;
+    let mine = format!("SELECT count(*) FROM orphan WHERE environment_id = '{id}' AND closed_at IS NULL");
+    for _ in 0..2 {
+        site.test.app.find_orphans(&op, HOUR).await.unwrap();
+        assert_eq!(site.number(&mine).await, 2, "both list the database and the role");
+        site.sql("UPDATE target_inventory SET due_at = now() - interval '1 minute'").await;
+    }
     assert_eq!(site.number(&format!("SELECT count(*) FROM orphan WHERE provider_id = '{name}_free'")).await, 0);
     site.test.work();
     for kind in ["postgres_database", "postgres_role"] {
