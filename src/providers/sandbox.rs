@@ -54,15 +54,24 @@ is_door() {
   done
   return 1
 }
+is_mounted() {
+  while read -r _ _ _ _ one _; do
+    if [ "$one" = "$1" ]; then return 0; fi
+  done < /proc/self/mountinfo
+  return 1
+}
 if [ "$closed" = 1 ]; then
   if [ -d /dev/shm ]; then "$mount" -t tmpfs -o mode=1777,size=64m shm /dev/shm; fi
   mounts=$(while read -r line; do printf '%s\n' "$line"; done < /proc/self/mountinfo)
-  while read -r _ _ _ _ at options _; do
+  while read -r _ _ _ _ raw options _; do
     case $options in rw*) ;; *) continue ;; esac
+    at=$raw
     case $at in *\\*) at=$(printf "$at") ;; esac
     # The last step below writes the map of its own user there.
     if [ "$at" = /proc ] || [ "$at" = /dev/shm ] || is_door "$at"; then continue; fi
-    "$mount" -c -o "remount,bind,ro${options#rw}" "$at"
+    if said=$("$mount" -c -o "remount,bind,ro${options#rw}" "$at" 2>&1); then continue; fi
+    # Unmounting arrives here from outside: containers come and go.
+    if is_mounted "$raw"; then printf '%s\n' "$said" >&2; exit 1; fi
   done <<MOUNTS
 $mounts
 MOUNTS
@@ -188,4 +197,46 @@ impl Sandbox {
 pub fn close_to_others() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// Walls for whose making something else is mounted, and at its turn `then` happens. Nothing where the
+    /// kernel forbids walls.
+    fn try_out_beside(then: &str) -> Option<Result<(), String>> {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["data/work", "container"] {
+            std::fs::create_dir_all(at(name)).unwrap();
+        }
+        let mut sandbox = Sandbox::probe(&at("data"), &at("data/work"), &[]).ok().filter(Sandbox::is_closed)?;
+        let (real, container) = (sandbox.tools[0].display(), at("container").canonicalize().unwrap());
+        let container = container.display();
+        let wrapper = format!(
+            "#!/bin/sh\ncase \"$*\" in\n\
+             *tmpfs*paddock*) {real} -t tmpfs container {container} || exit ;;\n\
+             *remount*{container}) {then} ;;\n\
+             esac\nexec {real} \"$@\"\n"
+        );
+        std::fs::write(at("mount"), wrapper).unwrap();
+        std::fs::set_permissions(at("mount"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        sandbox.tools[0] = at("mount");
+        Some(sandbox.try_out(&at("data/work")))
+    }
+
+    #[test]
+    fn what_is_unmounted_meanwhile_need_not_be_closed() {
+        let Some(result) = try_out_beside("umount \"$4\"") else { return };
+        assert_eq!(result, Ok(()));
+    }
+
+    #[test]
+    fn what_stays_open_is_a_failure() {
+        let Some(result) = try_out_beside("echo 'it does not want to' >&2; exit 1") else { return };
+        assert_eq!(result, Err("it does not want to".to_owned()));
+    }
 }
