@@ -28,7 +28,8 @@ pub use model::{
 pub use quota::{preview, release, reserve, use_up};
 pub use service::{
     bind_target, ensure_environment_type, ensure_project, ensure_project_environment_type, ensure_quota, ensure_target,
-    environment_types, find, limit_target, list, open_target, pick_environment_type, places, quotas, target,
+    environment_types, find, limit_target, list, open_target, pick_environment_type, places, places_with_target,
+    quotas, target,
 };
 
 /// Where credentials of targets are.

@@ -1,5 +1,7 @@
 //! Use-cases of projects: look up, set up.
 
+use std::collections::HashSet;
+
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -70,6 +72,15 @@ pub async fn target(
     provider: &str,
 ) -> Result<Option<StoredTarget>> {
     targets::at(connection, place, provider).await
+}
+
+/// Which of these project environment types have a target that `provider` uses.
+pub async fn places_with_target(
+    connection: &mut PgConnection,
+    places: &[ProjectEnvironmentTypeId],
+    provider: &str,
+) -> Result<HashSet<ProjectEnvironmentTypeId>> {
+    targets::bound(connection, places, provider).await
 }
 
 /// A target with its credential opened, for a run.

@@ -5,6 +5,18 @@ use serde_json::{Map, Value};
 use super::postgres;
 use crate::base::FieldError;
 
+/// Why this provider makes nothing where no target of it is bound, as what follows the name of the place;
+/// `None`: it can do without one.
+pub fn without_target(provider: &str) -> Option<&'static str> {
+    Some(match provider {
+        "ssh" => "has no runner host: an admin binds a target of the provider ssh to it",
+        "webhook" => "has no receiver: an admin binds a target of the provider webhook to it",
+        "postgres" => "has no database server: an admin binds a target of the provider postgres to it",
+        "cloudformation" => "has no AWS account: an admin binds a target of the provider cloudformation to it",
+        _ => return None,
+    })
+}
+
 /// A request as far as providers judge it without a target's credential.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
@@ -24,7 +36,7 @@ impl Wanted<'_> {
 
     /// Why nothing can be made where no target is bound; `None` where the provider can do without one.
     pub fn without_target(&self) -> Option<&'static str> {
-        (self.provider == "ssh").then_some("has no runner host: an admin binds a target of the provider ssh to it")
+        without_target(self.provider)
     }
 
     /// What the target named `slug` refuses by its settings, each with the pointer of what asked for it.

@@ -1,6 +1,6 @@
 //! Targets and their bindings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff_sqlx::Timestamp;
 use serde_json::Value;
@@ -25,6 +25,24 @@ pub async fn ensure(connection: &mut PgConnection, target: &StoredTarget) -> Res
     )
     .fetch_one(connection)
     .await?)
+}
+
+/// Which of these places have a target of the provider.
+pub async fn bound(
+    connection: &mut PgConnection,
+    places: &[ProjectEnvironmentTypeId],
+    provider: &str,
+) -> Result<HashSet<ProjectEnvironmentTypeId>> {
+    let places: Vec<uuid::Uuid> = places.iter().map(|id| id.0).collect();
+    let bound = sqlx::query_scalar!(
+        r#"SELECT project_environment_type_id AS "id: ProjectEnvironmentTypeId" FROM project_environment_type_target
+           WHERE project_environment_type_id = ANY ($1) AND provider = $2"#,
+        &places,
+        provider
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(bound.into_iter().collect())
 }
 
 /// Inserts the target with what holds its runs; its slug must be free.

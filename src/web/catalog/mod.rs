@@ -15,6 +15,7 @@ pub fn provider_words(provider: &str) -> &str {
     match provider {
         "postgres" => "Postgres",
         "terraform" => "Terraform",
+        "cloudformation" => "AWS CloudFormation",
         "command" => "Scripts",
         "webhook" => "Webhook",
         "ssh" => "Runner host",

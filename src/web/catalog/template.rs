@@ -9,6 +9,7 @@ use crate::catalog::form;
 use crate::catalog::{self, Kind, Template, TemplateVersion, VersionState, VersionSummary};
 use crate::policy::{Action, Context, Decision, Outcome, Question, Resource, ResourceKind};
 use crate::projects::{self, Project, ProjectEnvironmentType};
+use crate::providers;
 use crate::web::answer;
 use crate::web::error::{PageError, sentence};
 use crate::web::shell::Section;
@@ -26,14 +27,25 @@ pub async fn page(visitor: Visitor, Path(slug): Path<String>) -> Result<Response
         for place in projects::environment_types(&mut connection, project.id).await? {
             if place.enabled {
                 let decision = visitor.app.policy.decide(&question(&visitor, &template, &version, &project, &place));
-                places.push((project.slug.clone(), place.slug, decision));
+                places.push((project.slug.clone(), place, decision));
             }
         }
     }
+    let ids: Vec<_> = places.iter().map(|(_, place, _)| place.id).collect();
+    let bound = projects::places_with_target(&mut connection, &ids, &version.provider).await?;
+    let alone = providers::without_target(&version.provider);
+    let places: Vec<_> = places
+        .into_iter()
+        .map(|(project, place, decision)| Place {
+            lacks: alone.filter(|_| !bound.contains(&place.id)),
+            name: format!("{project}, {}", place.slug),
+            decision,
+        })
+        .collect();
     drop(connection);
     let versions = catalog::list_versions(&visitor.app.db, template.id).await?;
     let cannot = version.requestable().err();
-    let anywhere = places.iter().any(|(_, _, decision)| decision.outcome != Outcome::Denied);
+    let anywhere = places.iter().any(Place::can_have_it);
     let published = version.state == VersionState::Published;
     let page = TemplatePage {
         shell: frame::shell(&visitor, Section::Catalog, &template.name).await?,
@@ -48,7 +60,7 @@ pub async fn page(visitor: Visitor, Path(slug): Path<String>) -> Result<Response
         makes: makes(&version.provider),
         inputs: inputs::rows(&version.inputs_schema),
         outputs: version.outputs.iter().map(output).collect(),
-        places: places.iter().map(|(project, place, decision)| place_row(project, place, decision)).collect(),
+        places: places.iter().map(place_row).collect(),
         facts: facts(&template, &version),
         versions: versions.iter().map(|one| version_row(&visitor, one)).collect(),
     };
@@ -85,22 +97,36 @@ fn question(
     Question { action: Action::CreateEnvironment, principal, resource, context }
 }
 
-fn place_row(project: &str, place: &str, decision: &Decision) -> PlaceRow {
-    let pill = match decision.outcome {
-        Outcome::Allowed => Pill::of("allowed"),
-        Outcome::NeedsApproval => Pill::of("needs_approval"),
-        Outcome::Denied => Pill::of("denied"),
-    };
-    let words = match decision.outcome {
-        Outcome::NeedsApproval => {
+/// A project environment type of the viewer's.
+struct Place {
+    name: String,
+    decision: Decision,
+    /// Why nothing of this template can be made there.
+    lacks: Option<&'static str>,
+}
+
+impl Place {
+    fn can_have_it(&self) -> bool {
+        self.lacks.is_none() && self.decision.outcome != Outcome::Denied
+    }
+}
+
+fn place_row(place: &Place) -> PlaceRow {
+    let decision = &place.decision;
+    let (pill, words) = match (decision.outcome, place.lacks) {
+        (Outcome::Denied, _) => (Pill::of("denied"), reasons(decision)),
+        (_, Some(lacks)) => (Pill::not_yet(), sentence(&format!("{} {lacks}", place.name))),
+        (Outcome::Allowed, None) => (Pill::of("allowed"), reasons(decision)),
+        (Outcome::NeedsApproval, None) => {
             let who: Vec<&str> = decision.requirements.iter().map(|one| one.who.as_str()).collect();
-            sentence(&format!("{} must agree", listed(&who, "and")))
-        }
-        Outcome::Allowed | Outcome::Denied => {
-            decision.rules.iter().map(|rule| rule.reason.as_str()).collect::<Vec<_>>().join(" ")
+            (Pill::of("needs_approval"), sentence(&format!("{} must agree", listed(&who, "and"))))
         }
     };
-    PlaceRow { place: format!("{project}, {place}"), pill, words }
+    PlaceRow { place: place.name.clone(), pill, words }
+}
+
+fn reasons(decision: &Decision) -> String {
+    decision.rules.iter().map(|rule| rule.reason.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 fn makes(provider: &str) -> Vec<String> {
@@ -115,6 +141,9 @@ fn makes(provider: &str) -> Vec<String> {
         "webhook" => &["What a system of your own makes when Paddock asks it", "The outputs that it reports"],
         "command" => &["What the scripts of its folder make", "The outputs that they report"],
         "ssh" => &["What the scripts of its folder make on a runner host", "The outputs that they report"],
+        "cloudformation" => {
+            &["A stack of AWS CloudFormation in the account of the project", "The outputs of the stack"]
+        }
         _ => &[],
     };
     lines.iter().map(|line| (*line).to_owned()).collect()

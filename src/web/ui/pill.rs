@@ -91,6 +91,11 @@ impl Pill {
         pill(Look::Mark, "git-compare-arrows", "Drifted")
     }
 
+    /// A place where policy allows something that cannot be made there until somebody sets it up.
+    pub fn not_yet() -> Self {
+        pill(Look::Off, "circle-dashed", "Not yet")
+    }
+
     /// The mark of an environment whose owner is gone.
     pub fn owner_gone() -> Self {
         pill(Look::Mark, "user-round", "Owner gone")

@@ -55,3 +55,15 @@ async fn a_template_tells_what_it_asks_and_who_may_have_it() {
     page.shows(&["Denied"]);
     page.hides(&["href=\"/catalog/postgres-database/request\""]);
 }
+
+/// Policy allows it, and still it cannot be had where nobody has said on what it is made.
+#[tokio::test]
+async fn a_template_tells_where_a_target_is_missing() {
+    let test = TestApp::start().await;
+    let mut browser = test.browser_of("developer").await;
+    let page = browser.get("/catalog/dev-workspace").await;
+    page.shows(&["Not yet", "Payments, dev has no runner host: an admin binds a target of the provider ssh to it."]);
+    page.hides(&["href=\"/catalog/dev-workspace/request\"", ">Allowed<"]);
+    let page = browser.get("/catalog/postgres-database").await;
+    page.hides(&["Not yet"]);
+}
