@@ -110,10 +110,13 @@ c.ServerApp.open_browser = False
 c.ServerApp.allow_root = os.geteuid() == 0
 c.ServerApp.allow_remote_access = "$listen" != "127.0.0.1" or "${PADDOCK_TARGET_CONNECT_HOST:-}" != ""
 c.FileContentsManager.delete_to_trash = False
-# Nothing is asked of the outside by itself.
-c.LabApp.news_url = None
-c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 PYTHON
+    # Nothing is asked of the outside by itself, and the person is not asked whether it may be.
+    settings=$home/.jupyter/labconfig/page_config.json
+    if [ ! -e "$settings" ]; then
+        mkdir -p "${settings%/*}"
+        printf '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}\n' > "$settings"
+    fi
     echo "Starting JupyterLab on port $(port)"
     (
         ulimit -d "$((${PADDOCK_INPUT_MEMORY:-2} * 1024 * 1024))"
