@@ -55,6 +55,8 @@ impl Recipe {
             .env("PADDOCK_KEY", "42".repeat(32))
             .env("PADDOCK_DATA_DIR", &self.data)
             .env("PADDOCK_PROGRAM_FOLDERS", &self.made)
+            // Each environment has its moment of the day: the tests ask for checks themselves.
+            .env("PADDOCK_DRIFT_EVERY", "0s")
             .env("PADDOCK_FAILPOINT", &self.arms)
             .env("PADDOCK_FAILPOINT_LOG", &self.log);
         // A server tells the address that it listens on itself.
