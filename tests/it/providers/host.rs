@@ -24,6 +24,7 @@ pub struct RecordingHost {
     canceled: AtomicBool,
     called_back: Mutex<Heard>,
     news: tokio::sync::Notify,
+    waits: AtomicUsize,
     whose: (RunId, i32),
 }
 
@@ -37,6 +38,7 @@ impl RecordingHost {
             canceled: AtomicBool::new(false),
             called_back: Mutex::default(),
             news: tokio::sync::Notify::new(),
+            waits: AtomicUsize::new(0),
             whose: nobody,
         }
     }
@@ -78,6 +80,11 @@ impl RecordingHost {
         }
         drop(heard);
         self.news.notify_one();
+    }
+
+    /// How often somebody began to wait for a call-back, for minutes.
+    pub fn waits(&self) -> usize {
+        self.waits.load(Ordering::SeqCst)
     }
 
     fn beside(&self, name: &str) -> PathBuf {
@@ -208,6 +215,9 @@ impl Host for RecordingHost {
 
     async fn heard(&self, after: i64, wait: Duration) -> Result<Heard, ProviderError> {
         let deadline = tokio::time::Instant::now() + wait;
+        if wait > Duration::from_secs(60) {
+            self.waits.fetch_add(1, Ordering::SeqCst);
+        }
         loop {
             self.guard()?;
             let found = {

@@ -6,6 +6,8 @@ pub mod cloudformation;
 #[cfg(feature = "aws")]
 mod cloudformation_faults;
 #[cfg(feature = "aws")]
+mod cloudformation_instance;
+#[cfg(feature = "aws")]
 mod cloudformation_moto;
 mod command;
 pub mod conformance;

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use paddock::providers::{Inventory, Job, Provider, ProviderError, SshProvider, Target};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use super::command::{scripts, waiting};
@@ -278,6 +279,31 @@ async fn a_script_whose_worker_is_killed_ends_on_the_host() {
     let later = Job { since: jiff::Timestamp::now(), ..next_attempt(&job) };
     provider.apply(&later, &RecordingHost::new(folder.path())).await.unwrap();
     assert_eq!(lines(&folder.path().join("ended")).len(), 1, "one effect");
+}
+
+/// What Paddock runs on the host can be killed there, and leave its script alone.
+#[tokio::test]
+async fn a_script_that_outlived_its_shell_ends_before_the_next_attempt() {
+    let (sshd, folder) = (Sshd::start(), tempfile::tempdir().unwrap());
+    let provider = SshProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    let started = folder.path().join("started");
+    let deploy = format!("echo $$ >> {0}; [ $(wc -l < {0}) -ge 2 ] || while :; do sleep 0.05; done", started.display());
+    let job = on(&sshd, scripts(&deploy, "true", "true", "idempotent"));
+    let kill = async {
+        until("the script runs", || !lines(&started).is_empty()).await;
+        let holder = std::fs::read_to_string(folder_on(&sshd, &job).join("holder")).unwrap();
+        let shell = Pid::from_raw(holder.split(' ').next().unwrap().parse().unwrap()).unwrap();
+        kill_process(shell, Signal::KILL).unwrap();
+    };
+    tokio::select! {
+        result = provider.apply(&job, &host) => panic!("it did not wait: {result:?}"),
+        () = kill => {}
+    }
+    assert!(is_alive(&lines(&started)[0]), "nobody has told it");
+    provider.apply(&next_attempt(&job), &host).await.unwrap();
+    assert!(!is_alive(&lines(&started)[0]));
+    assert_eq!(lines(&started).len(), 2);
 }
 
 #[tokio::test]

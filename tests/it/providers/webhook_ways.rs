@@ -125,6 +125,7 @@ async fn a_further_attempt_goes_on_waiting() {
         let again = next_attempt(&job);
         let (result, ()) = tokio::join!(provider().apply(&again, &host), async {
             if !early {
+                until_true("it waits again", async || host.waits() == 2).await;
                 host.hear(answer);
             }
         });
