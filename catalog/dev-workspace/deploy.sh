@@ -12,13 +12,17 @@ if ! command -v jupyter-lab > /dev/null; then
         echo "Installing JupyterLab from the package registry, once for all workspaces of the host (a minute or two)"
         rm -rf "$venv"
         export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
-        if python3 -m pip --version > /dev/null 2>&1; then
-            python3 -m venv --without-pip "$venv"
-            python3 -m pip --python "$venv/bin/python" install --quiet 'jupyterlab>=4.4,<5'
+        if python3 -m venv "$venv" 2> /dev/null; then
+            pip() { "$venv/bin/python" -m pip "$@"; }
         else
-            python3 -m venv "$venv" || fail "The host has neither pip nor the module venv for python3 (python3-venv)."
-            "$venv/bin/python" -m pip install --quiet 'jupyterlab>=4.4,<5'
-        fi || fail "JupyterLab could not be installed: the last lines of the log say why."
+            # Some systems have pip and leave it out of the module venv.
+            rm -rf "$venv"
+            python3 -m pip --version > /dev/null 2>&1 && python3 -m venv --without-pip "$venv" ||
+                fail "The host has neither pip nor the module venv for python3 (python3-venv)."
+            pip() { python3 -m pip --python "$venv/bin/python" "$@"; }
+        fi
+        pip install --quiet 'jupyterlab>=4.4,<5' ||
+            fail "JupyterLab could not be installed: the last lines of the log say why."
         touch "$venv/.complete"
     fi
     flock -u 8
