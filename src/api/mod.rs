@@ -24,6 +24,7 @@ mod outputs;
 mod page;
 mod projects;
 mod queue;
+mod quotas;
 mod requests;
 mod runs;
 mod schedules;
@@ -61,6 +62,34 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
+/// The routes of those who look after the platform.
+fn admin_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(queue::get_queue))
+        .routes(routes!(queue::list_workers))
+        .routes(routes!(queue::drain_worker))
+        .routes(routes!(queue::resume_worker))
+        .routes(routes!(queue::set_freeze))
+        .routes(routes!(queue::lift_freeze))
+        .routes(routes!(queue::close_circuit))
+        .routes(routes!(targets::list_target_forms))
+        .routes(routes!(targets::list_targets, targets::connect_target))
+        .routes(routes!(targets::get_target, targets::change_target, targets::disconnect_target))
+        .routes(routes!(targets::check_target))
+        .routes(routes!(targets::rotate_target))
+        .routes(routes!(targets::bind_target))
+        .routes(routes!(targets::unbind_target))
+        .routes(routes!(targets::limit_target))
+        .routes(routes!(quotas::list_quotas, quotas::add_quota))
+        .routes(routes!(quotas::get_quota, quotas::change_quota, quotas::remove_quota))
+        .routes(routes!(orphans::list_orphans))
+        .routes(routes!(orphans::list_looks))
+        .routes(routes!(orphans::look_now))
+        .routes(routes!(orphans::get_orphan))
+        .routes(routes!(orphans::adopt_orphan))
+        .routes(routes!(orphans::destroy_orphan))
+}
+
 /// Every route with its operation.
 fn routes() -> OpenApiRouter<App> {
     let v1 = OpenApiRouter::new()
@@ -93,27 +122,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(runs::cancel_run))
         .routes(routes!(runs::retry_run))
         .routes(routes!(events::follow_run))
-        .routes(routes!(queue::get_queue))
-        .routes(routes!(queue::list_workers))
-        .routes(routes!(queue::drain_worker))
-        .routes(routes!(queue::resume_worker))
-        .routes(routes!(queue::set_freeze))
-        .routes(routes!(queue::lift_freeze))
-        .routes(routes!(queue::close_circuit))
-        .routes(routes!(targets::list_target_forms))
-        .routes(routes!(targets::list_targets, targets::connect_target))
-        .routes(routes!(targets::get_target, targets::change_target, targets::disconnect_target))
-        .routes(routes!(targets::check_target))
-        .routes(routes!(targets::rotate_target))
-        .routes(routes!(targets::bind_target))
-        .routes(routes!(targets::unbind_target))
-        .routes(routes!(targets::limit_target))
-        .routes(routes!(orphans::list_orphans))
-        .routes(routes!(orphans::list_looks))
-        .routes(routes!(orphans::look_now))
-        .routes(routes!(orphans::get_orphan))
-        .routes(routes!(orphans::adopt_orphan))
-        .routes(routes!(orphans::destroy_orphan))
+        .merge(admin_routes())
         .routes(routes!(callbacks::call_back))
         .routes(routes!(audit::list_audit))
         .routes(routes!(audit::get_audit_record));

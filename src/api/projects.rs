@@ -138,7 +138,7 @@ impl TypeView {
         let quotas = place.quotas.iter().map(|quota| QuotaView {
             dimension: quota.dimension.clone(),
             limit: quota.maximum,
-            used: quota.used,
+            used: quota.in_use(),
             reserved: quota.reserved,
         });
         Self {

@@ -14,7 +14,7 @@ use super::extract::{Document, if_match};
 use super::requests::may_see_environment;
 use crate::base::FieldError;
 use crate::policy::ability;
-use crate::projects;
+use crate::projects::{self, QuotaScope};
 use crate::requests::{Draft, Intent, Verdict};
 
 /// What a submit of the draft would meet.
@@ -24,6 +24,8 @@ pub struct VerdictView {
     decision: DecisionView,
     /// Quotas before and after.
     quotas: Vec<QuotaChangeView>,
+    /// Why there is no room, for each quota that is full, and what would make some.
+    shortages: Vec<ShortageView>,
     /// How long the environment would live.
     lifetime_seconds: Option<i64>,
     /// The longest that is allowed there.
@@ -40,12 +42,25 @@ pub struct VerdictView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = QuotaChange)]
 pub struct QuotaChangeView {
+    scope: QuotaScope,
+    /// Where it holds, in words.
+    place: String,
     dimension: String,
     before: i64,
     after: i64,
     limit: i64,
     /// Whether it is within the limit.
     fits: bool,
+}
+
+/// A quota without room.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Shortage)]
+pub struct ShortageView {
+    /// The quota, and how much of it is taken.
+    sentence: String,
+    /// What would make room, as far as the caller may see it.
+    advice: String,
 }
 
 /// What a submit of this draft would meet. No side effects.
@@ -78,6 +93,8 @@ impl From<Verdict> for VerdictView {
     fn from(verdict: Verdict) -> Self {
         let can_submit = verdict.can_submit();
         let quotas = verdict.quotas.iter().map(|quota| QuotaChangeView {
+            scope: quota.scope,
+            place: quota.place.clone(),
             dimension: quota.dimension.clone(),
             before: quota.before,
             after: quota.after,
@@ -87,6 +104,11 @@ impl From<Verdict> for VerdictView {
         Self {
             decision: DecisionView::preview(&verdict.decision, &verdict.approvers),
             quotas: quotas.collect(),
+            shortages: verdict
+                .shortages
+                .into_iter()
+                .map(|one| ShortageView { sentence: one.sentence, advice: one.advice })
+                .collect(),
             lifetime_seconds: verdict.lifetime.map(|lifetime| lifetime.as_secs()),
             maximum_lifetime_seconds: verdict.maximum_lifetime.as_secs(),
             ends_at: verdict.ends_at,

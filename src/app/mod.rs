@@ -9,6 +9,7 @@ pub mod http;
 mod keys;
 mod orphans;
 mod queue;
+mod quotas;
 mod reconcilers;
 mod runner;
 mod runs;

@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 97] = [
+pub const ACTIONS: [&str; 100] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -87,6 +87,9 @@ pub const ACTIONS: [&str; 97] = [
     "target.unbound",
     "target.disconnected",
     "target.limited",
+    "quota.added",
+    "quota.changed",
+    "quota.removed",
     "role.granted",
     "role.withdrawn",
     "person.created",

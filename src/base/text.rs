@@ -5,6 +5,13 @@ use std::{fmt, str::FromStr};
 use serde::Serialize;
 use serde_json::Value;
 
+/// Whether quotas can count by this name: lower-case letters, digits and “_”, beginning with a letter, at
+/// most 40. The table of quotas has the same rule.
+pub fn is_dimension(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    text.len() <= 40 && text.bytes().all(inner) && text.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
+}
+
 /// A name that people give to environments, projects and templates: 3 to 63 characters, letters,
 /// digits, `-`, `_` and `.`, starting with a letter or digit. The rule of Azure Deployment
 /// Environments (`^[a-zA-Z0-9][a-zA-Z0-9-_.]{2,62}$`), so that names can be brought along.

@@ -82,7 +82,7 @@ pub fn auto_stop_of(manifest: &Value) -> Option<i64> {
 }
 
 /// Where our keys stand: at the top, or under `x-paddock` in a manifest that is not ours.
-fn own(manifest: &Value) -> &Value {
+pub(super) fn own(manifest: &Value) -> &Value {
     manifest.get("x-paddock").unwrap_or(manifest)
 }
 

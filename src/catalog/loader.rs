@@ -202,6 +202,10 @@ fn load_template(
     if manifest.provider == "cloudformation" {
         problems.extend(cloudformation::complete(folder, &root.manifest, &mut manifest, &files));
     }
+    if let Some(file) = files.iter().find(|file| file.path == relative(&root.manifest, folder)) {
+        let found = manifest::check_expressions(&root.manifest, root.format, &file.content, &manifest.inputs);
+        problems.extend(found);
+    }
     let readme = readme(folder, &files, problems).unwrap_or_else(|| manifest.description.clone());
     let name = folder.rsplit('/').next().filter(|name| *name != ".").unwrap_or(&manifest.name);
     let slug = manifest.slug.clone().unwrap_or_else(|| slugify(name).chars().take(63).collect());

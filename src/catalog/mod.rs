@@ -11,7 +11,9 @@
 
 mod actions;
 mod cloudformation;
+mod demand;
 mod error;
+mod expression;
 pub mod form;
 pub mod loader;
 pub mod manifest;
@@ -24,6 +26,7 @@ mod sync;
 mod terraform;
 
 pub use actions::{ActionSpec, Connect, RepeatClass, actions_of, auto_stop_of, connect_of};
+pub use demand::demand_of;
 pub use error::CatalogError;
 pub use model::{
     CatalogSource, Facet, Facets, Filter, Format, Kind, Listing, NewSource, OutputSpec, PROVIDERS, Problem, Severity,

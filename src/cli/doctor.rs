@@ -108,8 +108,19 @@ impl Report {
             }
             Err(error) => self.bad(format!("the database's schema: {:#}", anyhow::Error::from(error))),
         }
+        self.check_quotas(&store.db).await;
         if let Err(error) = store.close().await {
             self.bad(format!("the private Postgres does not stop: {error:#}"));
+        }
+    }
+
+    /// Whether what quotas count is what environments hold, and that what the ledger says.
+    async fn check_quotas(&mut self, db: &crate::db::Db) {
+        let found = async { crate::projects::ledger_discrepancies(&mut *db.acquire().await?).await };
+        match found.await {
+            Ok(wrong) if wrong.is_empty() => Self::good("the ledger of quotas adds up"),
+            Ok(wrong) => wrong.iter().for_each(|one| self.bad(format!("quotas: {one}"))),
+            Err(error) => self.bad(format!("the ledger of quotas: {:#}", anyhow::Error::from(error))),
         }
     }
 

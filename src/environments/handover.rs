@@ -15,6 +15,7 @@ use crate::base::id::EnvironmentId;
 use crate::db::Tx;
 use crate::identity::{self, Role};
 use crate::policy::{Permit, ability};
+use crate::projects;
 
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 2000;
@@ -47,6 +48,7 @@ pub async fn hand_over(
         return Err(Error::NoHandOver("that person owns it already"));
     }
     transitions::set_owner(tx, id, person.id).await?;
+    projects::change_hands(tx, id).await?;
     let detail = json!({"from": before.owner.login, "to": person.login, "reason": reason});
     audit::append(tx, op, about(&before, "environment.handed_over").detail(detail)).await?;
     load(tx, id).await

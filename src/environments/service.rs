@@ -299,7 +299,7 @@ pub async fn discard(tx: &mut Tx, op: &Op, id: EnvironmentId) -> Result<(), Erro
     if !transitions::move_to(tx, id, State::Requested, State::Deleted, None).await? {
         return Err(Error::WrongState(environment.state, "it is not waiting for approval any more"));
     }
-    crate::projects::release(tx, id).await?;
+    crate::projects::release(tx, id, crate::projects::Cause::default()).await?;
     audit::append(tx, op, about(&environment, "environment.discarded")).await?;
     Ok(())
 }

@@ -61,6 +61,7 @@ impl From<Action> for Scope {
             | Action::ReadAdmin
             | Action::ManageQueue
             | Action::ManageTargets
+            | Action::ManageQuotas
             | Action::ManageOrphans
             | Action::ManageTokens => Self::Admin,
             Action::ReadAudit => Self::Audit,

@@ -36,7 +36,7 @@ pub use model::{Ending, LogLine, NewRun, Run, RunPlace, RunState, RunStep, StepS
 pub use queue::{Queue, Waiting, Why, place_in_line, queue};
 pub use service::{
     ask_to_stop, cancel, checkpoint, enqueue, find, first_on_stderr, give_way, lanes_without_head, log_length,
-    log_lines, open_run, open_subjects, runs_of, search_log, steps,
+    log_lines, open_run, open_subjects, runs_of, search_log, steps, went_beyond,
 };
 pub use signals::{Event, Signals};
 pub use worker::{AGEING, Settings, Worker};

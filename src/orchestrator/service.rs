@@ -38,6 +38,11 @@ pub async fn steps(connection: &mut PgConnection, id: RunId) -> Result<Vec<RunSt
     steps::list(connection, id).await
 }
 
+/// Whether any run of a subject has begun another step than these.
+pub async fn went_beyond(connection: &mut PgConnection, subject: Uuid, known: &[&str]) -> Result<bool> {
+    steps::went_beyond(connection, subject, known).await
+}
+
 /// Log lines after number `after`, oldest first, at most `limit`.
 pub async fn log_lines(connection: &mut PgConnection, id: RunId, after: i64, limit: i64) -> Result<Vec<LogLine>> {
     log::after(connection, id, after, limit).await

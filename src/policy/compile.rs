@@ -276,6 +276,7 @@ pub(super) fn kinds_of(action: Action) -> &'static [ResourceKind] {
         Action::ReadAdmin
         | Action::ManageQueue
         | Action::ManageTargets
+        | Action::ManageQuotas
         | Action::ManageOrphans
         | Action::ManageTokens => &[ResourceKind::Platform],
     }

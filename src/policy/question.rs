@@ -127,6 +127,8 @@ actions! {
     ManageQueue = "manage_queue", "hold runs or drain workers";
     /// Connect, change, check and disconnect targets, and say where they are used.
     ManageTargets = "manage_targets", "manage targets";
+    /// Make, change and remove quotas.
+    ManageQuotas = "manage_quotas", "manage quotas";
     /// Adopt or destroy what nobody owns.
     ManageOrphans = "manage_orphans", "adopt or destroy orphans";
     /// Make and revoke tokens of one's own.

@@ -1,6 +1,6 @@
 //! Errors of projects and quotas.
 
-use super::QuotaUse;
+use super::Full;
 use crate::base::{ErrorKind, FieldError, Kinded, SealError};
 use crate::db;
 
@@ -19,8 +19,17 @@ pub enum Error {
         slug: String,
     },
     /// No room is left.
-    #[error("the quota of {} {} is used up", .0.maximum, .0.dimension)]
-    QuotaFull(QuotaUse),
+    #[error("{}", full(.0))]
+    QuotaFull(Vec<Full>),
+    /// There is no such quota.
+    #[error("there is no such quota")]
+    NoQuota,
+    /// There is a quota for the same.
+    #[error("there is a quota for this already: change that one")]
+    QuotaExists,
+    /// Somebody changed the quota in the meantime.
+    #[error("somebody changed the quota in the meantime: look at it again")]
+    StaleQuota,
     /// Some values are wrong.
     #[error("some values are not right: {}", first(.0))]
     Invalid(Vec<FieldError>),
@@ -54,10 +63,10 @@ impl Kinded for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NoProject(_) | Self::NoEnvironmentType { .. } => ErrorKind::NotFound,
-            Self::NoTarget => ErrorKind::NotFound,
+            Self::NoTarget | Self::NoQuota => ErrorKind::NotFound,
             Self::Invalid(_) | Self::KeyReused => ErrorKind::Invalid,
-            Self::TargetExists(_) | Self::LivedOn(_) => ErrorKind::Conflict,
-            Self::StaleTarget => ErrorKind::Stale,
+            Self::TargetExists(_) | Self::LivedOn(_) | Self::QuotaExists => ErrorKind::Conflict,
+            Self::StaleTarget | Self::StaleQuota => ErrorKind::Stale,
             Self::Unsure(_) => ErrorKind::Unavailable,
             Self::QuotaFull(_) => ErrorKind::Limited,
             Self::Seal(_) => ErrorKind::Internal,
@@ -68,4 +77,12 @@ impl Kinded for Error {
 
 fn first(errors: &[FieldError]) -> String {
     errors.first().map_or_else(String::new, |error| format!("{} {}", error.pointer, error.detail))
+}
+
+fn full(quotas: &[Full]) -> String {
+    let one = |full: &Full| {
+        let quota = &full.quota;
+        format!("the quota of {} {} of {} is used up", quota.maximum, quota.dimension, quota.place())
+    };
+    quotas.first().map_or_else(String::new, one)
 }

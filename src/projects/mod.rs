@@ -1,8 +1,9 @@
 //! Projects, their environment types, targets and quotas.
 //!
-//! Invariants: `used + reserved` of a quota moves only by a guarded UPDATE, so it never passes the
-//! maximum at a commit (I7); the reservation rows of an environment say what it holds, and releasing
-//! twice releases once. Changing a project environment type affects new environments only.
+//! Invariants: the counters of a quota move only under their locks and in the transaction that adds the
+//! entries of the ledger, and what somebody asks for is compared with the maximum there, so that a quota is
+//! never passed at a commit (I7); the entries of an environment sum up to what it holds, which is nothing
+//! once it is gone; releasing twice releases once. Changing a project environment type affects new environments only.
 
 mod connect;
 mod error;
@@ -23,13 +24,18 @@ pub use connect::{
 pub use error::Error;
 pub use model::{
     Binding, CheckReport, ConnectedTarget, NewProjectEnvironmentType, NewTarget, Place, Project,
-    ProjectEnvironmentType, QuotaUse, StoredTarget, TargetChange, TargetLimits,
+    ProjectEnvironmentType, StoredTarget, TargetChange, TargetLimits,
 };
-pub use quota::{preview, release, reserve, use_up};
+pub use quota::{
+    At, Cause, Demand, ENVIRONMENTS, Full, Holder, ListedQuota, NewQuota, QuotaChange, QuotaScope, QuotaUse, add_quota,
+    change_hands, change_quota, ensure_quota, enter, give_back, holders, ledger_discrepancies, preview_change,
+    preview_new, preview_start, quota, quotas, record_quota_refusal, release, remove_quota, reserve, reserved_by,
+    settle, start, stop,
+};
 pub use service::{
-    bind_target, ensure_environment_type, ensure_project, ensure_project_environment_type, ensure_quota, ensure_target,
+    bind_target, ensure_environment_type, ensure_project, ensure_project_environment_type, ensure_target,
     environment_types, find, limit_target, list, open_target, pick_environment_type, places, places_with_target,
-    quotas, target,
+    target,
 };
 
 /// Where credentials of targets are.

@@ -1,10 +1,10 @@
 //! Types of projects, environment types, targets and quotas.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::base::id::{EnvironmentTypeId, ProjectEnvironmentTypeId, ProjectId, QuotaId, TargetId};
+use super::QuotaUse;
+use crate::base::id::{EnvironmentTypeId, ProjectEnvironmentTypeId, ProjectId, TargetId};
 use crate::providers::{Finding, Verdict};
 
 /// A team's workspace.
@@ -182,28 +182,4 @@ pub struct TargetLimits {
     pub run_limit: Option<i32>,
     /// What a worker must have to execute its runs.
     pub labels: Vec<String>,
-}
-
-/// A quota and how much of it is taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct QuotaUse {
-    /// Its id.
-    #[serde(skip)]
-    pub id: QuotaId,
-    /// What is counted, for example `environments`.
-    pub dimension: String,
-    /// The limit.
-    #[serde(rename = "limit")]
-    pub maximum: i64,
-    /// Taken by environments that exist.
-    pub used: i64,
-    /// Taken by requests that wait or run.
-    pub reserved: i64,
-}
-
-impl QuotaUse {
-    /// Whether `amount` more fits.
-    pub fn fits(&self, amount: i64) -> bool {
-        self.used + self.reserved + amount <= self.maximum
-    }
 }

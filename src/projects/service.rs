@@ -11,7 +11,7 @@ use super::{
     Error, NewProjectEnvironmentType, Place, Project, ProjectEnvironmentType, QuotaUse, StoredTarget, TargetLimits,
 };
 use crate::audit::{self, Entry, Object};
-use crate::base::id::{EnvironmentTypeId, ProjectEnvironmentTypeId, ProjectId, QuotaId, TargetId};
+use crate::base::id::{EnvironmentTypeId, ProjectEnvironmentTypeId, ProjectId, TargetId};
 use crate::base::{Op, Sealer};
 use crate::db::{Result, Tx};
 use crate::providers;
@@ -58,11 +58,6 @@ pub fn pick_environment_type(
 ) -> Result<ProjectEnvironmentType, Error> {
     let found = types.iter().find(|place| place.slug == slug && place.enabled).cloned();
     found.ok_or_else(|| Error::NoEnvironmentType { project: project.slug.clone(), slug: slug.to_owned() })
-}
-
-/// The quotas of a project environment type.
-pub async fn quotas(connection: &mut PgConnection, place: ProjectEnvironmentTypeId) -> Result<Vec<QuotaUse>> {
-    quotas::list(connection, place).await
 }
 
 /// The target that `provider` uses at a project environment type.
@@ -117,17 +112,6 @@ pub async fn ensure_project_environment_type(
 ) -> Result<ProjectEnvironmentTypeId> {
     let id = ProjectEnvironmentTypeId::new(op.clock(), op.entropy());
     projects::ensure_project_environment_type(tx, id, new).await
-}
-
-/// Sets a limit unless there is one.
-pub async fn ensure_quota(
-    tx: &mut Tx,
-    op: &Op,
-    place: ProjectEnvironmentTypeId,
-    dimension: &str,
-    maximum: i64,
-) -> Result<()> {
-    quotas::ensure(tx, QuotaId::new(op.clock(), op.entropy()), place, dimension, maximum).await
 }
 
 /// Makes the target, or gives the one of this slug new settings and a new credential.

@@ -116,6 +116,12 @@ pub async fn end(
     if !requests::move_to(tx, request.id, from, to).await? {
         return Err(Error::WrongStatus("the request has moved on in the meantime"));
     }
+    let dropped = matches!(to, RequestStatus::Rejected | RequestStatus::Withdrawn | RequestStatus::Lapsed);
+    if let (true, Operation::Update | Operation::Start, Some(environment)) =
+        (dropped, request.operation, request.environment)
+    {
+        projects::give_back(tx, environment, request.id).await?;
+    }
     let (action, outcome) = match to {
         RequestStatus::Succeeded => ("request.succeeded", Outcome::Succeeded),
         RequestStatus::Failed => ("request.failed", Outcome::Failed),

@@ -17,6 +17,7 @@ mod guard;
 mod model;
 mod objections;
 mod plan;
+mod quota;
 mod reconcile;
 mod resolve;
 mod review;
@@ -35,11 +36,12 @@ pub use model::{
     Filter, Mine, PlanProgress, ProgressedRequirement, Request, RequestDetail, RequestPlan, RequestStatus, Review,
     ReviewVerdict, Submitted,
 };
+pub use quota::{QuotaChange, Shortage};
 pub use resolve::Resolved;
 pub use saved::{NewSavedDraft, SavedDraft, discard_draft, drafts_of, find_draft, save_draft};
 pub use service::{Requests, Settings};
 pub use sink::Sink;
-pub use verdict::{Approver, QuotaChange, Verdict};
+pub use verdict::{Approver, Verdict};
 
 /// Where secrets of requests are that may be written again.
 pub const SEALED: &[SealedColumn] = &[SealedColumn::new("request", "secret_inputs")];

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
-use super::{Caller, Draft, Error, Intent, objections};
+use super::{Caller, Draft, Error, Intent, objections, quota};
 use crate::base::id::EnvironmentId;
 use crate::base::text::{NUL_REFUSED, Name, nul_places};
 use crate::base::{Digest, ErrorKind, FieldError, Kinded, Sealer};
@@ -66,6 +66,11 @@ pub async fn resolve(connection: &mut PgConnection, sealer: &Sealer, draft: &Dra
         resolved.errors.push(FieldError::new("/reason", NUL_REFUSED));
     }
     objections::collect(connection, &mut resolved).await?;
+    // Wrong inputs are told as such; only right ones must give an amount.
+    if resolved.errors.is_empty() && matches!(resolved.operation, Operation::Create | Operation::Update) {
+        let amounts = quota::demand(&resolved.version, &resolved.inputs);
+        resolved.errors.extend(amounts.err().unwrap_or_default());
+    }
     Ok(resolved)
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::store::{requests, reviews};
-use super::{Caller, Error, Request, RequestStatus, Requests, ReviewVerdict, carry_out, plan};
+use super::{Caller, Error, Request, RequestStatus, Requests, ReviewVerdict, carry_out, plan, quota};
 use crate::audit;
 use crate::base::id::{RequestId, ReviewId, RunId};
 use crate::base::text::NUL_REFUSED;
@@ -165,6 +165,7 @@ impl Requests {
             Err(error) => return Err(error.into()),
         }
         audit::append(&mut tx, op, carry_out::about(&request, "request.retried").run(run)).await?;
+        quota::take_again(&mut tx, &request, environment).await?;
         tx.commit().await?;
         self.signals.send(Event::Queue);
         Ok(run)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::store::requests;
-use super::{Error, Request, RequestStatus, carry_out};
+use super::{Error, Request, RequestStatus, carry_out, quota};
 use crate::audit::Entry;
 use crate::base::id::{RequestId, RunId};
 use crate::base::{Op, Sealer};
@@ -42,7 +42,7 @@ impl RequestSink for Sink {
         tx: &mut Tx,
         op: &Op,
         request: RequestId,
-        _: RunId,
+        run: RunId,
         ending: &Ending,
     ) -> db::Result<Option<Entry>> {
         let Some(found) = requests::lock(tx, request).await? else { return Ok(None) };
@@ -51,6 +51,7 @@ impl RequestSink for Sink {
         {
             return Ok(None);
         }
+        stored(quota::follow(tx, &found, run, ending).await)?;
         let to = match ending {
             Ending::Succeeded => RequestStatus::Succeeded,
             Ending::Failed { .. } | Ending::Faulted { .. } => RequestStatus::Failed,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::resolve::{Resolved, resolve};
 use super::store::{requests, reviews};
-use super::{Caller, Draft, Error, RequestStatus, Requests, Submitted, carry_out, plan};
+use super::{Caller, Draft, Error, RequestStatus, Requests, Shortage, Submitted, carry_out, plan, quota};
 use crate::audit::{self, Entry, Object, Outcome as Ended};
 use crate::base::id::{DecisionId, EnvironmentId, RequestId, RequirementId};
 use crate::base::{Digest, FieldError, Op};
@@ -12,7 +12,7 @@ use crate::db::Tx;
 use crate::environments::{self, NewEnvironment};
 use crate::orchestrator::Event;
 use crate::policy::{self, Decision, Effect, Outcome, Rule};
-use crate::projects::{self, QuotaUse};
+use crate::projects::{self, Full};
 
 /// The rule that stands for a full quota in a decision.
 const QUOTA_RULE: &str = "quota";
@@ -52,7 +52,7 @@ impl Requests {
         draft: &Draft,
         key: Option<&str>,
         body: Digest,
-        full: Option<QuotaUse>,
+        full: Option<Vec<Full>>,
     ) -> Result<Submitted, Error> {
         let mut tx = self.db.begin().await?;
         if let (Some(key), Some(person)) = (key, caller.person())
@@ -66,7 +66,11 @@ impl Requests {
         }
         let mut decision = self.decide(op, caller, &resolved);
         if let Some(full) = full {
-            deny_for_quota(&mut decision, &resolved, &full);
+            let mut shortages = Vec::new();
+            for one in &full {
+                shortages.push(self.shortage(&mut tx, op, caller, one).await?);
+            }
+            deny_for_quota(&mut decision, shortages);
         }
         let question = resolved.question(caller, op.origin.channel);
         let decision_id = policy::record(&mut tx, op, &question, &decision).await?;
@@ -134,9 +138,9 @@ impl Requests {
             (RequestStatus::Approved, None) => carry_out::carry_out(tx, op, &self.sealer, stored.id).await?,
             _ => {}
         }
-        if let Some(created) = created {
-            // Last: the counter's row is locked until the commit, and every submit here wants it.
-            projects::reserve(tx, resolved.place.id, created).await?;
+        if let (Some(environment), false) = (environment, status == RequestStatus::Denied) {
+            // Last: counters are locked until the commit, and every submit here wants them.
+            quota::take(tx, resolved, environment, stored.id).await?;
         }
         Ok(())
     }
@@ -180,17 +184,15 @@ fn draft_digest(draft: &Draft) -> Digest {
     Digest::of_json(&serde_json::to_value(draft).unwrap_or(Value::Null))
 }
 
-fn deny_for_quota(decision: &mut Decision, resolved: &Resolved, full: &QuotaUse) {
-    let reason = format!(
-        "The quota of {} {} in {} of {} is used up: {} exist and {} are being made or wait for approval.",
-        full.maximum, full.dimension, resolved.place.slug, resolved.project.slug, full.used, full.reserved
-    );
+fn deny_for_quota(decision: &mut Decision, shortages: Vec<Shortage>) {
     decision.outcome = Outcome::Denied;
     decision.requirements.clear();
-    decision.sentence = reason.clone();
-    decision.would_be_allowed =
-        vec!["The same after one of them is deleted, or after an admin raises the quota".to_owned()];
-    decision.rules = vec![Rule { id: QUOTA_RULE.to_owned(), effect: Effect::Forbid, reason }];
+    decision.sentence = shortages.iter().map(|one| one.sentence.as_str()).collect::<Vec<_>>().join(" ");
+    decision.rules = shortages
+        .iter()
+        .map(|one| Rule { id: QUOTA_RULE.to_owned(), effect: Effect::Forbid, reason: one.sentence.clone() })
+        .collect();
+    decision.would_be_allowed = shortages.into_iter().map(|one| one.advice).collect();
 }
 
 fn submitted_entry(

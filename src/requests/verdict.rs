@@ -4,12 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 
 use super::resolve::{Resolved, resolve};
-use super::{Caller, Draft, Error, Requests};
+use super::{Caller, Draft, Error, QuotaChange, Requests, Shortage};
 use crate::base::id::PersonId;
 use crate::base::{FieldError, Op};
 use crate::environments::Operation;
+use crate::identity;
 use crate::policy::{Decision, Outcome};
-use crate::{identity, projects};
+use crate::projects::Full;
 
 /// What a submit would meet.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct Verdict {
     pub approvers: Vec<Vec<Approver>>,
     /// Quotas before and after.
     pub quotas: Vec<QuotaChange>,
+    /// Why there is no room, for each quota that is full.
+    pub shortages: Vec<Shortage>,
     /// How long the environment would live.
     pub lifetime: Option<SignedDuration>,
     /// The longest that is allowed there.
@@ -37,26 +40,6 @@ pub struct Approver {
     pub id: PersonId,
     /// Their name.
     pub name: String,
-}
-
-/// A quota before and after.
-#[derive(Debug, Clone)]
-pub struct QuotaChange {
-    /// What is counted.
-    pub dimension: String,
-    /// Taken now.
-    pub before: i64,
-    /// Taken afterwards.
-    pub after: i64,
-    /// The limit.
-    pub limit: i64,
-}
-
-impl QuotaChange {
-    /// Whether it is within the limit.
-    pub fn fits(&self) -> bool {
-        self.after <= self.limit || self.after <= self.before
-    }
 }
 
 impl Verdict {
@@ -89,17 +72,13 @@ impl Requests {
             let others = people.into_iter().filter(|person| Some(person.id) != caller.person());
             approvers.push(others.map(|person| Approver { id: person.id, name: person.display_name }).collect());
         }
-        let mut quotas = Vec::new();
-        for (quota, amount) in projects::preview(connection, resolved.place.id).await? {
-            let amount = if resolved.operation == Operation::Create { amount } else { 0 };
-            let before = quota.used + quota.reserved;
-            quotas.push(QuotaChange {
-                dimension: quota.dimension,
-                before,
-                after: before + amount,
-                limit: quota.maximum,
-            });
+        let changes = self.quota_changes(connection, caller, &resolved).await?;
+        let mut shortages = Vec::new();
+        for change in changes.iter().filter(|change| !change.quota.fits(change.adds)) {
+            let full = Full { quota: change.quota.clone(), wanted: change.adds };
+            shortages.push(self.shortage(connection, op, caller, &full).await?);
         }
+        let quotas = changes.into_iter().map(Into::into).collect();
         let ends_at = match (&resolved.environment, resolved.lifetime) {
             (_, Some(lifetime)) => op.now().saturating_add(lifetime).ok(),
             (Some(environment), None) if resolved.operation != Operation::Delete => environment.expires_at,
@@ -109,6 +88,7 @@ impl Requests {
             decision,
             approvers,
             quotas,
+            shortages,
             lifetime: resolved.lifetime,
             maximum_lifetime: resolved.place.maximum_lifetime,
             ends_at,

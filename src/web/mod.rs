@@ -23,6 +23,7 @@ pub mod orphans;
 pub mod preferences;
 pub mod problem;
 pub mod queue;
+pub mod quotas;
 mod reports;
 pub mod requests;
 mod router;

@@ -16,8 +16,8 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::requests::form;
 use super::{
-    admin, approvals, assets, audit, catalog, environments, gate, orphans, preferences, problem, queue, reports,
-    requests, runs, search, targets, urls, visitor,
+    admin, approvals, assets, audit, catalog, environments, gate, orphans, preferences, problem, queue, quotas,
+    reports, requests, runs, search, targets, urls, visitor,
 };
 use crate::app::App;
 use crate::app::http::{begin, security_headers};
@@ -86,6 +86,18 @@ fn pages() -> Router<App> {
         .route(urls::ENVIRONMENT_REAPPLY, post(environments::drift::reapply))
         .route(urls::AUDIT, get(audit::list_page))
         .route(urls::AUDIT_RECORD, get(audit::page))
+        .merge(admin_pages())
+        .route(urls::RUN, get(runs::page))
+        .route(urls::RUN_CANCEL, post(runs::cancel))
+        .route(urls::RUN_RETRY, post(runs::retry))
+        .route(urls::ENVIRONMENT_UPDATE, get(form::show_update).post(form::post_update))
+        .route(urls::ENVIRONMENT_ACT, get(form::show_act).post(form::post_act))
+        .route(urls::ENVIRONMENT_EXTEND, get(form::show_extend).post(form::post_extend))
+}
+
+/// Pages for those who look after the platform.
+fn admin_pages() -> Router<App> {
+    Router::new()
         .route(urls::ADMIN_CATALOG, get(admin::catalog::show).post(admin::catalog::add))
         .route(urls::ADMIN_CATALOG_SYNC, post(admin::catalog::sync))
         .route(urls::ADMIN_QUEUE, get(queue::page))
@@ -105,17 +117,15 @@ fn pages() -> Router<App> {
         .route(urls::ADMIN_TARGET_UNBIND, post(targets::act::unbind))
         .route(urls::ADMIN_TARGET_LIMITS, post(targets::act::limit))
         .route(urls::ADMIN_TARGET_DISCONNECT, post(targets::act::disconnect))
+        .route(urls::ADMIN_QUOTAS, get(quotas::list_page))
+        .route(urls::ADMIN_QUOTA_NEW, get(quotas::add_page).post(quotas::add))
+        .route(urls::ADMIN_QUOTA, get(quotas::page).post(quotas::change))
+        .route(urls::ADMIN_QUOTA_REMOVE, post(quotas::remove))
         .route(urls::ADMIN_ORPHANS, get(orphans::list_page))
         .route(urls::ADMIN_ORPHANS_LOOK, post(orphans::look_now))
         .route(urls::ADMIN_ORPHAN, get(orphans::page))
         .route(urls::ADMIN_ORPHAN_ADOPT, post(orphans::adopt))
         .route(urls::ADMIN_ORPHAN_DESTROY, post(orphans::destroy))
-        .route(urls::RUN, get(runs::page))
-        .route(urls::RUN_CANCEL, post(runs::cancel))
-        .route(urls::RUN_RETRY, post(runs::retry))
-        .route(urls::ENVIRONMENT_UPDATE, get(form::show_update).post(form::post_update))
-        .route(urls::ENVIRONMENT_ACT, get(form::show_act).post(form::post_act))
-        .route(urls::ENVIRONMENT_EXTEND, get(form::show_extend).post(form::post_extend))
 }
 
 /// Pages that anybody may open.

@@ -128,6 +128,14 @@ pub const ADMIN_TARGET_UNBIND: &str = "/admin/targets/{target}/unbind";
 pub const ADMIN_TARGET_LIMITS: &str = "/admin/targets/{target}/limits";
 /// Its end.
 pub const ADMIN_TARGET_DISCONNECT: &str = "/admin/targets/{target}/disconnect";
+/// The quotas.
+pub const ADMIN_QUOTAS: &str = "/admin/quotas";
+/// Adding a quota.
+pub const ADMIN_QUOTA_NEW: &str = "/admin/quotas/new";
+/// Changing one quota.
+pub const ADMIN_QUOTA: &str = "/admin/quotas/{quota}";
+/// Removes it.
+pub const ADMIN_QUOTA_REMOVE: &str = "/admin/quotas/{quota}/remove";
 /// What targets hold that nobody owns.
 pub const ADMIN_ORPHANS: &str = "/admin/orphans";
 /// Looking for it now; post only.
@@ -311,6 +319,15 @@ pub fn admin_target_verb(target: impl Display, verb: &str) -> String {
     format!("/admin/targets/{target}/{verb}")
 }
 
+/// One quota.
+pub fn admin_quota(quota: impl Display) -> String {
+    format!("/admin/quotas/{quota}")
+}
+/// Removes it.
+pub fn admin_quota_remove(quota: impl Display) -> String {
+    format!("/admin/quotas/{quota}/remove")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -337,6 +354,8 @@ mod tests {
             (drift_accept("x"), ENVIRONMENT_DRIFT_ACCEPT),
             (reapply("x"), ENVIRONMENT_REAPPLY),
             (hand_over("x"), ENVIRONMENT_HAND_OVER),
+            (admin_quota("x"), ADMIN_QUOTA),
+            (admin_quota_remove("x"), ADMIN_QUOTA_REMOVE),
             (admin_orphan("x"), ADMIN_ORPHAN),
             (admin_orphan_adopt("x"), ADMIN_ORPHAN_ADOPT),
             (admin_orphan_destroy("x"), ADMIN_ORPHAN_DESTROY),

@@ -16,7 +16,7 @@ use crate::catalog::model::{Format, Severity};
 const KEYS: [&str; 9] =
     ["name", "version", "summary", "description", "runner", "templatePath", "parameters", "x-paddock", "$schema"];
 
-const OWN_KEYS: [&str; 13] = [
+const OWN_KEYS: [&str; 14] = [
     "slug",
     "icon",
     "kind",
@@ -30,6 +30,7 @@ const OWN_KEYS: [&str; 13] = [
     "actions",
     "connect",
     "auto_stop",
+    "quotas",
 ];
 
 pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Manifest> {

@@ -11,6 +11,7 @@ mod ade_parameters;
 mod inputs;
 mod node;
 mod paddock;
+mod quotas;
 mod reader;
 mod schema_walk;
 mod webhook;
@@ -22,6 +23,7 @@ pub(super) use inputs::{is_identifier, normalise};
 pub use node::YamlError;
 pub(super) use node::{Node, Place, Yaml};
 pub(super) use paddock::is_slug;
+pub(super) use quotas::check_expressions;
 use reader::Reader;
 pub(super) use reader::{closest, inner_path, list_words};
 

@@ -128,17 +128,19 @@ impl Node {
         }
     }
 
+    /// A scalar with its quotes, as it was written in `source`.
+    pub fn written<'a>(&self, source: &'a str) -> Option<&'a str> {
+        self.raw.and_then(|(start, length)| source.get(start..start.checked_add(length)?))
+    }
+
     /// A scalar as text, as it was written in `source`.
     pub fn scalar<'a>(&'a self, source: &'a str) -> Option<std::borrow::Cow<'a, str>> {
         match &self.value {
             Yaml::Text(text) => Some(text.as_str().into()),
-            Yaml::Number(_) | Yaml::Bool(_) => {
-                let written = self.raw.and_then(|(start, length)| source.get(start..start.checked_add(length)?));
-                Some(match written {
-                    Some(written) => written.trim().into(),
-                    None => self.to_json().to_string().into(),
-                })
-            }
+            Yaml::Number(_) | Yaml::Bool(_) => Some(match self.written(source) {
+                Some(written) => written.trim().into(),
+                None => self.to_json().to_string().into(),
+            }),
             Yaml::Null | Yaml::List(_) | Yaml::Map(_) => None,
         }
     }

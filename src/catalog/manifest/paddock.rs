@@ -9,7 +9,7 @@ use super::webhook;
 use crate::base::text::{LABEL_RULE, is_label};
 use crate::catalog::model::{Format, Kind, OutputSpec, PROVIDERS, Severity};
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "name",
     "slug",
     "version",
@@ -25,6 +25,7 @@ const KEYS: [&str; 16] = [
     "actions",
     "connect",
     "auto_stop",
+    "quotas",
     "$schema",
 ];
 

@@ -61,7 +61,6 @@ impl Shared {
                 let blob = checkpoints.get("collect").ok_or(Error::Corrupt("collect checkpoint"))?;
                 self.store_collected(tx, op, run, &environment, blob).await?;
                 expect(transitions::ready(tx, environment.id, from).await?)?;
-                projects::use_up(tx, environment.id).await?;
                 schedule::arm(tx, environment.id, State::Ready).await?;
                 drift::begin_anew(tx, environment.id).await?;
             }
@@ -94,7 +93,8 @@ impl Shared {
                 states::forget(tx, id).await?;
                 schedule::arm(tx, id, State::Deleted).await?;
                 drift::remove(tx, id).await?;
-                projects::release(tx, id).await?;
+                let cause = projects::Cause { request: run.request, run: Some(run.id) };
+                released(projects::release(tx, id, cause).await)?;
                 "environment.deleted"
             }
             // Refused before anything was removed.
@@ -171,6 +171,14 @@ fn checkpoint_place(run: &Run) -> String {
 
 fn corrupt(_: SealError) -> Error {
     Error::Corrupt("collect checkpoint")
+}
+
+/// To give back asks nobody for room: what can go wrong is the store.
+fn released(result: std::result::Result<(), projects::Error>) -> Result<()> {
+    result.map_err(|error| match error {
+        projects::Error::Db(error) => error,
+        _ => Error::Corrupt("quota"),
+    })
 }
 
 /// The environment is locked and its state was read under the lock: a miss is a defect.

@@ -193,3 +193,16 @@ pub async fn checkpoint(connection: &mut PgConnection, run: RunId, name: &str) -
     .await?;
     Ok(row.and_then(|row| row.checkpoint))
 }
+
+/// Whether any run of a subject has begun another step than these.
+pub async fn went_beyond(connection: &mut PgConnection, subject: uuid::Uuid, known: &[&str]) -> Result<bool> {
+    let known: Vec<String> = known.iter().map(|name| (*name).to_owned()).collect();
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM run r JOIN run_step s ON s.run_id = r.id
+               WHERE r.subject_id = $1 AND s.started_at IS NOT NULL AND s.name <> ALL ($2)) AS "any!""#,
+        subject,
+        &known
+    )
+    .fetch_one(connection)
+    .await?)
+}

@@ -93,7 +93,7 @@ fn lines(engine: &PolicyEngine) -> impl Iterator<Item = String> {
             }
             write!(line, "{:<11}", cell(&engine.decide(&question))).unwrap();
         }
-        line + &strangers(engine, question)
+        format!("{line}{}", strangers(engine, question))
     })
 }
 

@@ -10,7 +10,7 @@ use crate::base::{ErrorKind, Kinded as _};
 use crate::db::Connection;
 use crate::environments::{self, Operation};
 use crate::policy::{Action, Role};
-use crate::requests::{Caller, Error, Filter, Request, RequestDetail, RequestStatus, ReviewVerdict};
+use crate::requests::{Caller, Error, Filter, QuotaChange, Request, RequestDetail, RequestStatus, ReviewVerdict};
 use crate::web::answer::{self, Form};
 use crate::web::error::{PageError, sentence};
 use crate::web::requests::rows::{self, Approvers};
@@ -21,7 +21,7 @@ use crate::web::ui::{Crumb, Fact, FormError, LinkRow, Person, Pill, QuotaBar};
 use crate::web::visitor::Visitor;
 use crate::web::words::{count, length, listed};
 use crate::web::{frame, urls};
-use crate::{catalog, identity, projects};
+use crate::{catalog, identity};
 
 /// How many of the requester's earlier requests are listed, and counted.
 const LISTED: usize = 5;
@@ -89,7 +89,7 @@ async fn view(visitor: &Visitor, id: &str, reason: &str, errors: Vec<FormError>)
     let decision = decision::view(visitor, &mut connection, &mut Approvers::default(), &detail).await?;
     let requester_role = requester_role(&mut connection, request).await?;
     let inputs = inputs(&mut connection, request).await?;
-    let quotas = quotas(&mut connection, request).await?;
+    let quotas = quotas(visitor, &mut connection, request).await?;
     let (history, history_summary) = history(visitor, &mut connection, request).await?;
     drop(connection);
     let title = rows::title(request);
@@ -176,22 +176,16 @@ async fn inputs(connection: &mut Connection, request: &Request) -> Result<Vec<Fa
     Ok(facts)
 }
 
-/// What a new environment takes is reserved already: before is without it.
-async fn quotas(connection: &mut Connection, request: &Request) -> Result<Vec<QuotaBar>, PageError> {
-    if request.operation != Operation::Create {
-        return Ok(Vec::new());
-    }
+/// What it takes is reserved already: before is without it.
+async fn quotas(visitor: &Visitor, connection: &mut Connection, request: &Request) -> Result<Vec<QuotaBar>, PageError> {
     let number = |n: i64| u64::try_from(n).unwrap_or(0);
-    let waits = request.status == RequestStatus::AwaitingApproval;
-    let found = projects::preview(connection, request.place).await?;
-    let bars = found.into_iter().map(|(quota, amount)| {
-        let after = quota.used + quota.reserved;
-        let before = if waits { after - amount } else { after };
-        let name = sentence(&quota.dimension);
-        let label = format!("{} in {}", name.trim_end_matches('.'), rows::place(request));
-        QuotaBar::new(label, number(before), number(after), number(quota.maximum))
-    });
-    Ok(bars.collect())
+    let found = visitor.app.requests.reserved_quotas(connection, request).await?;
+    let bar = |quota: QuotaChange| {
+        let name = sentence(&quota.dimension.replace('_', " "));
+        let label = format!("{} in {}", name.trim_end_matches('.'), quota.place);
+        QuotaBar::new(label, number(quota.before), number(quota.after), number(quota.limit))
+    };
+    Ok(found.into_iter().map(bar).collect())
 }
 
 fn facts(visitor: &Visitor, request: &Request) -> Vec<Fact> {

@@ -146,6 +146,10 @@ fn words(names: &Names, record: &AuditRecord) -> (&'static str, String) {
         "state" if verb == "write_refused" => ("lock", format!("refused to write the state of {object}")),
         "state" => ("lock", format!("refused a program of {object} its state")),
         "target" => ("server", target(record, verb)),
+        "quota" if record.outcome == Outcome::Denied => {
+            ("sliders-horizontal", format!("wanted to change the quota {object} and may not"))
+        }
+        "quota" => ("sliders-horizontal", format!("{} the quota of {object}", past(verb))),
         "keys" => ("key-round", "put stored secrets under the newest encryption key".to_owned()),
         "setup" => ("house", format!("{} the set-up", past(verb))),
         _ => ("scroll-text", format!("{} {object}", record.action.replace(['.', '_'], " "))),

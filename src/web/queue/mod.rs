@@ -35,6 +35,7 @@ pub(in crate::web) fn tabs(current: &str) -> Vec<Tab> {
         ("Queue", urls::ADMIN_QUEUE),
         ("Workers", urls::ADMIN_WORKERS),
         ("Targets", urls::ADMIN_TARGETS),
+        ("Quotas", urls::ADMIN_QUOTAS),
         ("Orphans", urls::ADMIN_ORPHANS),
         ("Catalog sources", urls::ADMIN_CATALOG),
     ];

@@ -40,7 +40,8 @@ async fn a_program_gets_a_database_and_gives_it_back() {
     assert_eq!(verdict["decision"]["requirements"][0]["approvers"][0]["name"], "Lee Okafor");
     assert_eq!(
         verdict["quotas"],
-        json!([{"dimension": "environments", "before": 0, "after": 1, "limit": 5, "fits": true}])
+        json!([{"scope": "project_environment_type", "place": "payments prod", "dimension": "environments", "before": 0,
+                "after": 1, "limit": 5, "fits": true}])
     );
     assert_eq!(site.number("SELECT count(*) FROM request").await, 0, "a verdict has no side effects");
 

@@ -33,6 +33,7 @@ impl Things {
             _ if path.contains("/runs/") => &self.run,
             _ if path.contains("/requests/") => &self.request,
             _ if path.contains("/orphans/") => "orp_0193c3f2000070008000000000000000",
+            _ if path.contains("/quotas/") => "quo_0193c3f2000070008000000000000000",
             _ if path.contains("/targets/") => "tgt_0193c3f2000070008000000000000000",
             _ if path.contains("/freezes/") => "frz_0193c3f2000070008000000000000000",
             _ if path.contains("/circuits/") => "cir_0193c3f2000070008000000000000000",
@@ -73,7 +74,12 @@ async fn cell(client: &Client, things: &Things, method: &str, path: &str, name: 
         ("POST", "/api/v1/freezes") => request.json(&json!({"reason": "Later", "starts_at": "2099-01-01T00:00:00Z"})),
         ("PUT", "/api/v1/targets/{id}/limits") => request.json(&json!({"run_limit": 1, "labels": []})),
         ("POST", "/api/v1/targets") => request.json(&json!({"slug": name, "name": name, "provider": "simulated"})),
-        ("PATCH", "/api/v1/targets/{id}") | ("POST", "/api/v1/targets/{id}/rotate") => request.json(&json!({})),
+        ("POST", "/api/v1/quotas") => {
+            request.json(&json!({"scope": "organisation", "dimension": name.replace('-', "_"), "limit": 1000}))
+        }
+        ("PATCH", "/api/v1/quotas/{id}" | "/api/v1/targets/{id}") | ("POST", "/api/v1/targets/{id}/rotate") => {
+            request.json(&json!({}))
+        }
         ("POST", "/api/v1/environments/{id}/hand-over") => request.json(&json!({"to": "lead", "reason": "so"})),
         ("POST", "/api/v1/environments/{id}/drift/accept") => request.json(&json!({"digest": "0", "reason": "so"})),
         ("POST", "/api/v1/orphans/{id}/adopt" | "/api/v1/orphans/{id}/destroy") => {

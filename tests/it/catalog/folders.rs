@@ -183,3 +183,55 @@ fn what_a_receiver_of_webhooks_is_told_is_checked() {
     bad/paddock.yaml:8:3: error: config.url: There is no key “url” here. The address of the receiver is part of the target, not of the template.
     ");
 }
+
+#[test]
+fn amounts_are_checked_with_line_and_column() {
+    let folder = Folder::new();
+    let inputs =
+        "inputs: {type: object, properties: {size: {enum: [small, large], default: small}, n: {type: integer}}}\n";
+    let manifest = |quotas: &str| format!("name: A\nprovider: simulated\n{inputs}quotas:\n{quotas}");
+    folder.write(
+        "wrong/paddock.yaml",
+        manifest(concat!(
+            "  vcpu: \"inputs.sise == 'large' ? 8 : 2\"\n",
+            "  memory_gib: inputs.n + 1\n",
+            "  gpu: 'inputs.size == 3 ? 1 : 0'\n",
+            "  share: \"inputs.size == 'large' ? 1.5 : 1.0\"\n",
+            "  Storage: 1\n",
+            "  environments: 2\n",
+            "  disks: [1]\n",
+            "  cut: '1 +'\n",
+        )),
+    );
+    folder.write(
+        "tf/paddock.yaml",
+        "name: T\nprovider: terraform\nquotas: {vcpu: int(inputs.cpus), cores: inputs.cpus, disk: inputs.gone}\n",
+    );
+    folder.write("tf/main.tf", "variable \"cpus\" {\n  type = number\n  default = 2\n}\n");
+    folder.write(
+        "ade/environment.yaml",
+        concat!(
+            "name: Ade\nversion: 1.0.0\nrunner: Terraform\ntemplatePath: main.tf\n",
+            "x-paddock:\n  quotas:\n    vcpu: inputs.cpus\n",
+        ),
+    );
+    folder.write("ade/main.tf", "");
+    let found = lint_beside_a_good_one(&folder);
+    for (place, words) in [
+        ("wrong/paddock.yaml:5:16: error: quotas.vcpu: ", "There is no input “sise”. Did you mean “size”?"),
+        ("wrong/paddock.yaml:6:21: error: quotas.memory_gib: ", "“n” may be left out: give it a default"),
+        ("wrong/paddock.yaml:7:21: error: quotas.gpu: ", "“==” does not go with text and a whole number"),
+        ("wrong/paddock.yaml:8:", "write int(…)"),
+        ("wrong/paddock.yaml:9:3: error: quotas.Storage: ", "cannot name a dimension"),
+        ("wrong/paddock.yaml:10:3: error: quotas.environments: ", "is counted by itself"),
+        ("wrong/paddock.yaml:11:", "a whole number or an expression, not a list"),
+        ("wrong/paddock.yaml:12:", "This is no expression"),
+        ("tf/paddock.yaml:3:", "write int(…)"),
+        ("tf/paddock.yaml:3:", "There is no input “gone”. There are “cpus”."),
+        ("ade/environment.yaml:7:17: error: x-paddock.quotas.vcpu: ", "There is no input “cpus”. There are none."),
+    ] {
+        let told = found.lines().any(|line| line.starts_with(place) && line.contains(words));
+        assert!(told, "{place} {words} in:\n{found}");
+    }
+    assert_eq!(found.lines().count(), 11, "{found}");
+}

@@ -177,7 +177,7 @@ async fn cut_at_every_word_of_a_submit() {
         "SELECT count(*) FROM environment",
         "SELECT count(*) FROM run",
         "SELECT count(*) FROM audit_record WHERE action = 'request.submitted'",
-        "SELECT sum(reserved) FROM quota WHERE dimension = 'environments'",
+        "SELECT sum(reserved) FROM quota_counter",
     ] {
         assert_eq!(world.number(count).await, asked, "{count}");
     }

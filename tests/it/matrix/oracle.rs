@@ -98,7 +98,10 @@ const OF_ENDS: &Claims = &[
     (
         "the quota does not agree with what is there",
         "SELECT q.dimension, q.used || ' used, ' || q.reserved || ' reserved, not ' || e.used || ' and ' || e.reserved
-         FROM quota q CROSS JOIN LATERAL (
+         FROM (
+             SELECT q.dimension, q.project_environment_type_id, coalesce(c.used + c.stopped, 0) AS used,
+                 coalesce(c.reserved, 0) AS reserved
+             FROM quota q LEFT JOIN quota_counter c ON c.quota_id = q.id) q CROSS JOIN LATERAL (
              SELECT count(*) FILTER (WHERE state <> 'requested') AS used,
                  count(*) FILTER (WHERE state = 'requested') AS reserved
              FROM environment WHERE state <> 'deleted'

@@ -11,7 +11,7 @@ use askama::Template;
 use paddock::{
     catalog::form::{Choice, Control, Field},
     web::{
-        admin, approvals, audit, catalog, environments, gate, home, problem, requests, runs,
+        admin, approvals, audit, catalog, environments, gate, home, problem, quotas, requests, runs,
         shell::{Preferences, Section, Shell, Viewer},
         ui::*,
         zone::Zone,
@@ -464,6 +464,7 @@ pub fn all() -> Vec<Sample> {
     environment_pages(&mut pages);
     run_pages(&mut pages);
     audit_pages(&mut pages);
+    admin_quotas(&mut pages);
     others(&mut pages);
     pages
 }
@@ -1394,6 +1395,78 @@ fn gates(pages: &mut Vec<Sample>) {
                 icon: "database",
                 sub: "Postgres · 1.2.0".into(),
             }],
+        },
+    );
+}
+
+/// Quotas as an admin sees them, and the form of one that is full.
+fn admin_quotas(all: &mut Vec<Sample>) {
+    let row = |of: &str, dimension: &str, taken: u64, limit: u64, note: &str| quotas::view::QuotaRow {
+        of: s(of),
+        href: o("/admin/quotas/x"),
+        dimension: s(dimension),
+        bar: QuotaBar::new("Taken", taken, taken, limit),
+        note: s(note),
+    };
+    let group = |id, title, rows| quotas::view::QuotaGroup { id, title, rows };
+    put(
+        all,
+        "quotas",
+        quotas::view::QuotasPage {
+            shell: shell("Quotas", Section::Admin),
+            tabs: vec![Tab { label: s("Quotas"), count: None, href: s("/admin/quotas"), current: true }],
+            lede: s("1 quota is used up: requests there are refused."),
+            groups: vec![
+                group("organisation", "Organisation", vec![row("Everything", "vcpu", 310, 500, "12 of it reserved")]),
+                group(
+                    "project_environment_type",
+                    "Environment types of projects",
+                    vec![
+                        row("payments dev", "environments", 10, 10, ""),
+                        row("payments prod", "memory_gib", 20, 64, "8 stopped, not counted"),
+                    ],
+                ),
+                group("user", "Users", vec![row("Each user without their own", "vcpu", 12, 16, "")]),
+            ],
+            add_href: Some("/admin/quotas/new"),
+            empty: None,
+        },
+    );
+    let number = Control::Number { value: s("-1"), min: o("0"), max: None, step: None, unit: None };
+    let choices = vec![choice("counts", "Counts", None, true), choice("free", "Does not count", None, false)];
+    let section = FormSection {
+        id: s("quota"),
+        title: s("Limit"),
+        help: s("Requests meet it from now on."),
+        fields: vec![
+            f(
+                "maximum",
+                "Limit",
+                "What is there stays, also where it is more.",
+                true,
+                number,
+                &["Must not be negative."],
+            ),
+            f("stopped", "What is stopped", "", true, Control::Radios { choices }, &[]),
+        ],
+        reshapes: false,
+    };
+    put(
+        all,
+        "quota-form",
+        quotas::view::QuotaFormPage {
+            shell: shell("Quota", Section::Admin),
+            crumbs: vec![Crumb::to("Quotas", "/admin/quotas")],
+            title: s("Environments of payments dev"),
+            lede: s("A lower limit touches nothing that is there."),
+            action: s("/admin/quotas/x"),
+            generation: Some(3),
+            bar: Some(QuotaBar::new("Taken", 10, 10, 10)),
+            errors: FormError::collect(std::slice::from_ref(&section)),
+            section,
+            submit: "Save",
+            cancel_href: "/admin/quotas",
+            remove_action: o("/admin/quotas/x/remove"),
         },
     );
 }

@@ -130,7 +130,7 @@ async fn rejected_and_withdrawn_requests_leave_nothing() {
         ["request.planned", "request.submitted", "request.withdrawn", "run.started"]
     );
     lead.post(&format!("{address}/reviews"), &approved()).await.expect(StatusCode::CONFLICT);
-    assert_eq!(site.number("SELECT sum(used + reserved) FROM quota").await, 0);
+    assert_eq!(site.number("SELECT sum(used + reserved + stopped) FROM quota_counter").await, 0);
 }
 
 #[tokio::test]

@@ -16,10 +16,11 @@ async fn ledger(site: &Site, environment_type: &str) -> (i64, i64, i64) {
              JOIN environment_type t ON t.id = w.environment_type_id JOIN project p ON p.id = w.project_id
              WHERE p.slug = 'payments' AND t.slug = '{environment_type}')"
     );
-    let taken = site.number(&format!("SELECT used + reserved FROM quota WHERE {place}")).await;
+    let counted = "SELECT coalesce(sum(c.used + c.reserved), 0) FROM quota_counter c JOIN quota q ON q.id = c.quota_id";
+    let taken = site.number(&format!("{counted} WHERE q.{place}")).await;
     let held = format!(
-        "SELECT coalesce(sum(r.amount), 0) FROM quota_reservation r JOIN quota q ON q.id = r.quota_id
-         WHERE r.state <> 'released' AND q.{place}"
+        "SELECT coalesce(sum(n.used + n.reserved), 0) FROM quota_entry n JOIN environment e ON e.id = n.environment_id
+         WHERE n.dimension = 'environments' AND e.{place}"
     );
     let alive = format!("SELECT count(*) FROM environment WHERE state <> 'deleted' AND {place}");
     (taken, site.number(&held).await, site.number(&alive).await)

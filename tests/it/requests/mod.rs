@@ -5,6 +5,7 @@ mod approval;
 mod crowd;
 mod guards;
 mod plans;
+mod quotas;
 mod read_only;
 mod records;
 mod refusals;

@@ -104,7 +104,7 @@ async fn every_transition_has_its_record_and_every_record_its_transition() {
     let untold: Vec<String> = sqlx::query_scalar(UNTOLD).fetch_all(site.test.app.db.pool()).await.unwrap();
     assert_eq!(untold, Vec::<String>::new());
     assert!(site.number("SELECT count(*) FROM transition").await > 20);
-    assert_eq!(site.number("SELECT sum(used + reserved) FROM quota").await, 0);
+    assert_eq!(site.number("SELECT sum(used + reserved + stopped) FROM quota_counter").await, 0);
     let wrong_hour = "SELECT count(*) FROM audit_record a JOIN audit_record b USING (operation_id)
                       WHERE a.request_id = b.request_id AND a.xid <> b.xid AND a.channel = 'api'";
     assert_eq!(site.number(wrong_hour).await, 0, "the records of one operation are of one transaction");

@@ -44,7 +44,7 @@ async fn a_lead_decides_and_the_requester_watches() {
     lead.get("/").await.shows(&["Waiting for you", "Create orders-db"]);
     lead.get("/approvals").await.shows(&["Create orders-db", &format!("/approvals/{id}")]);
     let review = lead.get(&format!("/approvals/{id}")).await;
-    review.shows(&["Approve", "Reject", "developer in payments", "Small", "Environments in payments, prod"]);
+    review.shows(&["Approve", "Reject", "developer in payments", "Small", "Environments in payments prod"]);
     let empty = lead.post(&format!("/approvals/{id}"), &[("verdict", "reject"), ("reason", " ")]).await;
     assert_eq!(empty.status, StatusCode::UNPROCESSABLE_ENTITY);
     empty.shows(&["say why", "href=\"#f-reason\""]);

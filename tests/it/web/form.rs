@@ -45,7 +45,7 @@ async fn a_link_fills_the_form_in() {
         "Needs one approval",
         "Lee Okafor",
         "Ask for approval",
-        "Environments in storefront, prod",
+        "Environments in storefront prod",
     ]);
     let plain = browser.get(&format!("{FORM}?environment_type=prod")).await;
     plain.shows(&["<option value=\"\" selected>30 days (usual here)"]);
@@ -149,7 +149,7 @@ async fn the_verdict_follows_what_is_typed_and_creates_nothing() {
         "Allowed",
         "Nobody has to agree.",
         "developers-work-in-dev-and-test",
-        "Environments in payments, dev",
+        "Environments in payments dev",
     ]);
     allowed.hides(&["<html", "name=\"_key\""]);
     assert!(allowed.header("vary").contains("HX-Request"));

@@ -13,6 +13,7 @@ mod guard;
 mod long_log;
 mod power;
 mod queue;
+mod quotas;
 mod runs;
 mod targets;
 mod tokens;

@@ -8,9 +8,8 @@ use super::subject::{Subject, Update};
 use super::typed::Typed;
 use crate::base::FieldError;
 use crate::catalog::form;
-use crate::environments::Environment;
 use crate::policy;
-use crate::requests::{self, QuotaChange};
+use crate::requests::{self, QuotaChange, Shortage};
 use crate::web::requests::values;
 use crate::web::ui::{Change, Outcome, Person, QuotaBar, Rule, Verdict};
 use crate::web::visitor::Visitor;
@@ -24,29 +23,27 @@ pub(super) fn of(
     judged: &requests::Verdict,
     errors: &[FieldError],
 ) -> Verdict {
-    let full: Vec<&QuotaChange> = judged.quotas.iter().filter(|quota| !quota.fits()).collect();
     let decision = &judged.decision;
     let outcome = match decision.outcome {
         policy::Outcome::Denied => Outcome::Denied,
-        policy::Outcome::Allowed | policy::Outcome::NeedsApproval if !full.is_empty() => Outcome::Denied,
+        policy::Outcome::Allowed | policy::Outcome::NeedsApproval if !judged.shortages.is_empty() => Outcome::Denied,
         policy::Outcome::Allowed => Outcome::Allowed,
         policy::Outcome::NeedsApproval => Outcome::NeedsApproval,
     };
     let mut rules: Vec<Rule> =
         decision.rules.iter().map(|rule| Rule { text: rule.reason.clone(), id: rule.id.clone() }).collect();
-    if let (Some(quota), false) = (full.first(), decision.outcome == policy::Outcome::Denied) {
-        let text = format!("The quota of {} {} is used up.", quota.limit, quota.dimension);
-        rules = vec![Rule { text, id: "quota".to_owned() }];
+    if !judged.shortages.is_empty() && decision.outcome != policy::Outcome::Denied {
+        let rule = |one: &Shortage| Rule { text: one.sentence.clone(), id: "quota".to_owned() };
+        rules = judged.shortages.iter().map(rule).collect();
     }
-    let place = place(subject, typed);
     Verdict {
         outcome,
         headline: headline(outcome, decision),
         rules,
-        advice: advice(outcome, decision, full.is_empty(), errors),
+        advice: advice(outcome, judged, errors),
         approvers: approvers(judged),
         approvers_note: approvers_note(outcome, judged),
-        quotas: judged.quotas.iter().map(|quota| bar(quota, &place)).collect(),
+        quotas: judged.quotas.iter().map(bar).collect(),
         ends: judged.ends_at.map(|at| visitor.times().at(at)),
         ends_note: match judged.ends_at {
             Some(_) => format!(
@@ -85,19 +82,6 @@ pub(super) fn incomplete(errors: &[FieldError]) -> Verdict {
     }
 }
 
-fn place(subject: &Subject, typed: &Typed) -> String {
-    match subject {
-        Subject::Create(create) => format!("{}, {}", create.project, typed.environment_type),
-        Subject::Update(update) => place_of(&update.environment),
-        Subject::Extend(environment) => place_of(environment),
-        Subject::Act(act) => place_of(&act.environment),
-    }
-}
-
-fn place_of(environment: &Environment) -> String {
-    format!("{}, {}", environment.project.slug, environment.place.slug)
-}
-
 fn headline(outcome: Outcome, decision: &policy::Decision) -> String {
     match outcome {
         Outcome::Allowed => "Allowed".to_owned(),
@@ -110,12 +94,13 @@ fn headline(outcome: Outcome, decision: &policy::Decision) -> String {
     }
 }
 
-fn advice(outcome: Outcome, decision: &policy::Decision, fits: bool, errors: &[FieldError]) -> Option<String> {
+fn advice(outcome: Outcome, judged: &requests::Verdict, errors: &[FieldError]) -> Option<String> {
     if outcome == Outcome::Denied {
-        if !fits {
-            return Some("Delete one that is not needed any more, or ask an admin for a larger quota.".to_owned());
+        if judged.decision.outcome != policy::Outcome::Denied {
+            let advice: Vec<String> = judged.shortages.iter().map(|one| format!("{}.", one.advice)).collect();
+            return Some(advice.join(" "));
         }
-        let instead = &decision.would_be_allowed;
+        let instead = &judged.decision.would_be_allowed;
         return (!instead.is_empty())
             .then(|| format!("Allowed instead: {}.", instead.join("; ").trim_end_matches('.')));
     }
@@ -159,10 +144,10 @@ fn approvers_note(outcome: Outcome, judged: &requests::Verdict) -> String {
     }
 }
 
-fn bar(quota: &QuotaChange, place: &str) -> QuotaBar {
+fn bar(quota: &QuotaChange) -> QuotaBar {
     let number = |n: i64| u64::try_from(n).unwrap_or(0);
-    let name = crate::web::error::sentence(&quota.dimension);
-    let label = format!("{} in {place}", name.trim_end_matches('.'));
+    let name = crate::web::error::sentence(&quota.dimension.replace('_', " "));
+    let label = format!("{} in {}", name.trim_end_matches('.'), quota.place);
     QuotaBar::new(label, number(quota.before), number(quota.after), number(quota.limit))
 }
 

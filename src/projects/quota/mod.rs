@@ -1,0 +1,16 @@
+//! Quotas and the ledger behind them: reserve at submit, settle when it is so, release at the end.
+
+mod admin;
+mod ledger;
+pub(super) mod model;
+
+pub use admin::{
+    add_quota, change_quota, ensure_quota, ledger_discrepancies, quota, quotas, record_quota_refusal, remove_quota,
+};
+pub use ledger::{
+    change_hands, enter, give_back, holders, preview_change, preview_new, preview_start, release, reserve, reserved_by,
+    settle, start, stop,
+};
+pub use model::{
+    At, Cause, Demand, ENVIRONMENTS, Full, Holder, ListedQuota, NewQuota, QuotaChange, QuotaScope, QuotaUse,
+};
