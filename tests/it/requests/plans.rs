@@ -300,9 +300,9 @@ async fn other_approvers_than_were_asked_ask_again() {
 
 #[tokio::test]
 async fn a_plan_that_cannot_be_made_says_why_and_is_made_again() {
-    let site = Site::start().await;
-    site.sql("CREATE TABLE kept AS SELECT * FROM project_environment_type_target; DELETE FROM project_environment_type_target").await;
-    let asked = Asked::of(site, &create("prod", "orders")).await;
+    let asked = Asked::of(Site::start().await, &create("prod", "orders")).await;
+    let forget = "UPDATE target SET settings = '{}', secret = NULL";
+    asked.site.sql(&format!("CREATE TABLE kept AS SELECT id, settings, secret FROM target; {forget}")).await;
     asked.site.test.plan().await;
     let now = asked.now().await;
     assert_eq!((text(&now, "/status"), text(&now, "/plan/state")), ("awaiting_approval", "failed"), "{now:#}");
@@ -316,7 +316,8 @@ async fn a_plan_that_cannot_be_made_says_why_and_is_made_again() {
         .post(&format!("{}/reviews", asked.address), &json!({"verdict": "approved"}))
         .await
         .expect(StatusCode::CONFLICT);
-    asked.site.sql("INSERT INTO project_environment_type_target SELECT * FROM kept").await;
+    let remember = "UPDATE target t SET settings = kept.settings, secret = kept.secret FROM kept WHERE kept.id = t.id";
+    asked.site.sql(remember).await;
     let retry = format!("/api/v1/runs/{}/retry", text(&now, "/plan/run/id"));
     asked.site.client("outsider").await.post_nothing(&retry).await.expect(StatusCode::FORBIDDEN);
     asked.developer.post_nothing(&retry).await.expect(StatusCode::CREATED);
