@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::policy::{Decision, Effect, Outcome, Role};
+use crate::policy::{Decision, Effect, Outcome, Role, Rule};
 use crate::requests::{Approver, ProgressedRequirement};
 
 /// What policy said, and why.
@@ -21,6 +21,25 @@ pub struct DecisionView {
     sentence: String,
     /// When it is denied: what would be allowed instead, in words.
     would_be_allowed: Vec<String>,
+    /// What rules that are only watched would have made of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    observed: Option<ObservedView>,
+}
+
+/// What rules with `@mode("observe")` would have made of it. It changed nothing.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Observed)]
+pub struct ObservedView {
+    outcome: Outcome,
+    rules: Vec<RuleView>,
+    /// Whose approval it would have needed, in words.
+    approval_by: Vec<String>,
+}
+
+impl From<&Rule> for RuleView {
+    fn from(rule: &Rule) -> Self {
+        Self { id: rule.id.clone(), effect: rule.effect, reason: rule.reason.clone() }
+    }
 }
 
 /// A rule that took part.
@@ -71,16 +90,18 @@ impl PersonView {
 
 impl DecisionView {
     fn new(decision: &Decision, requirements: Vec<RequirementView>) -> Self {
-        let rules = decision.rules.iter();
         Self {
             outcome: decision.outcome,
-            rules: rules
-                .map(|rule| RuleView { id: rule.id.clone(), effect: rule.effect, reason: rule.reason.clone() })
-                .collect(),
+            rules: decision.rules.iter().map(Into::into).collect(),
             requirements,
             policy_digest: decision.policy_digest.to_string(),
             sentence: decision.sentence.clone(),
             would_be_allowed: decision.would_be_allowed.clone(),
+            observed: decision.observed.as_ref().map(|observed| ObservedView {
+                outcome: observed.outcome,
+                rules: observed.rules.iter().map(Into::into).collect(),
+                approval_by: observed.approval_by.clone(),
+            }),
         }
     }
 

@@ -19,6 +19,7 @@ use crate::base::id::OperationId;
 use crate::base::{ErrorKind, FieldError, Kinded};
 use crate::identity::{IdentityError, Scope};
 use crate::policy::Denied;
+use crate::policy::versions::VersionError;
 use crate::{catalog, projects, requests};
 
 /// How long an answer may take to begin; a stream goes on for longer.
@@ -171,6 +172,9 @@ fn fields(error: &dyn Any) -> Vec<FieldError> {
     }
     if let Some(projects::Error::Invalid(errors)) = error.downcast_ref::<projects::Error>() {
         return errors.clone();
+    }
+    if let Some(VersionError::Invalid(problems)) = error.downcast_ref::<VersionError>() {
+        return problems.iter().map(|problem| FieldError::new("/source", problem.to_string())).collect();
     }
     match (error.downcast_ref::<IdentityError>(), error.downcast_ref::<catalog::CatalogError>()) {
         (Some(IdentityError::Invalid(errors)), _) | (_, Some(catalog::CatalogError::InvalidSource(errors))) => {

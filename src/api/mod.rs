@@ -22,6 +22,7 @@ mod openapi;
 mod orphans;
 mod outputs;
 mod page;
+mod policies;
 mod projects;
 mod queue;
 mod quotas;
@@ -65,6 +66,7 @@ pub fn router(app: App) -> Router {
 /// The routes of those who look after the platform.
 fn admin_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .merge(policy_routes())
         .routes(routes!(queue::get_queue))
         .routes(routes!(queue::list_workers))
         .routes(routes!(queue::drain_worker))
@@ -132,4 +134,16 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .nest("/api", api)
+}
+
+/// The routes of policies.
+fn policy_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(policies::list_policies, policies::draft_policies))
+        .routes(routes!(policies::check_policies))
+        .routes(routes!(policies::get_policies, policies::write_policies))
+        .routes(routes!(policies::propose_policies))
+        .routes(routes!(policies::take_back_policies))
+        .routes(routes!(policies::discard_policies))
+        .routes(routes!(policies::publish_policies))
 }

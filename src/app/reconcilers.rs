@@ -6,9 +6,11 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use tokio::sync::broadcast::error::RecvError;
 
 use super::App;
 use crate::base::{Actor, Op, Origin};
+use crate::orchestrator::Event;
 use crate::{catalog, identity};
 
 /// How often what is due is looked for.
@@ -35,6 +37,28 @@ pub fn start_reconcilers(app: &App, periods: Periods) {
     // By itself, because targets may be slow, and what is due elsewhere shall not wait for them.
     again_and_again(app, move |app| async move {
         report("orphans", app.find_orphans(&op(&app, "reconciler.orphans"), periods.orphans).await);
+    });
+}
+
+/// Takes up the policies that are in force, at each hint and every few seconds; it stops with the process.
+pub fn follow_policies(app: &App) {
+    again_and_again(app, |app| async move { report("policies", app.take_up_policies().await) });
+    let (app, stop) = (app.clone(), app.tasks.stopping());
+    let mut hints = app.signals.subscribe();
+    app.tasks.clone().spawn(async move {
+        loop {
+            let hint = tokio::select! {
+                () = stop.cancelled() => return,
+                hint = hints.recv() => hint,
+            };
+            match hint {
+                Ok(Event::Policies) | Err(RecvError::Lagged(_)) => {
+                    report("policies", app.take_up_policies().await);
+                }
+                Ok(Event::Queue | Event::Run(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
     });
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::Tasks;
+use super::policies::Policies;
 use crate::base::{Actor, Clock, Entropy, Op, Origin, Sealer};
 use crate::db::Db;
 use crate::environments::Workflows;
@@ -53,6 +54,8 @@ pub struct Inner {
     pub requests: Requests,
     /// Background tasks.
     pub tasks: Tasks,
+    /// Which policies are in force here.
+    pub(super) policies: Policies,
 }
 
 impl std::ops::Deref for App {
@@ -84,7 +87,7 @@ impl App {
             signals: signals.clone(),
             settings: parts.request_settings,
         };
-        Self(Arc::new(Inner { parts, signals, followers, requests, tasks }))
+        Self(Arc::new(Inner { parts, signals, followers, requests, tasks, policies: Policies::default() }))
     }
 
     /// A new piece of work.

@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 100] = [
+pub const ACTIONS: [&str; 107] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -87,6 +87,13 @@ pub const ACTIONS: [&str; 100] = [
     "target.unbound",
     "target.disconnected",
     "target.limited",
+    "policy_version.loaded",
+    "policy_version.drafted",
+    "policy_version.written",
+    "policy_version.proposed",
+    "policy_version.taken_back",
+    "policy_version.discarded",
+    "policy_version.published",
     "quota.added",
     "quota.changed",
     "quota.removed",

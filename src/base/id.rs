@@ -107,6 +107,8 @@ ids! {
     EnvironmentId = "env";
     /// Somebody's ask for an operation.
     RequestId = "req";
+    /// A version of the policy set.
+    PolicyVersionId = "pol";
     /// What policy said.
     DecisionId = "dec";
     /// Who must agree to a request.

@@ -96,6 +96,11 @@ pub(super) fn operator() -> Op {
     Op::new(Actor::Operator, Origin::internal("cli"), Arc::new(SystemClock), Arc::new(OsEntropy))
 }
 
+/// Paddock itself, where it puts policies in force that nobody wrote here.
+pub(super) fn policies_op() -> Op {
+    Op::new(Actor::System { part: "policies" }, Origin::internal("cli"), Arc::new(SystemClock), Arc::new(OsEntropy))
+}
+
 /// The worker's settings: its name is unique, also where every process has the id 1.
 pub(super) fn worker(config: &WorkerConfig) -> orchestrator::Settings {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();

@@ -13,6 +13,7 @@ use super::store::{Hold, Store};
 use super::terminal::out;
 use crate::config::{StoreArgs, StoreConfig};
 use crate::db::MigrationState;
+use crate::policy::versions::{self, PolicyVersion, VersionText};
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
@@ -109,6 +110,7 @@ impl Report {
             Err(error) => self.bad(format!("the database's schema: {:#}", anyhow::Error::from(error))),
         }
         self.check_quotas(&store.db).await;
+        self.check_policies(&store).await;
         if let Err(error) = store.close().await {
             self.bad(format!("the private Postgres does not stop: {error:#}"));
         }
@@ -121,6 +123,22 @@ impl Report {
             Ok(wrong) if wrong.is_empty() => Self::good("the ledger of quotas adds up"),
             Ok(wrong) => wrong.iter().for_each(|one| self.bad(format!("quotas: {one}"))),
             Err(error) => self.bad(format!("the ledger of quotas: {:#}", anyhow::Error::from(error))),
+        }
+    }
+
+    /// Whether the policies that people published fit this Paddock.
+    async fn check_policies(&mut self, store: &Store) {
+        match stored_policies(store).await {
+            Ok(None) => Self::note("no policies are stored yet: the first start stores the built-in set"),
+            Ok(Some((version, text))) => match crate::app::fitting_policies(&version, &text) {
+                Ok(_) => Self::good(format!("policies: version {} fits this Paddock", version.number)),
+                Err(why) => self.bad(format!(
+                    "version {} of the policies does not fit this Paddock, so nothing is made or changed: {why}. \
+                     Two admins mend it: Administration, Policies",
+                    version.number
+                )),
+            },
+            Err(error) => self.bad(format!("the policies: {:#}", anyhow::Error::from(error))),
         }
     }
 
@@ -147,6 +165,14 @@ impl Report {
             }
         }
     }
+}
+
+/// The version in force and its text.
+async fn stored_policies(store: &Store) -> crate::db::Result<Option<(PolicyVersion, VersionText)>> {
+    let mut connection = store.db.acquire().await?;
+    let Some(version) = versions::published(&mut connection).await? else { return Ok(None) };
+    let text = versions::text_of(&mut connection, version.id).await?;
+    Ok(Some((version, text)))
 }
 
 async fn first_that_runs(programs: &[&str], argument: &str) -> Option<String> {

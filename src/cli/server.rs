@@ -12,7 +12,7 @@ use super::compose;
 use super::signals::StopSignals;
 use super::store::{Hold, Store};
 use super::terminal::Terminal;
-use crate::app::{App, seed_demo, serve_runner_host, start_reconcilers, start_worker};
+use crate::app::{App, PolicySource, follow_policies, seed_demo, serve_runner_host, start_reconcilers, start_worker};
 use crate::base::OsEntropy;
 use crate::config::{Config, ConfigError, DatabaseSource};
 use crate::db::embedded::{EmbeddedError, Reporter as _, Step};
@@ -85,6 +85,14 @@ async fn start(
     let public_url = config.http.public_url(bound)?;
     let machine = compose::machine(config)?;
     let app = compose::app(config, store, sealer, public_url.clone(), &machine)?;
+    let source = config.content.policies.clone().map_or(PolicySource::Versions, PolicySource::Folder);
+    app.begin_policies(&compose::policies_op(), source).await.context("the policies cannot be read")?;
+    if let Some(why) = app.policies_in_force().wrong {
+        Terminal.line(&format!(
+            "Policies: {why}. Until an admin publishes policies that fit, people see what is there, and nothing is made or changed."
+        ));
+    }
+    follow_policies(&app);
     if config.demo {
         let step = Step::start(&Terminal, "Making the sample projects, people and templates");
         let runner = compose::runner_host(config, &machine).await?;

@@ -63,6 +63,8 @@ impl From<Action> for Scope {
             | Action::ManageTargets
             | Action::ManageQuotas
             | Action::ManageOrphans
+            | Action::ManagePolicies
+            | Action::PublishPolicies
             | Action::ManageTokens => Self::Admin,
             Action::ReadAudit => Self::Audit,
         }

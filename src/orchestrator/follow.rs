@@ -134,7 +134,7 @@ fn note(hint: &Result<Event, RecvError>, news: &mut BTreeSet<RunId>) -> bool {
             news.insert(*id);
             false
         }
-        Ok(Event::Queue) => false,
+        Ok(Event::Queue | Event::Policies) => false,
         Err(_) => true,
     }
 }

@@ -25,6 +25,8 @@ const LONGEST: usize = 7900;
 pub enum Event {
     /// A run was queued.
     Queue,
+    /// Other policies are in force.
+    Policies,
     /// A run has new steps, lines or a new state.
     Run(RunId),
 }
@@ -33,12 +35,17 @@ impl Event {
     fn encode(self) -> String {
         match self {
             Self::Queue => "queue".to_owned(),
+            Self::Policies => "policies".to_owned(),
             Self::Run(id) => id.to_string(),
         }
     }
 
     fn decode(text: &str) -> Option<Self> {
-        if text == "queue" { Some(Self::Queue) } else { text.parse().ok().map(Self::Run) }
+        match text {
+            "queue" => Some(Self::Queue),
+            "policies" => Some(Self::Policies),
+            id => id.parse().ok().map(Self::Run),
+        }
     }
 
     /// As few payloads as there may be, each of several hints: a notification costs every listener.
@@ -148,7 +155,10 @@ async fn listen(db: Db, local: broadcast::Sender<Event>, stop: CancellationToken
                         }
                     }
                     // The connection was lost: hints in the gap are gone, so everybody looks.
-                    Ok(None) => { let _ = local.send(Event::Queue); }
+                    Ok(None) => {
+                        let _ = local.send(Event::Queue);
+                        let _ = local.send(Event::Policies);
+                    }
                     Err(_) => break,
                 },
             }

@@ -266,7 +266,7 @@ async fn next_hint(hints: &mut tokio::sync::broadcast::Receiver<Event>, poll: Du
     let hint = async {
         loop {
             match hints.recv().await {
-                Ok(Event::Run(_)) => {}
+                Ok(Event::Run(_) | Event::Policies) => {}
                 Ok(Event::Queue) | Err(_) => return,
             }
         }

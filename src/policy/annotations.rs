@@ -13,7 +13,7 @@ pub(super) struct Wrong {
     pub(super) hint: Option<String>,
 }
 
-const KNOWN: [&str; 6] = ["id", "reason", "approval", "approval_count", "approval_who", "owner"];
+const KNOWN: [&str; 7] = ["id", "reason", "approval", "approval_count", "approval_who", "owner", "mode"];
 
 /// More people than this never agree: a larger number is a mistake.
 const MAX_APPROVERS: u32 = 20;
@@ -24,13 +24,15 @@ pub(super) fn read(policy: &Policy, actions: &[Action]) -> Result<RuleText, Vec<
     let id = or_note(&mut wrongs, id(policy));
     let reason = or_note(&mut wrongs, reason(policy));
     let approval = or_note(&mut wrongs, approval(policy, actions));
+    let observed = or_note(&mut wrongs, observed(policy));
+    let owner = policy.annotation("owner").map(str::trim).filter(|owner| !owner.is_empty()).map(str::to_owned);
     let effect = match policy.effect() {
         CedarEffect::Permit => Effect::Permit,
         CedarEffect::Forbid => Effect::Forbid,
     };
-    match (id, reason, approval) {
-        (Some(id), Some(reason), Some(approval)) if wrongs.is_empty() => {
-            Ok(RuleText { rule: Rule { id, effect, reason }, approval })
+    match (id, reason, approval, observed) {
+        (Some(id), Some(reason), Some(approval), Some(observed)) if wrongs.is_empty() => {
+            Ok(RuleText { rule: Rule { id, effect, reason }, approval, owner, observed })
         }
         _ => Err(wrongs),
     }
@@ -48,7 +50,7 @@ fn unknown(policy: &Policy) -> Vec<Wrong> {
     let mut names: Vec<&str> =
         policy.annotations().map(|(name, _)| name).filter(|name| !KNOWN.contains(name)).collect();
     names.sort_unstable();
-    let hint = "known are @id, @reason, @owner, @approval, @approval_count and @approval_who";
+    let hint = "known are @id, @reason, @owner, @mode, @approval, @approval_count and @approval_who";
     names.into_iter().map(|name| wrong(format!("the annotation @{name} is not known"), hint)).collect()
 }
 
@@ -75,6 +77,18 @@ fn reason(policy: &Policy) -> Result<String, Wrong> {
         return Err(wrong("the rule has no @reason", hint));
     }
     Ok(reason.to_owned())
+}
+
+/// Whether the rule is only watched.
+fn observed(policy: &Policy) -> Result<bool, Wrong> {
+    match policy.annotation("mode") {
+        None | Some("enforce") => Ok(false),
+        Some("observe") => Ok(true),
+        Some(other) => Err(wrong(
+            format!("“{other}” is not a mode"),
+            "@mode takes enforce, which is what a rule does without it, or observe",
+        )),
+    }
 }
 
 fn approval(policy: &Policy, actions: &[Action]) -> Result<Option<Approval>, Wrong> {

@@ -40,12 +40,13 @@ pub(super) fn compile(schema_file: &File, mut files: Vec<File>) -> Result<Compil
         validator: Validator::new(schema.clone()),
         rules: HashMap::new(),
         slices: Action::ALL.iter().map(|action| (*action, PolicySet::new())).collect(),
+        observed: Vec::new(),
         problems: Vec::new(),
     };
     for file in &files {
         set.add_file(file);
     }
-    let Set { rules, slices, problems, .. } = set;
+    let Set { rules, slices, observed, problems, .. } = set;
     if !problems.is_empty() {
         return Err(Error::Invalid(problems));
     }
@@ -55,7 +56,8 @@ pub(super) fn compile(schema_file: &File, mut files: Vec<File>) -> Result<Compil
     let source = joined(&files);
     let digest = digest(&schema_file.text, &source);
     let text = Arc::new(PolicySetText { digest, schema: schema_file.text.clone(), source });
-    let compiled = Compiled { schema, types, slices, rules, text, memo: Memo::default() };
+    let tried = with_observed(&slices, observed)?;
+    let compiled = Compiled { schema, types, slices, tried, rules, text, memo: Memo::default() };
     probe(&compiled)?;
     Ok(compiled)
 }
@@ -68,7 +70,21 @@ struct Set<'a> {
     validator: Validator,
     rules: HashMap<PolicyId, RuleText>,
     slices: HashMap<Action, PolicySet>,
+    observed: Vec<(Action, Policy)>,
     problems: Vec<Problem>,
+}
+
+/// For each action that an observed rule speaks to: all its rules, the observed ones among them.
+fn with_observed(
+    slices: &HashMap<Action, PolicySet>,
+    observed: Vec<(Action, Policy)>,
+) -> Result<HashMap<Action, PolicySet>, Error> {
+    let mut tried: HashMap<Action, PolicySet> = HashMap::new();
+    for (action, policy) in observed {
+        let whole = tried.entry(action).or_insert_with(|| slices.get(&action).cloned().unwrap_or_default());
+        whole.add(policy).map_err(|error| Error::SchemaMismatch(error.to_string()))?;
+    }
+    Ok(tried)
 }
 
 impl Set<'_> {
@@ -150,7 +166,12 @@ impl Set<'_> {
             self.problems.push(file.problem_at(&source, Some(&text.rule.id), message, None));
             return;
         }
+        let observed = text.observed;
         self.rules.insert(id.clone(), text);
+        if observed {
+            self.observed.extend(actions.into_iter().map(|action| (action, policy.new_id(id.clone()))));
+            return;
+        }
         for action in actions {
             let added = self.slices.entry(action).or_default().add(policy.new_id(id.clone()));
             if let Err(error) = added {
@@ -234,7 +255,7 @@ fn joined(files: &[File]) -> String {
 }
 
 /// Covers the schema, too: the same rules mean something else under another one.
-fn digest(schema: &str, source: &str) -> Digest {
+pub(super) fn digest(schema: &str, source: &str) -> Digest {
     Digest::of_json(&serde_json::json!({ "schema": schema, "policies": source }))
 }
 
@@ -278,7 +299,9 @@ pub(super) fn kinds_of(action: Action) -> &'static [ResourceKind] {
         | Action::ManageTargets
         | Action::ManageQuotas
         | Action::ManageOrphans
+        | Action::ManagePolicies
         | Action::ManageTokens => &[ResourceKind::Platform],
+        Action::PublishPolicies => &[ResourceKind::PolicyVersion],
     }
 }
 
@@ -303,6 +326,7 @@ fn full_question(action: Action, kind: ResourceKind) -> Question {
             provider: text(),
             owner: text(),
             requester: text(),
+            editors: vec!["probe".to_owned()],
         },
         context: Context {
             inputs: inputs.as_object().cloned().unwrap_or_default(),

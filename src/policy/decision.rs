@@ -81,8 +81,22 @@ pub struct Decision {
     pub sentence: String,
     /// For denials that were explained: what would be allowed instead, in words.
     pub would_be_allowed: Vec<String>,
+    /// What rules that are only watched would have made of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Observed>,
     #[serde(skip)]
     pub(super) made_by: MadeBy,
+}
+
+/// What the observed rules that apply would have made of a question. It changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// What the outcome would have been.
+    pub outcome: Outcome,
+    /// The observed rules, by id.
+    pub rules: Vec<Rule>,
+    /// Whose approval it would have needed, in words.
+    pub approval_by: Vec<String>,
 }
 
 /// The texts of a policy set: what [`super::PolicyEngine::from_text`] reads.

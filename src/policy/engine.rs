@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use cedar_policy::{Authorizer, Decision as CedarDecision, PolicyId, PolicySet, Response, Schema};
 
 use super::decision::{
-    DEFAULT_DENY, Decision, ENGINE_ERROR, Effect, MadeBy, Outcome, PolicySetText, Requirement, Rule,
+    DEFAULT_DENY, Decision, ENGINE_ERROR, Effect, MadeBy, Observed, Outcome, PolicySetText, Requirement, Rule,
 };
 use super::entities::Types;
 use super::memo::Memo;
@@ -16,9 +16,11 @@ use super::question::{Action, Question, Role};
 use super::{Error, load, words};
 use crate::base::Digest;
 
-/// A policy set, compiled and ready. Cheap to clone.
+/// A policy set, compiled and ready. Clones are one engine: [`PolicyEngine::take_up`] exchanges the
+/// set of all of them at once. Each decision is made by one whole set; whoever asks several questions
+/// that belong together asks a [`PolicyEngine::now`].
 #[derive(Debug, Clone)]
-pub struct PolicyEngine(Arc<Compiled>);
+pub struct PolicyEngine(Arc<RwLock<Arc<Compiled>>>);
 
 #[derive(Debug)]
 pub(super) struct Compiled {
@@ -26,6 +28,8 @@ pub(super) struct Compiled {
     pub(super) types: Types,
     /// The policies that can speak to each action. Evaluation is linear in their number.
     pub(super) slices: HashMap<Action, PolicySet>,
+    /// For the actions of observed rules: the same with them.
+    pub(super) tried: HashMap<Action, PolicySet>,
     pub(super) rules: HashMap<PolicyId, RuleText>,
     pub(super) text: Arc<PolicySetText>,
     pub(super) memo: Memo,
@@ -36,6 +40,10 @@ pub(super) struct Compiled {
 pub(super) struct RuleText {
     pub(super) rule: Rule,
     pub(super) approval: Option<Approval>,
+    /// Who answers for the rule, in words.
+    pub(super) owner: Option<String>,
+    /// It is watched, and decides nothing.
+    pub(super) observed: bool,
 }
 
 /// Whose approval a permit asks for.
@@ -63,49 +71,87 @@ impl PolicyEngine {
         load::text(schema, policies).map(Self::from)
     }
 
+    /// A policy set from the text of its policies, under the schema of this version of Paddock.
+    pub fn from_source(policies: &str) -> Result<Self, Error> {
+        load::source(policies).map(Self::from)
+    }
+
+    /// What holds when the set that shall be in force does not fit this version of Paddock: people see
+    /// what is there, admins curate the platform and its policies, and nothing is made, changed, ended,
+    /// approved or revealed.
+    pub fn for_repair() -> Result<Self, Error> {
+        load::for_repair().map(Self::from)
+    }
+
+    /// The set of this moment, which stays the same.
+    #[must_use]
+    pub fn now(&self) -> Self {
+        Self(Arc::new(RwLock::new(self.compiled())))
+    }
+
+    /// From now on, this engine and its clones decide by the set of `other`.
+    pub fn take_up(&self, other: &Self) {
+        let compiled = other.compiled();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = compiled;
+    }
+
+    pub(super) fn compiled(&self) -> Arc<Compiled> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The digest that a set of these texts has, valid or not.
+    pub fn digest_of(schema: &str, policies: &str) -> Digest {
+        super::compile::digest(schema, policies)
+    }
+
     /// The digest of schema and policies: two engines with the same digest decide the same.
     pub fn digest(&self) -> Digest {
-        self.0.text.digest
+        self.compiled().text.digest
     }
 
     /// The text of all policies, as it is stored with decisions.
-    pub fn source(&self) -> &str {
-        &self.0.text.source
+    pub fn source(&self) -> String {
+        self.compiled().text.source.clone()
     }
 
     /// The text of the schema.
-    pub fn schema(&self) -> &str {
-        &self.0.text.schema
+    pub fn schema(&self) -> String {
+        self.compiled().text.schema.clone()
     }
 
     /// Decides. What no rule permits is denied, and so is everything when the engine fails.
     pub fn decide(&self, question: &Question) -> Decision {
-        let (outcome, rules, requirements) = self.0.answer(question);
+        let compiled = self.compiled();
+        let (outcome, rules, requirements) = compiled.answer(question);
         let sentence = words::sentence(question, outcome, &rules, &requirements);
-        let (policy_digest, made_by) = (self.0.text.digest, MadeBy::new(&self.0.text));
-        Decision { outcome, rules, requirements, policy_digest, sentence, would_be_allowed: Vec::new(), made_by }
+        let (policy_digest, made_by) = (compiled.text.digest, MadeBy::new(&compiled.text));
+        let observed = compiled.observe(question);
+        let would_be_allowed = Vec::new();
+        Decision { outcome, rules, requirements, policy_digest, sentence, would_be_allowed, observed, made_by }
     }
 
     /// Whether it is allowed at once, for lists, which ask the same again and again.
     pub fn allows(&self, question: &Question) -> bool {
-        self.0.memo.answer(question, || self.0.answer(question).0 == Outcome::Allowed)
+        let compiled = self.compiled();
+        compiled.memo.answer(question, || compiled.answer(question).0 == Outcome::Allowed)
     }
 
     #[cfg(test)]
     pub(super) fn ask(&self, question: &Question) -> Option<(cedar_policy::Request, cedar_policy::Entities)> {
-        self.0.types.ask(&self.0.schema, question).ok()
+        let compiled = self.compiled();
+        compiled.types.ask(&compiled.schema, question).ok()
     }
 
     /// Decides, and hands out the proof for functions that need it. What needs an approval is not
     /// permitted yet.
     pub fn permit<A: Ability>(&self, question: &Question) -> Result<Permit<A>, Denied> {
-        Permit::decide(self, question)
+        Permit::decide(&self.now(), question)
     }
 }
 
 impl From<Compiled> for PolicyEngine {
     fn from(compiled: Compiled) -> Self {
-        Self(Arc::new(compiled))
+        Self(Arc::new(RwLock::new(Arc::new(compiled))))
     }
 }
 
@@ -120,6 +166,18 @@ impl Compiled {
                 failed()
             }
         }
+    }
+
+    /// What observed rules would have made of it. Their errors are their own affair.
+    fn observe(&self, question: &Question) -> Option<Observed> {
+        let slice = self.tried.get(&question.action)?;
+        let (request, entities) = self.types.ask(&self.schema, question).ok()?;
+        let response = Authorizer::new().is_authorized(&request, slice, &entities);
+        let (outcome, rules, requirements) = self.read(question, &response);
+        let observed = |rule: &Rule| self.rules.get(&PolicyId::new(&rule.id)).is_some_and(|text| text.observed);
+        let rules: Vec<Rule> = rules.into_iter().filter(observed).collect();
+        let requirements = requirements.into_iter().map(|requirement| requirement.who).collect();
+        (!rules.is_empty()).then_some(Observed { outcome, rules, approval_by: requirements })
     }
 
     fn respond(&self, question: &Question) -> Result<Response, String> {

@@ -37,6 +37,7 @@ pub(super) struct Types {
     request: EntityTypeName,
     audit_log: EntityTypeName,
     catalog_source: EntityTypeName,
+    policy_version: EntityTypeName,
     texts: EntityTypeName,
     numbers: EntityTypeName,
     decimals: EntityTypeName,
@@ -59,6 +60,7 @@ impl Types {
             request: named("Request")?,
             audit_log: named("AuditLog")?,
             catalog_source: named("CatalogSource")?,
+            policy_version: named("PolicyVersion")?,
             texts: named("Texts")?,
             numbers: named("Numbers")?,
             decimals: named("Decimals")?,
@@ -81,6 +83,7 @@ impl Types {
             ResourceKind::Request => &self.request,
             ResourceKind::AuditLog => &self.audit_log,
             ResourceKind::CatalogSource => &self.catalog_source,
+            ResourceKind::PolicyVersion => &self.policy_version,
         }
     }
 
@@ -162,6 +165,11 @@ impl Types {
         let mut attributes: Pairs = Vec::new();
         match resource.kind {
             ResourceKind::Platform | ResourceKind::Project | ResourceKind::Template | ResourceKind::CatalogSource => {}
+            ResourceKind::PolicyVersion => {
+                let editors =
+                    resource.editors.iter().map(|id| RestrictedExpression::new_entity_uid(uid(&self.user, id)));
+                attributes.push(("editors".to_owned(), RestrictedExpression::new_set(editors)));
+            }
             ResourceKind::AuditLog => parents.extend(self.project_of(resource)),
             ResourceKind::Environment => {
                 parents.extend(self.project_of(resource));

@@ -8,12 +8,13 @@ impl PolicyEngine {
     /// Decides, and says for a denial what would be allowed instead: another of the environment
     /// types in `alternatives` (slugs), a shorter lifetime, another role.
     pub fn explain(&self, question: &Question, alternatives: &[String]) -> Decision {
-        let mut decision = self.decide(question);
+        let this = &self.now();
+        let mut decision = this.decide(question);
         if decision.outcome == Outcome::Denied {
             decision.would_be_allowed = [
-                types_that_help(self, question, alternatives),
-                shorter_life(self, question),
-                roles_in_words(self, question),
+                types_that_help(this, question, alternatives),
+                shorter_life(this, question),
+                roles_in_words(this, question),
             ]
             .concat();
         }

@@ -55,6 +55,17 @@ fn unreadable(path: &Path, source: std::io::Error) -> Error {
     Error::Unreadable { path: path.to_owned(), source }
 }
 
+/// The files of the default set that change nothing but the platform itself, and let people read.
+const REPAIR: [&str; 2] = ["platform.cedar", "read.cedar"];
+
+pub(super) fn for_repair() -> Result<Compiled, Error> {
+    compile(&default_schema(), REPAIR.into_iter().filter_map(embedded_file).collect())
+}
+
+pub(super) fn source(policies: &str) -> Result<Compiled, Error> {
+    text(&default_schema().text, policies)
+}
+
 pub(super) fn text(schema: &str, policies: &str) -> Result<Compiled, Error> {
     let schema = File { name: SCHEMA_FILE.to_owned(), text: schema.to_owned() };
     compile(&schema, vec![File { name: "policies".to_owned(), text: policies.to_owned() }])

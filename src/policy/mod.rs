@@ -25,17 +25,20 @@ mod memo;
 mod names;
 mod permit;
 mod question;
+mod rules;
 mod service;
 mod store;
+pub mod versions;
 mod words;
 
 pub use decision::{
-    DEFAULT_DENY, Decision, ENGINE_ERROR, Effect, Outcome, PolicySetText, Requirement, Rule, StoredDecision,
+    DEFAULT_DENY, Decision, ENGINE_ERROR, Effect, Observed, Outcome, PolicySetText, Requirement, Rule, StoredDecision,
 };
 pub use engine::PolicyEngine;
 pub use error::{Error, Problem};
 pub use permit::{Ability, Denied, Permit, ability};
 pub use question::{Action, Context, Principal, Question, Resource, ResourceKind, Role};
+pub use rules::RuleInSet;
 pub use service::{find_decision, find_decisions, find_policy_set, record};
 
 #[cfg(test)]

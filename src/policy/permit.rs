@@ -40,7 +40,8 @@ pub mod ability {
     abilities! {
         CreateEnvironment, UpdateEnvironment, ExtendEnvironment, PowerEnvironment, ActOnEnvironment, DeleteEnvironment, RetryRun, CancelRun, CheckDrift, AcceptDrift, HandOver, ReadCatalog,
         ReadProject, ReadEnvironment, RevealOutput, ReadRequest, ReviewRequest, WithdrawRequest, ReadAudit,
-        ManageCatalog, ReadAdmin, ManageQueue, ManageTargets, ManageQuotas, ManageOrphans, ManageTokens,
+        ManageCatalog, ReadAdmin, ManageQueue, ManageTargets, ManageQuotas, ManageOrphans, ManagePolicies, PublishPolicies,
+        ManageTokens,
     }
 }
 

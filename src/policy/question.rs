@@ -131,6 +131,10 @@ actions! {
     ManageQuotas = "manage_quotas", "manage quotas";
     /// Adopt or destroy what nobody owns.
     ManageOrphans = "manage_orphans", "adopt or destroy orphans";
+    /// Write drafts of policies, propose, take back and discard them.
+    ManagePolicies = "manage_policies", "write policies";
+    /// Put a proposed version of the policies in force.
+    PublishPolicies = "publish_policies", "publish policies";
     /// Make and revoke tokens of one's own.
     ManageTokens = "manage_tokens", "manage one's own tokens";
 }
@@ -194,6 +198,8 @@ pub enum ResourceKind {
     AuditLog,
     /// A catalog source.
     CatalogSource,
+    /// A version of the policy set.
+    PolicyVersion,
 }
 
 /// What is acted on. `Default` is the platform.
@@ -215,6 +221,9 @@ pub struct Resource {
     pub owner: Option<String>,
     /// The principal id of who made the request.
     pub requester: Option<String>,
+    /// Of a version of the policy set: the principal ids of everybody who wrote in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub editors: Vec<String>,
 }
 
 impl Resource {
@@ -229,6 +238,7 @@ impl Resource {
             provider: None,
             owner: None,
             requester: None,
+            editors: Vec::new(),
         }
     }
 

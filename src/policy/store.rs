@@ -39,8 +39,8 @@ pub(super) async fn insert_decision(
     decision: &Decision,
 ) -> Result<bool> {
     let inserted = sqlx::query!(
-        "INSERT INTO decision (id, outcome, input, policy_digest, rules, requirements, sentence, would_be_allowed)
-         SELECT $1, $2, $3, digest, $5, $6, $7, $8 FROM policy_set WHERE digest = $4",
+        "INSERT INTO decision (id, outcome, input, policy_digest, rules, requirements, sentence, would_be_allowed, observed)
+         SELECT $1, $2, $3, digest, $5, $6, $7, $8, $9 FROM policy_set WHERE digest = $4",
         id.0,
         decision.outcome as Outcome,
         json(question)?,
@@ -49,6 +49,7 @@ pub(super) async fn insert_decision(
         json(&decision.requirements)?,
         decision.sentence,
         &decision.would_be_allowed,
+        decision.observed.as_ref().map(json).transpose()?,
     )
     .execute(connection)
     .await?;
@@ -63,7 +64,7 @@ pub(super) async fn find_decisions(
     let rows = sqlx::query_as!(
         DecisionRow,
         r#"SELECT id AS "id: _", outcome AS "outcome: _", input, policy_digest, rules, requirements, sentence,
-               would_be_allowed, created_at
+               would_be_allowed, observed, created_at
            FROM decision WHERE id = ANY ($1)"#,
         &ids
     )
@@ -81,6 +82,7 @@ struct DecisionRow {
     requirements: Value,
     sentence: String,
     would_be_allowed: Vec<String>,
+    observed: Option<Value>,
     created_at: jiff_sqlx::Timestamp,
 }
 
@@ -93,13 +95,14 @@ fn stored(row: DecisionRow) -> Result<StoredDecision> {
         policy_digest: Digest(digest),
         sentence: row.sentence,
         would_be_allowed: row.would_be_allowed,
+        observed: row.observed.map(|value| read(value, "list of observed rules")).transpose()?,
         made_by: MadeBy::default(),
     };
     let question = read(row.input, "question to policy")?;
     Ok(StoredDecision { id: row.id, question, decision, at: row.created_at.to_jiff() })
 }
 
-fn json(value: &impl serde::Serialize) -> Result<Value> {
+pub(super) fn json(value: &impl serde::Serialize) -> Result<Value> {
     serde_json::to_value(value).map_err(|_| Error::Corrupt("decision"))
 }
 

@@ -3,6 +3,7 @@
 use super::plan::{Parts, binding};
 use super::store::{plans, requests, reviews};
 use super::{Error, ProgressedRequirement, Request, Sink};
+use crate::base::Digest;
 use crate::base::id::{RequestId, RunId};
 use crate::db::{self, Connection};
 use crate::environments::Work;
@@ -18,13 +19,15 @@ impl Sink {
     ) -> Result<Option<String>, Error> {
         let request = requests::find(connection, id).await?.ok_or(Error::NotFound)?;
         let stored = policy::find_decision(connection, request.decision_id).await?;
-        let now = self.policy.decide(&stored.ok_or(db::Error::Corrupt("decision"))?.question);
+        // One set says both what is allowed and what its digest is.
+        let policy = self.policy.now();
+        let now = policy.decide(&stored.ok_or(db::Error::Corrupt("decision"))?.question);
         let requirements = reviews::requirements(connection, id).await?;
         if now.outcome == Outcome::Denied {
             return Ok(Some(format!("Policy does not allow it any more. {}", now.sentence)));
         }
         if let Some(run) = request.plan_run {
-            return self.compare(connection, &request, run, work, &requirements).await;
+            return self.compare(connection, &request, (run, policy.digest()), work, &requirements).await;
         }
         if !requirements.iter().all(ProgressedRequirement::is_satisfied) {
             return Ok(Some("Nothing was done: an approval does not count any more. Ask again.".to_owned()));
@@ -38,14 +41,14 @@ impl Sink {
         &self,
         connection: &mut Connection,
         request: &Request,
-        run: RunId,
+        (run, policy): (RunId, Digest),
         work: Work<'_>,
         requirements: &[ProgressedRequirement],
     ) -> Result<Option<String>, Error> {
         let Some(approved) = plans::find(connection, run).await? else {
             return Ok(Some(refused("there is no plan that was approved")));
         };
-        let parts = Parts { plan: work.plan.digest(), work: work.digest, policy: self.policy.digest() };
+        let parts = Parts { plan: work.plan.digest(), work: work.digest, policy };
         let why = if parts.work != approved.work {
             "the inputs, the template or the target are not those that were approved"
         } else if parts.plan != approved.plan {

@@ -20,6 +20,7 @@ pub mod home;
 pub mod icons;
 pub mod listing;
 pub mod orphans;
+pub mod policies;
 pub mod preferences;
 pub mod problem;
 pub mod queue;

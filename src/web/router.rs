@@ -16,8 +16,8 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::requests::form;
 use super::{
-    admin, approvals, assets, audit, catalog, environments, gate, orphans, preferences, problem, queue, quotas,
-    reports, requests, runs, search, targets, urls, visitor,
+    admin, approvals, assets, audit, catalog, environments, gate, orphans, policies, preferences, problem, queue,
+    quotas, reports, requests, runs, search, targets, urls, visitor,
 };
 use crate::app::App;
 use crate::app::http::{begin, security_headers};
@@ -57,6 +57,7 @@ fn around(app: &App, guarded: Router<App>, unguarded: Router<App>) -> Router<App
 /// Pages for people who are signed in.
 fn pages() -> Router<App> {
     Router::new()
+        .merge(administration())
         .route(urls::HOME, get(super::home::page))
         .route(urls::SEARCH, get(search::page))
         .route(urls::PREFERENCES, get(preferences::page))
@@ -86,7 +87,6 @@ fn pages() -> Router<App> {
         .route(urls::ENVIRONMENT_REAPPLY, post(environments::drift::reapply))
         .route(urls::AUDIT, get(audit::list_page))
         .route(urls::AUDIT_RECORD, get(audit::page))
-        .merge(admin_pages())
         .route(urls::RUN, get(runs::page))
         .route(urls::RUN_CANCEL, post(runs::cancel))
         .route(urls::RUN_RETRY, post(runs::retry))
@@ -95,8 +95,8 @@ fn pages() -> Router<App> {
         .route(urls::ENVIRONMENT_EXTEND, get(form::show_extend).post(form::post_extend))
 }
 
-/// Pages for those who look after the platform.
-fn admin_pages() -> Router<App> {
+/// Pages of those who look after the platform.
+fn administration() -> Router<App> {
     Router::new()
         .route(urls::ADMIN_CATALOG, get(admin::catalog::show).post(admin::catalog::add))
         .route(urls::ADMIN_CATALOG_SYNC, post(admin::catalog::sync))
@@ -126,6 +126,14 @@ fn admin_pages() -> Router<App> {
         .route(urls::ADMIN_ORPHAN, get(orphans::page))
         .route(urls::ADMIN_ORPHAN_ADOPT, post(orphans::adopt))
         .route(urls::ADMIN_ORPHAN_DESTROY, post(orphans::destroy))
+        .route(urls::ADMIN_POLICIES, get(policies::list_page))
+        .route(urls::ADMIN_POLICY_NEW, post(policies::act::draft))
+        .route(urls::ADMIN_POLICY, get(policies::page::show))
+        .route(urls::ADMIN_POLICY_EDIT, get(policies::edit::show).post(policies::edit::post))
+        .route(urls::ADMIN_POLICY_PROPOSE, post(policies::act::propose))
+        .route(urls::ADMIN_POLICY_TAKE_BACK, post(policies::act::take_back))
+        .route(urls::ADMIN_POLICY_DISCARD, post(policies::act::discard))
+        .route(urls::ADMIN_POLICY_PUBLISH, post(policies::act::publish))
 }
 
 /// Pages that anybody may open.

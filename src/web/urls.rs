@@ -136,6 +136,22 @@ pub const ADMIN_QUOTA_NEW: &str = "/admin/quotas/new";
 pub const ADMIN_QUOTA: &str = "/admin/quotas/{quota}";
 /// Removes it.
 pub const ADMIN_QUOTA_REMOVE: &str = "/admin/quotas/{quota}/remove";
+/// The versions of the policies.
+pub const ADMIN_POLICIES: &str = "/admin/policies";
+/// Beginning a draft.
+pub const ADMIN_POLICY_NEW: &str = "/admin/policies/new";
+/// One version.
+pub const ADMIN_POLICY: &str = "/admin/policies/{number}";
+/// Its editor.
+pub const ADMIN_POLICY_EDIT: &str = "/admin/policies/{number}/edit";
+/// Asking another admin to publish it.
+pub const ADMIN_POLICY_PROPOSE: &str = "/admin/policies/{number}/propose";
+/// Making a draft of it again.
+pub const ADMIN_POLICY_TAKE_BACK: &str = "/admin/policies/{number}/take-back";
+/// Giving it up.
+pub const ADMIN_POLICY_DISCARD: &str = "/admin/policies/{number}/discard";
+/// Putting it in force.
+pub const ADMIN_POLICY_PUBLISH: &str = "/admin/policies/{number}/publish";
 /// What targets hold that nobody owns.
 pub const ADMIN_ORPHANS: &str = "/admin/orphans";
 /// Looking for it now; post only.
@@ -310,6 +326,14 @@ pub fn admin_worker_resume(worker: impl Display) -> String {
 pub fn admin_target_new(provider: impl Display) -> String {
     format!("{ADMIN_TARGET_NEW}?provider={provider}")
 }
+/// A version of the policies.
+pub fn admin_policy(number: impl Display) -> String {
+    format!("/admin/policies/{number}")
+}
+/// What is done to a version: `edit`, `propose`, `take-back`, `discard`, `publish`.
+pub fn admin_policy_verb(number: impl Display, verb: &str) -> String {
+    format!("/admin/policies/{number}/{verb}")
+}
 /// A target's page.
 pub fn admin_target(target: impl Display) -> String {
     format!("/admin/targets/{target}")
@@ -332,9 +356,18 @@ pub fn admin_quota_remove(quota: impl Display) -> String {
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn fit(pairs: &[(String, &str)]) {
+        for (link, pattern) in pairs {
+            let open = pattern.find('{').unwrap();
+            let close = pattern.find('}').unwrap();
+            assert_eq!(link, &format!("{}x{}", &pattern[..open], &pattern[close + 1..]));
+        }
+    }
+
     #[test]
     fn links_fit_the_patterns_of_the_router() {
-        let pairs = [
+        fit(&[
             (token_revoke("x"), TOKEN_REVOKE),
             (template("x"), TEMPLATE),
             (template_request("x"), TEMPLATE_REQUEST),
@@ -354,21 +387,40 @@ mod tests {
             (drift_accept("x"), ENVIRONMENT_DRIFT_ACCEPT),
             (reapply("x"), ENVIRONMENT_REAPPLY),
             (hand_over("x"), ENVIRONMENT_HAND_OVER),
-            (admin_quota("x"), ADMIN_QUOTA),
-            (admin_quota_remove("x"), ADMIN_QUOTA_REMOVE),
-            (admin_orphan("x"), ADMIN_ORPHAN),
-            (admin_orphan_adopt("x"), ADMIN_ORPHAN_ADOPT),
-            (admin_orphan_destroy("x"), ADMIN_ORPHAN_DESTROY),
             (run("x"), RUN),
             (run_log("x"), RUN_LOG),
             (run_cancel("x"), RUN_CANCEL),
             (run_retry("x"), RUN_RETRY),
             (audit_record("x"), AUDIT_RECORD),
+        ]);
+        for (link, pattern) in [
+            (environment_power("x", "stop"), ENVIRONMENT_POWER.replace("{operation}", "stop")),
+            (environment_act("x", "greet"), ENVIRONMENT_ACT.replace("{action}", "greet")),
+        ] {
+            assert_eq!(link, pattern.replace("{environment}", "x"));
+        }
+        assert_eq!(run_events("x", 7), "/runs/x/events?after=7");
+    }
+
+    #[test]
+    fn links_of_admins_fit_the_patterns_of_the_router() {
+        fit(&[
+            (admin_quota("x"), ADMIN_QUOTA),
+            (admin_quota_remove("x"), ADMIN_QUOTA_REMOVE),
+            (admin_orphan("x"), ADMIN_ORPHAN),
+            (admin_orphan_adopt("x"), ADMIN_ORPHAN_ADOPT),
+            (admin_orphan_destroy("x"), ADMIN_ORPHAN_DESTROY),
             (admin_catalog_sync("x"), ADMIN_CATALOG_SYNC),
             (admin_circuit_close("x"), ADMIN_CIRCUIT_CLOSE),
             (admin_freeze_lift("x"), ADMIN_FREEZE_LIFT),
             (admin_worker_drain("x"), ADMIN_WORKER_DRAIN),
             (admin_worker_resume("x"), ADMIN_WORKER_RESUME),
+            (admin_policy("x"), ADMIN_POLICY),
+            (admin_policy_verb("x", "edit"), ADMIN_POLICY_EDIT),
+            (admin_policy_verb("x", "propose"), ADMIN_POLICY_PROPOSE),
+            (admin_policy_verb("x", "take-back"), ADMIN_POLICY_TAKE_BACK),
+            (admin_policy_verb("x", "discard"), ADMIN_POLICY_DISCARD),
+            (admin_policy_verb("x", "publish"), ADMIN_POLICY_PUBLISH),
             (admin_target("x"), ADMIN_TARGET),
             (admin_target_verb("x", "edit"), ADMIN_TARGET_EDIT),
             (admin_target_verb("x", "check"), ADMIN_TARGET_CHECK),
@@ -377,18 +429,6 @@ mod tests {
             (admin_target_verb("x", "unbind"), ADMIN_TARGET_UNBIND),
             (admin_target_verb("x", "limits"), ADMIN_TARGET_LIMITS),
             (admin_target_verb("x", "disconnect"), ADMIN_TARGET_DISCONNECT),
-        ];
-        for (link, pattern) in pairs {
-            let open = pattern.find('{').unwrap();
-            let close = pattern.find('}').unwrap();
-            assert_eq!(link, format!("{}x{}", &pattern[..open], &pattern[close + 1..]));
-        }
-        for (link, pattern) in [
-            (environment_power("x", "stop"), ENVIRONMENT_POWER.replace("{operation}", "stop")),
-            (environment_act("x", "greet"), ENVIRONMENT_ACT.replace("{action}", "greet")),
-        ] {
-            assert_eq!(link, pattern.replace("{environment}", "x"));
-        }
-        assert_eq!(run_events("x", 7), "/runs/x/events?after=7");
+        ]);
     }
 }

@@ -27,6 +27,7 @@ mod keys;
 mod life;
 mod matrix;
 mod pages;
+mod policies;
 mod policy;
 mod providers;
 mod requests;

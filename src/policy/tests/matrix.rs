@@ -29,6 +29,12 @@ fn rows() -> Vec<(String, Question)> {
                 ResourceKind::Project => rows.push(row(*action, "project", Resource::project("payments"))),
                 ResourceKind::Platform => rows.push(row(*action, "platform", Resource::platform())),
                 ResourceKind::Template => rows.push(row(*action, "template", Resource::new(*kind, "postgres"))),
+                ResourceKind::PolicyVersion => {
+                    for (whose, editor) in [("own", "usr_ada"), ("other's", "usr_bob")] {
+                        let version = Resource { editors: vec![editor.to_owned()], ..Resource::new(*kind, "pol_1") };
+                        rows.push(row(*action, &format!("{whose} version"), version));
+                    }
+                }
                 ResourceKind::CatalogSource => rows.push(row(*action, "catalog source", Resource::new(*kind, "src_1"))),
             }
         }
@@ -134,7 +140,7 @@ fn roles_actions_resources() {
 fn every_default_rule_shows_in_the_table() {
     let engine = engine();
     let whole: Vec<String> = lines(&engine).collect();
-    let policies: Vec<_> = cedar_policy::PolicySet::from_str(engine.source()).unwrap().policies().cloned().collect();
+    let policies: Vec<_> = cedar_policy::PolicySet::from_str(&engine.source()).unwrap().policies().cloned().collect();
     assert!(policies.len() > 15);
     for skipped in &policies {
         let rest = policies.iter().filter(|policy| policy.id() != skipped.id());

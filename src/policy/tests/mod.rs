@@ -9,6 +9,7 @@ use super::*;
 
 mod approvals;
 mod decide;
+mod drafts;
 mod matrix;
 mod properties;
 mod refused;
@@ -23,7 +24,7 @@ fn engine() -> PolicyEngine {
 
 /// An engine of the default schema and these policies.
 fn engine_of(policies: &str) -> PolicyEngine {
-    PolicyEngine::from_text(engine().schema(), policies).unwrap_or_else(|error| panic!("{error}"))
+    PolicyEngine::from_text(&engine().schema(), policies).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Ada, with `roles` in project payments, asks about her environment of this type.

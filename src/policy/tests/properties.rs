@@ -46,6 +46,7 @@ prop_compose! {
         environment_type in slug(&["dev", "test", "prod", "staging"]),
         owner in proptest::option::of(person()),
         requester in proptest::option::of(person()),
+        editors in proptest::collection::vec(person(), 0..3),
         lifetime_seconds in proptest::option::of(prop_oneof![Just(0), Just(100), any::<i64>()]),
         maximum_lifetime_seconds in proptest::option::of(Just(100)),
         channel in proptest::sample::select(vec!["web", "api", "cli", "worker", "reconciler"]),
@@ -65,6 +66,7 @@ prop_compose! {
                 provider: None,
                 owner,
                 requester,
+                editors,
             },
             context: Context {
                 inputs: inputs.as_object().unwrap().clone(),

@@ -7,7 +7,7 @@ use super::*;
 const SOUND: &str = r#"@id("sound") @reason("Sound.") permit (principal, action, resource);"#;
 
 fn refusal(policies: &str) -> String {
-    match PolicyEngine::from_text(engine().schema(), policies) {
+    match PolicyEngine::from_text(&engine().schema(), policies) {
         Ok(_) => panic!("loaded: {policies}"),
         Err(error) => error.to_string(),
     }
@@ -110,7 +110,7 @@ fn the_limits_of_annotations_hold_at_their_edges() {
     for (id, more) in
         [("a", "@approval(\"lead\") @approval_count(\"20\")"), (longest.as_str(), ""), ("0-a", "@owner(\"me\")")]
     {
-        assert!(PolicyEngine::from_text(engine().schema(), &rule(id, more)).is_ok(), "{id} {more}");
+        assert!(PolicyEngine::from_text(&engine().schema(), &rule(id, more)).is_ok(), "{id} {more}");
     }
     let too_long = "x".repeat(81);
     for (id, more, why) in [
@@ -156,13 +156,13 @@ fn every_file_of_a_folder_is_read_and_named() {
     write("c.cedar", "");
     let two = load().unwrap();
     assert_ne!(one.digest(), two.digest());
-    assert_eq!(two.digest(), PolicyEngine::from_text(two.schema(), two.source()).unwrap().digest());
+    assert_eq!(two.digest(), PolicyEngine::from_text(&two.schema(), &two.source()).unwrap().digest());
     assert!(matches!(PolicyEngine::from_folder(&folder.path().join("none")), Err(Error::Unreadable { .. })));
 }
 
 #[test]
 fn a_schema_that_does_not_fit_is_refused() {
-    let schema = engine().schema().to_owned();
+    let schema = engine().schema();
     let lacking = schema.replace("    requester?: User,\n", "");
     assert_ne!(lacking, schema);
     let error = PolicyEngine::from_text(&lacking, SOUND).unwrap_err();

@@ -26,7 +26,7 @@ fn through_jsonb(value: Value) -> Value {
 #[test]
 fn a_decision_follows_from_its_record() {
     let engine = engine();
-    let stored_set = (engine.schema().to_owned(), engine.source().to_owned());
+    let stored_set = (engine.schema(), engine.source());
     let inputs = json!({"z": 1e2, "a": {"y": [1, 2.5, "x"], "b": true}, "name": "orders"});
     let questions = Action::ALL.iter().flat_map(|action| {
         let kind = compile::kinds_of(*action)[0];
@@ -55,8 +55,8 @@ fn a_decision_follows_from_its_record() {
 #[test]
 fn the_digest_covers_schema_and_policies() {
     let engine = engine();
-    let other_schema = PolicyEngine::from_text(&format!("{}\n", engine.schema()), engine.source()).unwrap();
-    let other_policies = PolicyEngine::from_text(engine.schema(), &format!("{}\n", engine.source())).unwrap();
+    let other_schema = PolicyEngine::from_text(&format!("{}\n", engine.schema()), &engine.source()).unwrap();
+    let other_policies = PolicyEngine::from_text(&engine.schema(), &format!("{}\n", engine.source())).unwrap();
     assert_ne!(other_schema.digest(), engine.digest());
     assert_ne!(other_policies.digest(), engine.digest());
     assert_ne!(other_policies.digest(), other_schema.digest());

@@ -12,6 +12,7 @@ use crate::base::id::AuditRecordId;
 use crate::policy::{self, StoredDecision};
 use crate::web::answer;
 use crate::web::error::PageError;
+use crate::web::requests::decision::{observed_rules, would_have};
 use crate::web::requests::values;
 use crate::web::shell::Section;
 use crate::web::ui::{Crumb, DecisionView, Fact, Pill, Requirement, Rule};
@@ -131,6 +132,8 @@ fn view(stored: &StoredDecision, times: &Times) -> DecisionView {
             .then(|| format!("Allowed instead: {}.", instead.join("; ").trim_end_matches('.'))),
         requirements: requirements.collect(),
         reviews: Vec::new(),
+        observed: decision.observed.as_ref().map(would_have),
+        observed_rules: observed_rules(decision),
         policy_digest: decision.policy_digest.short(),
         when: times.at(stored.at),
     }

@@ -150,6 +150,7 @@ fn words(names: &Names, record: &AuditRecord) -> (&'static str, String) {
             ("sliders-horizontal", format!("wanted to change the quota {object} and may not"))
         }
         "quota" => ("sliders-horizontal", format!("{} the quota of {object}", past(verb))),
+        "policy_version" => ("shield-check", policy_version(record, verb)),
         "keys" => ("key-round", "put stored secrets under the newest encryption key".to_owned()),
         "setup" => ("house", format!("{} the set-up", past(verb))),
         _ => ("scroll-text", format!("{} {object}", record.action.replace(['.', '_'], " "))),
@@ -188,6 +189,21 @@ fn target(record: &AuditRecord, verb: &str) -> String {
         "unbound" => format!("took {} off the target {label}", detail(record, "place")),
         "limited" => format!("changed what holds runs of the target {label}"),
         other => format!("{} the target {label}", past(other)),
+    }
+}
+
+fn policy_version(record: &AuditRecord, verb: &str) -> String {
+    let label = &record.object_label;
+    if record.outcome == Outcome::Denied {
+        return format!("wanted to change the policies ({label}) and may not");
+    }
+    match verb {
+        "loaded" => format!("loaded {label} of the policies"),
+        "drafted" => format!("began {label} of the policies"),
+        "written" => format!("wrote in {label} of the policies"),
+        "taken_back" => format!("took {label} of the policies back into a draft"),
+        "published" => format!("put {label} of the policies in force"),
+        other => format!("{} {label} of the policies", past(other)),
     }
 }
 

@@ -34,6 +34,7 @@ pub(in crate::web) fn tabs(current: &str) -> Vec<Tab> {
     let pages = [
         ("Queue", urls::ADMIN_QUEUE),
         ("Workers", urls::ADMIN_WORKERS),
+        ("Policies", urls::ADMIN_POLICIES),
         ("Targets", urls::ADMIN_TARGETS),
         ("Quotas", urls::ADMIN_QUOTAS),
         ("Orphans", urls::ADMIN_ORPHANS),

@@ -2,7 +2,7 @@
 
 use super::rows::Approvers;
 use crate::db::Connection;
-use crate::policy::Outcome;
+use crate::policy::{Decision, Observed, Outcome};
 use crate::requests::{RequestDetail, RequestStatus, ReviewVerdict};
 use crate::web::error::PageError;
 use crate::web::ui::{DecisionView, Person, Pill, Requirement, Review, Rule};
@@ -54,8 +54,27 @@ pub async fn view(
         advice: (!instead.is_empty())
             .then(|| format!("Allowed instead: {}.", instead.join("; ").trim_end_matches('.'))),
         requirements,
+        observed: decision.observed.as_ref().map(would_have),
+        observed_rules: observed_rules(decision),
         reviews: reviews.collect(),
         policy_digest: decision.policy_digest.short(),
         when: times.near(detail.decision.at),
     })
+}
+
+/// The rules that were only watched.
+pub fn observed_rules(decision: &Decision) -> Vec<Rule> {
+    let rules = decision.observed.iter().flat_map(|observed| &observed.rules);
+    rules.map(|rule| Rule { text: rule.reason.clone(), id: rule.id.clone() }).collect()
+}
+
+/// What would have become of it, in words.
+pub fn would_have(observed: &Observed) -> String {
+    match observed.outcome {
+        Outcome::Allowed => "would have been allowed".to_owned(),
+        Outcome::Denied => "would have been denied".to_owned(),
+        Outcome::NeedsApproval => {
+            format!("would have needed approval by {}", crate::web::words::listed(&observed.approval_by, "and"))
+        }
+    }
 }

@@ -34,6 +34,10 @@ pub struct DecisionView {
     pub advice: Option<String>,
     pub requirements: Vec<Requirement>,
     pub reviews: Vec<Review>,
+    /// What rules that are only watched would have done: "would have been denied".
+    pub observed: Option<String>,
+    /// Those rules.
+    pub observed_rules: Vec<Rule>,
     /// Short digest of the policy set.
     pub policy_digest: String,
     pub when: When,

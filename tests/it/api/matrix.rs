@@ -43,6 +43,7 @@ impl Things {
             .replace("{slug}", "payments")
             .replace("{template}", "postgres-database")
             .replace("{version}", "1")
+            .replace("{number}", "1")
             .replace("{name}", "nobody")
     }
 }
@@ -72,6 +73,10 @@ async fn cell(client: &Client, things: &Things, method: &str, path: &str, name: 
     let request = match (method, path) {
         ("POST", "/api/v1/requests" | "/api/v1/verdicts") => request.json(&create("dev", name)),
         ("POST", "/api/v1/freezes") => request.json(&json!({"reason": "Later", "starts_at": "2099-01-01T00:00:00Z"})),
+        ("POST", "/api/v1/policies" | "/api/v1/policies/check") | ("PUT", "/api/v1/policies/{number}") => {
+            request.json(&json!({"source": "// none"}))
+        }
+        ("POST", "/api/v1/policies/{number}/publish") => request.json(&json!({"in_force": 1})),
         ("PUT", "/api/v1/targets/{id}/limits") => request.json(&json!({"run_limit": 1, "labels": []})),
         ("POST", "/api/v1/targets") => request.json(&json!({"slug": name, "name": name, "provider": "simulated"})),
         ("POST", "/api/v1/quotas") => {

@@ -11,6 +11,7 @@ mod keyboard;
 mod life;
 mod pages;
 mod palette;
+mod policies;
 mod power;
 mod stage;
 mod targets;

@@ -45,6 +45,11 @@ impl Stage {
         .unwrap()
     }
 
+    /// One that nobody else uses.
+    pub async fn own() -> Arc<Self> {
+        tokio::task::spawn_blocking(|| Arc::new(Self::start())).await.unwrap()
+    }
+
     fn start() -> Self {
         // Below the system's folder for temporary files, which Postgres' own user can enter.
         let folder = tempfile::Builder::new().prefix("pdk").tempdir().unwrap();

@@ -24,11 +24,11 @@ pub struct Sample {
     pub html: String,
 }
 
-fn put(into: &mut Vec<Sample>, name: &'static str, page: impl Template) {
+pub(super) fn put(into: &mut Vec<Sample>, name: &'static str, page: impl Template) {
     into.push(Sample { name, html: page.render().unwrap() });
 }
 
-fn shell(title: &str, section: Section) -> Shell {
+pub(super) fn shell(title: &str, section: Section) -> Shell {
     Shell {
         title: title.into(),
         section,
@@ -54,13 +54,13 @@ fn gate(title: &str) -> Shell {
     Shell { viewer: None, ..shell(title, Section::Elsewhere) }
 }
 
-fn when(shown: &str) -> When {
+pub(super) fn when(shown: &str) -> When {
     When { iso: "2026-11-21T18:00:00Z".into(), shown: shown.into(), exact: "21 Nov 2026, 19:00 UTC+1".into() }
 }
-fn s(x: &str) -> String {
+pub(super) fn s(x: &str) -> String {
     x.to_string()
 }
-fn o(x: &str) -> Option<String> {
+pub(super) fn o(x: &str) -> Option<String> {
     if x.is_empty() { None } else { Some(x.into()) }
 }
 fn f(p: &str, label: &str, help: &str, required: bool, control: Control, errors: &[&str]) -> Field {
@@ -360,6 +360,8 @@ fn decision(state: &str) -> DecisionView {
             reason: o("Fine for a week of shadow traffic."),
             when: when("2 min ago"),
         }],
+        observed: o("would have been denied"),
+        observed_rules: vec![paddock::web::ui::Rule { text: s("Large ones wait."), id: s("large-wait") }],
         policy_digest: s("7c1e90ab"),
         when: when("12 min ago"),
     }
@@ -466,9 +468,10 @@ pub fn all() -> Vec<Sample> {
     audit_pages(&mut pages);
     admin_quotas(&mut pages);
     others(&mut pages);
+    super::policies::put_all(&mut pages);
     pages
 }
-fn tabs() -> Vec<Tab> {
+pub(super) fn tabs() -> Vec<Tab> {
     vec![
         Tab { label: s("Mine"), count: o("3"), href: s("?"), current: false },
         Tab { label: s("All in payments"), count: o("13"), href: s("?"), current: true },

@@ -49,7 +49,7 @@ impl TestApp {
     /// The default policies and this one.
     pub fn policies_and(policy: &str) -> PolicyEngine {
         let default = PolicyEngine::embedded().unwrap();
-        PolicyEngine::from_text(default.schema(), &format!("{}\n{policy}", default.source())).unwrap()
+        PolicyEngine::from_text(&default.schema(), &format!("{}\n{policy}", default.source())).unwrap()
     }
 
     /// As it is after the first start without `--demo`.

@@ -1,0 +1,154 @@
+//! What the pages of policies show.
+#![allow(missing_docs, reason = "display values, named as the page shows them")]
+
+use askama::Template;
+
+use crate::web::shell::Shell;
+use crate::web::ui::{Crumb, Empty, Fact, FormError, Pill, Tab, When};
+
+/// A version of the list.
+#[derive(Debug, Clone)]
+pub struct VersionRow {
+    /// "Version 3"
+    pub title: String,
+    pub href: String,
+    pub pill: Pill,
+    pub note: String,
+    pub author: String,
+    pub changed: When,
+    /// "by lee"; empty: nobody yet, or Paddock itself.
+    pub published_by: String,
+    pub published: Option<When>,
+}
+
+/// `GET /admin/policies`
+#[derive(Debug, Template)]
+#[template(path = "policies/list.html")]
+pub struct PoliciesPage {
+    pub shell: Shell,
+    pub tabs: Vec<Tab>,
+    pub lede: String,
+    /// Where the rules are written, when that is not here; or what is wrong with those in force.
+    pub warnings: Vec<String>,
+    pub rows: Vec<VersionRow>,
+    /// Where a draft is begun; none: the viewer may only look.
+    pub draft_action: Option<String>,
+    pub empty: Option<Empty>,
+}
+
+/// Something that is wrong with a text.
+#[derive(Debug, Clone)]
+pub struct ProblemRow {
+    /// "Line 3, column 14"
+    pub place: Option<String>,
+    pub rule: Option<String>,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+/// A rule that differs.
+#[derive(Debug, Clone)]
+pub struct ChangeRow {
+    /// "Added", "Removed", "Changed"
+    pub pill: Pill,
+    pub id: String,
+    /// "permits", "forbids"
+    pub effect: &'static str,
+    pub reason: String,
+    pub words: Vec<String>,
+}
+
+/// What a check of a text found.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    pub valid: bool,
+    /// "Valid: 34 rules", "2 things are wrong"
+    pub headline: String,
+    pub problems: Vec<ProblemRow>,
+    /// "Against version 1, which is in force"
+    pub against: String,
+    pub changes: Vec<ChangeRow>,
+}
+
+/// The check alone, for the editor.
+#[derive(Debug, Template)]
+#[template(path = "policies/checked.html")]
+pub struct CheckedFragment {
+    pub checked: Checked,
+}
+
+/// `GET /admin/policies/{number}/edit`
+#[derive(Debug, Template)]
+#[template(path = "policies/edit.html")]
+pub struct PolicyEditPage {
+    pub shell: Shell,
+    pub crumbs: Vec<Crumb>,
+    pub title: String,
+    pub lede: String,
+    pub action: String,
+    pub generation: String,
+    pub note: String,
+    pub source: String,
+    pub checked: Checked,
+    pub errors: Vec<FormError>,
+    pub cancel_href: String,
+}
+
+/// A line of the difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DiffLine {
+    Same(String),
+    Added(String),
+    Removed(String),
+    /// "12 lines that are the same"
+    Gap(String),
+}
+
+/// A rule of a version.
+#[derive(Debug, Clone)]
+pub struct RuleRow {
+    pub id: String,
+    pub effect: &'static str,
+    pub reason: String,
+    pub owner: Option<String>,
+    /// "2 × lead"
+    pub approval: Option<String>,
+    /// For a rule that is only watched: "would have counted in 3 decisions of the last 30 days"
+    pub observed: Option<String>,
+}
+
+/// What the viewer may do with a version.
+#[derive(Debug, Default)]
+pub struct VersionActions {
+    pub generation: String,
+    /// The number of the version in force, as the viewer saw it.
+    pub in_force: String,
+    pub edit_href: Option<String>,
+    pub propose: Option<String>,
+    pub publish: Option<String>,
+    pub take_back: Option<String>,
+    pub discard: Option<String>,
+    pub draft: Option<String>,
+    /// "You wrote in it, so another admin must publish it."
+    pub note: Option<String>,
+}
+
+/// `GET /admin/policies/{number}`
+#[derive(Debug, Template)]
+#[template(path = "policies/page.html")]
+pub struct PolicyPage {
+    pub shell: Shell,
+    pub crumbs: Vec<Crumb>,
+    pub title: String,
+    pub lede: String,
+    pub pill: Pill,
+    pub number: i32,
+    pub facts: Vec<Fact>,
+    pub warnings: Vec<String>,
+    /// None: it is in force, or was.
+    pub checked: Option<Checked>,
+    pub diff: Vec<DiffLine>,
+    pub rules: Vec<RuleRow>,
+    pub source: String,
+    pub actions: VersionActions,
+}

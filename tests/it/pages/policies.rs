@@ -1,0 +1,136 @@
+//! Sample data of the pages of policies.
+
+use paddock::web::policies::view::{
+    ChangeRow, Checked, DiffLine, PoliciesPage, PolicyEditPage, PolicyPage, ProblemRow, RuleRow, VersionActions,
+    VersionRow,
+};
+use paddock::web::shell::Section;
+use paddock::web::ui::{Crumb, Fact, Pill};
+
+use super::samples::{Sample, o, put, s, shell, tabs, when};
+
+fn checked(valid: bool) -> Checked {
+    let problem = ProblemRow {
+        place: o("Line 12, column 8"),
+        rule: o("no-large-databases"),
+        message: s("Attribute `input` in context not found."),
+        hint: o("Did you mean `inputs`?"),
+    };
+    Checked {
+        valid,
+        headline: s(if valid { "Valid: 35 rules" } else { "1 thing is wrong" }),
+        problems: if valid { vec![] } else { vec![problem] },
+        against: s("Against version 3, which is in force"),
+        changes: vec![
+            ChangeRow {
+                pill: Pill::of("ready").saying("Added"),
+                id: s("no-large-databases"),
+                effect: "forbids",
+                reason: s("Large databases are not made here."),
+                words: vec![],
+            },
+            ChangeRow {
+                pill: Pill::of("needs_approval").saying("Changed"),
+                id: s("leads-review-requests"),
+                effect: "permits",
+                reason: s("Leads approve and reject the requests of their projects."),
+                words: vec![s("its conditions changed"), s("@owner is “platform team”, and was not there")],
+            },
+        ],
+    }
+}
+
+pub fn put_all(pages: &mut Vec<Sample>) {
+    let row = |title: &str, pill: Pill, published: bool| VersionRow {
+        title: s(title),
+        href: s("/admin/policies/4"),
+        pill,
+        note: s("Large databases only after a talk with the platform team"),
+        author: s("ada"),
+        changed: when("2 min ago"),
+        published_by: s(if published { "lee" } else { "" }),
+        published: published.then(|| when("3 Nov")),
+    };
+    let list = PoliciesPage {
+        shell: shell("Policies", Section::Admin),
+        tabs: tabs(),
+        lede: s("1 version waits for another admin to publish."),
+        warnings: vec![s("The rules come from the folder /etc/paddock/policies: change them there, in Git.")],
+        rows: vec![
+            row("Version 4", Pill::of("awaiting_approval").saying("Proposed"), false),
+            row("Version 3", Pill::of("published").saying("In force"), true),
+        ],
+        draft_action: o("/admin/policies/new"),
+        empty: None,
+    };
+    put(pages, "policies", list);
+    for (name, valid) in [("policy_edit", true), ("policy_edit_wrong", false)] {
+        let page = PolicyEditPage {
+            shell: shell("Write version 4", Section::Admin),
+            crumbs: vec![Crumb::to("Policies", "/admin/policies"), Crumb::to("Version 4", "/admin/policies/4")],
+            title: s("Write version 4"),
+            lede: s("Rules in Cedar. Nothing changes for anybody until another admin publishes the version."),
+            action: s("/admin/policies/4/edit"),
+            generation: s("2"),
+            note: s("No large ones"),
+            source: s("@id(\"a\")\n@reason(\"A.\")\npermit (principal, action, resource);"),
+            checked: checked(valid),
+            errors: vec![],
+            cancel_href: s("/admin/policies/4"),
+        };
+        put(pages, name, page);
+    }
+    let page = PolicyPage {
+        shell: shell("Policies, version 4", Section::Admin),
+        crumbs: vec![Crumb::to("Policies", "/admin/policies")],
+        title: s("Policies, version 4"),
+        lede: s("Large databases only after a talk with the platform team"),
+        pill: Pill::of("awaiting_approval").saying("Proposed"),
+        number: 4,
+        facts: vec![
+            Fact::new("Written by", "ada and grace"),
+            Fact::link("Made from", "version 3", "/admin/policies/3"),
+            Fact { value: s("by ada"), ..Fact::time("Proposed", when("2 min ago")) },
+            Fact::id("Digest", "9fceb02d"),
+        ],
+        warnings: vec![],
+        checked: Some(checked(true)),
+        diff: vec![
+            DiffLine::Gap(s("212 lines are the same")),
+            DiffLine::Same(s("@id(\"leads-review-requests\")")),
+            DiffLine::Removed(s("when { context.roles.contains(Role::\"lead\") };")),
+            DiffLine::Added(s("when { context.roles.contains(Role::\"lead\") && !principal.system };")),
+        ],
+        rules: vec![
+            RuleRow {
+                id: s("leads-approve-outside-dev-and-test"),
+                effect: "permits",
+                reason: s("Outside dev and test, a lead of the project who is not the requester must approve."),
+                owner: o("platform team"),
+                approval: o("2 × lead"),
+                observed: None,
+            },
+            RuleRow {
+                id: s("no-large-databases"),
+                effect: "forbids",
+                reason: s("Large databases are not made here."),
+                owner: None,
+                approval: None,
+                observed: o("only watched: it would have counted in 3 decisions of the last 30 days"),
+            },
+        ],
+        source: s("permit (principal, action, resource);"),
+        actions: VersionActions {
+            generation: s("3"),
+            in_force: s("3"),
+            edit_href: None,
+            propose: None,
+            publish: o("/admin/policies/4/publish"),
+            take_back: o("/admin/policies/4/take-back"),
+            discard: o("/admin/policies/4/discard"),
+            draft: o("/admin/policies/new"),
+            note: o("You wrote in it or proposed it, so another admin must publish it."),
+        },
+    };
+    put(pages, "policy", page);
+}
