@@ -28,10 +28,12 @@ give_up() {
   exit 0
 }
 
-# When the process $1 was started; with its number that names a process for ever.
+# When the process $1 was started; with its number that names a process for ever. One that has ended and
+# waits for its parent to notice, which not every parent does, is none.
 born() {
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
   set -- ${stat##*) }
+  [ "$1" != Z ] || return 1
   printf '%s' "${20}"
 }
 
@@ -105,7 +107,8 @@ end_group() {
 family() {
   all=" $(carriers | tr '\n' ' ')"
   while read -r one start; do
-    [ "$(born "$one")" = "$start" ] && all="$all$one "
+    # One that ended while it was noted has no start.
+    [ -n "$start" ] && [ "$(born "$one")" = "$start" ] && all="$all$one "
   done 2>/dev/null < "$root/left"
   [ "$all" = "  " ] && return
   grown=1
@@ -114,6 +117,7 @@ family() {
     for at in /proc/[0-9]*/stat; do
       read -r line 2>/dev/null < "$at" || continue
       one=${line%% *} above=${line##*) }
+      case $above in Z*) continue ;; esac
       above=${above#* }
       case $all in *" $one "*) continue ;; *" ${above%% *} "*) all="$all$one " grown=1 ;; esac
     done

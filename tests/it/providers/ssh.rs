@@ -79,9 +79,44 @@ async fn what_a_script_detached_stays_until_the_end_and_nothing_else_does() {
     provider.apply(&job, &host).await.unwrap();
     assert!(is_alive(&lines(&stays)[0]), "it has a session of its own");
     until("what it did not detach has ended", || !is_alive(&lines(&goes)[0])).await;
+    // One that ended between being found and being noted.
+    let left = folder_on(&sshd, &job).join("left");
+    let noted = std::fs::read_to_string(&left).unwrap();
+    std::fs::write(&left, format!("{noted}{} \n", i32::MAX)).unwrap();
     provider.destroy(&next_run(&job, "delete"), &host).await.unwrap();
     assert!(!is_alive(&lines(&stays)[0]), "what its delete script forgot");
     assert!(!folder_on(&sshd, &job).exists());
+}
+
+/// A process that has ended stays in the list of processes until its parent asks how, and not every parent does:
+/// the first process of a container often is no init.
+#[tokio::test]
+async fn what_has_ended_without_its_parents_notice_is_not_waited_for() {
+    let (sshd, folder) = (Sshd::start(), tempfile::tempdir().unwrap());
+    let provider = SshProvider::new(settings(folder.path()));
+    let host = RecordingHost::new(folder.path());
+    let at = |name: &str| folder.path().join(name);
+    let deploy = format!(
+        r#"env -u PADDOCK_ENVIRONMENT_ID setsid sh -c '
+             echo $$ > {parent}
+             PADDOCK_ENVIRONMENT_ID=$1 sh -c "echo \$\$ > {child}; while [ ! -e {end} ]; do sleep 0.05; done" &
+             exec sleep 600' sh "$PADDOCK_ENVIRONMENT_ID" < /dev/null > /dev/null 2>&1 &
+           while [ ! -s {child} ]; do sleep 0.05; done"#,
+        parent = at("parent").display(),
+        child = at("child").display(),
+        end = at("end").display(),
+    );
+    let job = on(&sshd, scripts(&deploy, "true", "true", "idempotent"));
+    provider.apply(&job, &host).await.unwrap();
+    let (parent, child) = (lines(&at("parent")).remove(0), lines(&at("child")).remove(0));
+    std::fs::write(at("end"), "").unwrap();
+    let stat = || std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+    until("it has ended", || stat().contains(") Z ")).await;
+    let deleted = provider.destroy(&next_run(&job, "delete"), &host).await;
+    let noticed = stat();
+    kill_process(Pid::from_raw(parent.parse().unwrap()).unwrap(), Signal::KILL).unwrap();
+    deleted.unwrap();
+    assert!(noticed.contains(") Z "), "nobody has noticed: {noticed}");
 }
 
 #[tokio::test]
