@@ -26,6 +26,7 @@ mod policies;
 mod projects;
 mod queue;
 mod quotas;
+mod replay;
 mod requests;
 mod runs;
 mod schedules;
@@ -142,6 +143,7 @@ fn policy_routes() -> OpenApiRouter<App> {
         .routes(routes!(policies::list_policies, policies::draft_policies))
         .routes(routes!(policies::check_policies))
         .routes(routes!(policies::get_policies, policies::write_policies))
+        .routes(routes!(replay::replay_policies))
         .routes(routes!(policies::propose_policies))
         .routes(routes!(policies::take_back_policies))
         .routes(routes!(policies::discard_policies))

@@ -18,7 +18,7 @@ use crate::orchestrator::Event;
 use crate::policy::versions::{
     self, NewVersion, PolicyVersion, RuleDifference, VersionError, VersionOrigin, VersionState, VersionText,
 };
-use crate::policy::{Permit, PolicyEngine, Resource, ResourceKind, ability};
+use crate::policy::{self, Permit, PolicyEngine, Resource, ResourceKind, ability};
 
 type Result<T> = std::result::Result<T, VersionError>;
 
@@ -374,12 +374,19 @@ impl Loaded {
 
 /// The set of a version, as this process reads it; or why not, in words.
 pub fn fitting_policies(version: &PolicyVersion, text: &VersionText) -> std::result::Result<PolicyEngine, String> {
-    let read = match (version.origin, &text.schema) {
+    engine_of(version, text).map_err(|error| error.to_string())
+}
+
+/// The set of a version, as this process reads it.
+pub(super) fn engine_of(
+    version: &PolicyVersion,
+    text: &VersionText,
+) -> std::result::Result<PolicyEngine, policy::Error> {
+    match (version.origin, &text.schema) {
         (VersionOrigin::BuiltIn, _) => PolicyEngine::embedded(),
         (VersionOrigin::Folder | VersionOrigin::Person, Some(schema)) => PolicyEngine::from_text(schema, &text.source),
         (VersionOrigin::Folder | VersionOrigin::Person, None) => PolicyEngine::from_source(&text.source),
-    };
-    read.map_err(|error| error.to_string())
+    }
 }
 
 /// What the table refuses, as a problem of the text.

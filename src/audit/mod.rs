@@ -12,3 +12,4 @@ mod store;
 pub use actions::{ACTIONS, kind_of};
 pub use model::{AuditRecord, Entry, Filter, Object, Outcome};
 pub use service::{append, append_all, append_each, get, list};
+pub use store::requests_of_decisions;

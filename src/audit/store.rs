@@ -1,5 +1,7 @@
 //! All SQL of the audit log.
 
+use std::collections::BTreeMap;
+
 use jiff_sqlx::ToSqlx;
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -210,4 +212,20 @@ pub(super) async fn list(
     .fetch_all(&mut *connection)
     .await?;
     load(connection, &ids).await
+}
+
+/// The requests that these decisions were recorded with.
+pub async fn requests_of_decisions(
+    connection: &mut PgConnection,
+    decisions: &[DecisionId],
+) -> Result<BTreeMap<DecisionId, RequestId>> {
+    let ids: Vec<Uuid> = decisions.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT DISTINCT decision_id AS "decision: DecisionId", request_id AS "request: RequestId" FROM audit_record
+           WHERE decision_id = ANY ($1) AND request_id IS NOT NULL"#,
+        &ids
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().filter_map(|row| row.decision.zip(row.request)).collect())
 }

@@ -7,6 +7,7 @@ mod catalog;
 mod compose;
 mod doctor;
 mod migrate;
+mod policy;
 mod server;
 mod signals;
 mod store;
@@ -50,6 +51,8 @@ enum Verb {
     Admin(admin::AdminArgs),
     /// Check, add and read catalog sources
     Catalog(catalog::CatalogArgs),
+    /// Check policies, and make decisions of the past again
+    Policy(policy::PolicyArgs),
     /// The process that keeps the private Postgres; started by `up`
     #[command(name = keeper::VERB, hide = true)]
     PostgresKeeper(KeeperArgs),
@@ -117,6 +120,7 @@ async fn verb(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Worker(args) => server::run(args.check(false)?, Roles::Work).await?,
         Verb::Admin(args) => admin::run(args).await?,
         Verb::Catalog(args) => return catalog::run(args).await,
+        Verb::Policy(args) => return Ok(policy::run(args).await),
         Verb::Migrate(args) => migrate::run(args.check()?).await?,
         Verb::Doctor(args) => return doctor::run(args).await,
         Verb::PostgresKeeper(_) => {}

@@ -24,6 +24,17 @@ pub enum Outcome {
     NeedsApproval,
 }
 
+impl Outcome {
+    /// The outcome as SQL and the API spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::NeedsApproval => "needs_approval",
+        }
+    }
+}
+
 /// What a rule does when it applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -25,6 +25,7 @@ mod memo;
 mod names;
 mod permit;
 mod question;
+pub mod replay;
 mod rules;
 mod service;
 mod store;

@@ -304,6 +304,11 @@ impl Question {
         roles
     }
 
+    /// What is asked, in words: “create an environment of the type prod in project payments”.
+    pub fn asked(&self) -> String {
+        super::words::asked(self)
+    }
+
     /// The scope of the question, for sentences: “project payments” or “the platform”.
     pub fn scope(&self) -> String {
         match &self.resource.project {

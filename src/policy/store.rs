@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff_sqlx::ToSqlx as _;
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -9,6 +10,7 @@ use uuid::Uuid;
 use super::decision::{Decision, MadeBy, Outcome, PolicySetText, StoredDecision};
 use super::question::Question;
 use crate::base::Digest;
+use crate::base::cursor::Cursor;
 use crate::base::id::DecisionId;
 use crate::db::{Error, Result};
 
@@ -71,6 +73,28 @@ pub(super) async fn find_decisions(
     .fetch_all(connection)
     .await?;
     rows.into_iter().map(|row| Ok((row.id, stored(row)?))).collect()
+}
+
+/// The decisions after `from`, the oldest first, each with its place. One that cannot be read is an error
+/// of its own.
+pub(super) async fn decisions_after(
+    connection: &mut PgConnection,
+    from: Cursor,
+    limit: i64,
+) -> Result<Vec<(Cursor, Result<StoredDecision>)>> {
+    let rows = sqlx::query_as!(
+        DecisionRow,
+        r#"SELECT id AS "id: _", outcome AS "outcome: _", input, policy_digest, rules, requirements, sentence,
+               would_be_allowed, observed, created_at
+           FROM decision WHERE (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3"#,
+        from.at.to_sqlx() as jiff_sqlx::Timestamp,
+        from.id,
+        limit,
+    )
+    .fetch_all(connection)
+    .await?;
+    let place = |row: &DecisionRow| Cursor { at: row.created_at.to_jiff(), id: row.id.0 };
+    Ok(rows.into_iter().map(|row| (place(&row), stored(row))).collect())
 }
 
 struct DecisionRow {

@@ -48,7 +48,7 @@ pub(super) fn nothing_permits(question: &Question) -> String {
 }
 
 /// What was asked: “create an environment of the type prod in project payments”.
-fn asked(question: &Question) -> String {
+pub(super) fn asked(question: &Question) -> String {
     let words = question.action.words();
     let kind = match (&question.resource.environment_type, question.action) {
         (

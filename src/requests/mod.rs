@@ -41,6 +41,8 @@ pub use resolve::Resolved;
 pub use saved::{NewSavedDraft, SavedDraft, discard_draft, drafts_of, find_draft, save_draft};
 pub use service::{Requests, Settings};
 pub use sink::Sink;
+pub use store::requests::{decision_of, of_decisions};
+pub use submit::QUOTA_RULE;
 pub use verdict::{Approver, Verdict};
 
 /// Where secrets of requests are that may be written again.

@@ -15,7 +15,7 @@ use crate::policy::{self, Decision, Effect, Outcome, Rule};
 use crate::projects::{self, Full};
 
 /// The rule that stands for a full quota in a decision.
-const QUOTA_RULE: &str = "quota";
+pub const QUOTA_RULE: &str = "quota";
 
 impl Requests {
     /// Submits `draft`. With a `key`, a repetition of the same draft gives the first request again.

@@ -144,6 +144,8 @@ pub const ADMIN_POLICY_NEW: &str = "/admin/policies/new";
 pub const ADMIN_POLICY: &str = "/admin/policies/{number}";
 /// Its editor.
 pub const ADMIN_POLICY_EDIT: &str = "/admin/policies/{number}/edit";
+/// Which decisions of the past it would make otherwise.
+pub const ADMIN_POLICY_REPLAY: &str = "/admin/policies/{number}/replay";
 /// Asking another admin to publish it.
 pub const ADMIN_POLICY_PROPOSE: &str = "/admin/policies/{number}/propose";
 /// Making a draft of it again.
@@ -417,6 +419,7 @@ mod tests {
             (admin_worker_resume("x"), ADMIN_WORKER_RESUME),
             (admin_policy("x"), ADMIN_POLICY),
             (admin_policy_verb("x", "edit"), ADMIN_POLICY_EDIT),
+            (admin_policy_verb("x", "replay"), ADMIN_POLICY_REPLAY),
             (admin_policy_verb("x", "propose"), ADMIN_POLICY_PROPOSE),
             (admin_policy_verb("x", "take-back"), ADMIN_POLICY_TAKE_BACK),
             (admin_policy_verb("x", "discard"), ADMIN_POLICY_DISCARD),

@@ -50,7 +50,7 @@ fn alone(message: impl Into<String>, hint: Option<&str>) -> Problem {
 }
 
 /// Under every version, an admin writes policies and another one publishes them: there is a way back.
-fn locked_out(engine: &PolicyEngine) -> Option<Problem> {
+pub fn locked_out(engine: &PolicyEngine) -> Option<Problem> {
     let admin = Principal {
         id: "usr_second".to_owned(),
         login: "second".to_owned(),

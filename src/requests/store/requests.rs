@@ -1,5 +1,6 @@
 //! Rows of `request`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -316,4 +317,26 @@ pub async fn secret_inputs(connection: &mut PgConnection, id: RequestId) -> Resu
 pub async fn set_decision(connection: &mut PgConnection, id: RequestId, decision: DecisionId) -> Result<()> {
     sqlx::query!("UPDATE request SET decision_id = $2 WHERE id = $1", id.0, decision.0).execute(connection).await?;
     Ok(())
+}
+
+/// The requests that have these decisions.
+pub async fn of_decisions(
+    connection: &mut PgConnection,
+    decisions: &[DecisionId],
+) -> Result<BTreeMap<DecisionId, RequestId>> {
+    let ids: Vec<Uuid> = decisions.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT decision_id AS "decision: DecisionId", id AS "request: RequestId" FROM request
+           WHERE decision_id = ANY ($1)"#,
+        &ids
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.decision, row.request)).collect())
+}
+
+/// The decision that counts for a request.
+pub async fn decision_of(connection: &mut PgConnection, id: RequestId) -> Result<Option<DecisionId>> {
+    let found = sqlx::query_scalar!(r#"SELECT decision_id AS "id: DecisionId" FROM request WHERE id = $1"#, id.0);
+    Ok(found.fetch_optional(connection).await?)
 }

@@ -1,4 +1,4 @@
-//! Policies: their versions, the editor, what a version changes, and its way into force.
+//! Policies: their versions, the editor, what a version changes, also of the past, and its way into force.
 //!
 //! The editor works by buttons alone; with scripts it checks while somebody types.
 
@@ -7,6 +7,7 @@ pub mod edit;
 mod lines;
 mod list;
 pub mod page;
+pub mod replay;
 pub mod view;
 
 pub use list::page as list_page;

@@ -11,7 +11,7 @@ use super::{effect, found, look, may_write, pill};
 use crate::app::policy_version_resource;
 use crate::db::Connection;
 use crate::policy::versions::{self, PolicyVersion, VersionOrigin, VersionState, VersionText};
-use crate::policy::{Action, PolicyEngine};
+use crate::policy::{Action, PolicyEngine, Resource};
 use crate::web::answer;
 use crate::web::error::PageError;
 use crate::web::shell::Section;
@@ -30,6 +30,7 @@ pub async fn show(visitor: Visitor, Path(number): Path<i32>) -> Result<Response,
     let open = matches!(version.state, VersionState::Draft | VersionState::Proposed);
     let rules = rules(&mut connection, &version, &text).await?;
     drop(connection);
+    let valid = !rules.is_empty();
     let now = visitor.app.policy.source();
     let title = format!("Policies, version {number}");
     answer::page(&PolicyPage {
@@ -45,8 +46,15 @@ pub async fn show(visitor: Visitor, Path(number): Path<i32>) -> Result<Response,
         diff: if open { lines::difference(&now, &text.source) } else { Vec::new() },
         rules,
         actions: actions(&visitor, &version, in_force.map(|version| version.number)),
+        replay_href: (valid && may_replay(&visitor)).then(|| urls::admin_policy_verb(number, "replay")),
         source: text.source,
     })
+}
+
+/// Whether the viewer may see the decisions of everybody.
+fn may_replay(visitor: &Visitor) -> bool {
+    let (app, op, access) = (&visitor.app, &visitor.op, &visitor.access);
+    app.policy.allows(&app.platform_question(op, access, Action::ReadAudit, Resource::audit_log(None)))
 }
 
 async fn rules(

@@ -4,7 +4,7 @@
 use askama::Template;
 
 use crate::web::shell::Shell;
-use crate::web::ui::{Crumb, Empty, Fact, FormError, Pill, Tab, When};
+use crate::web::ui::{Crumb, Empty, Fact, FormError, Look, Pill, Tab, When};
 
 /// A version of the list.
 #[derive(Debug, Clone)]
@@ -151,4 +151,83 @@ pub struct PolicyPage {
     pub rules: Vec<RuleRow>,
     pub source: String,
     pub actions: VersionActions,
+    /// Where it is replayed; none: it decides nothing as it is, or the viewer may not read all decisions.
+    pub replay_href: Option<String>,
+}
+
+/// What one set of rules says about a question.
+#[derive(Debug, Clone)]
+pub struct Side {
+    pub pill: Pill,
+    pub sentence: String,
+    /// The ids of the rules that decide; empty: none does.
+    pub rules: Vec<String>,
+}
+
+/// A decision that comes out otherwise.
+#[derive(Debug, Clone)]
+pub struct FlipRow {
+    /// "Newly denied"
+    pub pill: Pill,
+    /// "ada: create an environment of the type prod in project payments"
+    pub asked: String,
+    /// The request; none: it was made for something else.
+    pub href: Option<String>,
+    pub when: When,
+    pub before: Side,
+    pub after: Side,
+}
+
+/// The flips of a project.
+#[derive(Debug, Clone)]
+pub struct FlippedProject {
+    pub name: String,
+    /// Newly denied, newly allowed, approval added, approval dropped.
+    pub counts: [String; 4],
+    pub rows: Vec<FlipRow>,
+    /// "12 decisions more"; none: all are listed.
+    pub more: Option<String>,
+}
+
+/// What a replay has found.
+#[derive(Debug, Clone)]
+pub struct Replayed {
+    pub look: Look,
+    /// "3 of 1204 decisions flip"
+    pub headline: String,
+    pub since: When,
+    /// How far it has come; none: it is done.
+    pub reached: Option<When>,
+    /// "Against version 3, which is in force"
+    pub against: String,
+    /// What could not be made again.
+    pub lost: Option<String>,
+    pub projects: Vec<FlippedProject>,
+    pub action: String,
+    /// What the next post brings along.
+    pub so_far: String,
+}
+
+/// What a replay has found, alone.
+#[derive(Debug, Template)]
+#[template(path = "policies/replayed.html")]
+pub struct ReplayFragment {
+    pub replayed: Replayed,
+}
+
+/// `GET /admin/policies/{number}/replay`
+#[derive(Debug, Template)]
+#[template(path = "policies/replay.html")]
+pub struct ReplayPage {
+    pub shell: Shell,
+    pub crumbs: Vec<Crumb>,
+    pub title: String,
+    pub lede: String,
+    pub action: String,
+    /// Value, words, chosen.
+    pub days: Vec<(String, String, bool)>,
+    /// A date as it is typed; empty: none.
+    pub from: String,
+    pub error: Option<&'static str>,
+    pub replayed: Option<Replayed>,
 }

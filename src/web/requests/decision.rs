@@ -45,11 +45,7 @@ pub async fn view(
     });
     let instead = &decision.would_be_allowed;
     Ok(DecisionView {
-        pill: Pill::of(match decision.outcome {
-            Outcome::Allowed => "allowed",
-            Outcome::NeedsApproval => "needs_approval",
-            Outcome::Denied => "denied",
-        }),
+        pill: Pill::of(decision.outcome.as_str()),
         rules: decision.rules.iter().map(|rule| Rule { text: rule.reason.clone(), id: rule.id.clone() }).collect(),
         advice: (!instead.is_empty())
             .then(|| format!("Allowed instead: {}.", instead.join("; ").trim_end_matches('.'))),

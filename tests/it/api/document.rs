@@ -23,7 +23,8 @@ pub fn operations() -> Vec<(String, String, &'static Value)> {
 /// The scopes that the operation names, the one that it always needs first; empty when it is open.
 pub fn scopes(operation: &Value) -> Vec<&str> {
     let entries = operation["security"].as_array().map(Vec::as_slice).unwrap_or_default();
-    entries.iter().filter_map(|entry| entry.pointer("/token/0").and_then(Value::as_str)).collect()
+    let tokens = entries.iter().filter_map(|entry| entry["token"].as_array());
+    tokens.flatten().filter_map(Value::as_str).collect()
 }
 
 /// Run with `UPDATE_OPENAPI=1` to write the file anew.

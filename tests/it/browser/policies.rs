@@ -50,6 +50,12 @@ async fn a_rule_is_written_checked_proposed_published_and_met() {
     b.press("Save draft").await;
     let version = edit.trim_end_matches("/edit").to_owned();
     b.until_at("the version", |path| path == version).await;
+    b.press("Replay").await;
+    b.until_at("the replay", |path| path.ends_with("/replay")).await;
+    b.press("Replay").await;
+    b.see_later("#replay", "decision").await;
+    b.inspect("policy-replayed").await;
+    b.open(&version).await;
     b.press("Propose").await;
     b.see_later("main", "another admin must publish it").await;
     b.inspect("policy-proposed").await;

@@ -1,11 +1,11 @@
 //! Sample data of the pages of policies.
 
 use paddock::web::policies::view::{
-    ChangeRow, Checked, DiffLine, PoliciesPage, PolicyEditPage, PolicyPage, ProblemRow, RuleRow, VersionActions,
-    VersionRow,
+    ChangeRow, Checked, DiffLine, FlipRow, FlippedProject, PoliciesPage, PolicyEditPage, PolicyPage, ProblemRow,
+    ReplayPage, Replayed, RuleRow, Side, VersionActions, VersionRow,
 };
 use paddock::web::shell::Section;
-use paddock::web::ui::{Crumb, Fact, Pill};
+use paddock::web::ui::{Crumb, Fact, Look, Pill};
 
 use super::samples::{Sample, o, put, s, shell, tabs, when};
 
@@ -119,6 +119,7 @@ pub fn put_all(pages: &mut Vec<Sample>) {
                 observed: o("only watched: it would have counted in 3 decisions of the last 30 days"),
             },
         ],
+        replay_href: o("/admin/policies/4/replay"),
         source: s("permit (principal, action, resource);"),
         actions: VersionActions {
             generation: s("3"),
@@ -133,4 +134,69 @@ pub fn put_all(pages: &mut Vec<Sample>) {
         },
     };
     put(pages, "policy", page);
+    put_replays(pages);
+}
+
+fn side(state: &str, sentence: &str, rules: &[&str]) -> Side {
+    Side { pill: Pill::of(state), sentence: s(sentence), rules: rules.iter().map(|id| s(id)).collect() }
+}
+
+fn put_replays(pages: &mut Vec<Sample>) {
+    let row = |word: &'static str, before: Side, after: Side, href: Option<String>| FlipRow {
+        pill: Pill::of("denied").saying(word),
+        asked: s("ada: create an environment of the type dev in project payments"),
+        href,
+        when: when("3 days ago"),
+        before,
+        after,
+    };
+    let allowed = side("allowed", "Allowed: Developers make environments in dev and test.", &["developers-make"]);
+    let denied = side(
+        "denied",
+        "Denied by the rule no-large-databases: Large databases are not made here.",
+        &["no-large-databases"],
+    );
+    let projects = vec![
+        FlippedProject {
+            name: s("payments"),
+            counts: [s("2"), s("1"), s("0"), s("1041")],
+            rows: vec![
+                row("Newly denied", allowed.clone(), denied.clone(), o("/requests/req_x")),
+                row("Newly allowed", denied, allowed, None),
+            ],
+            more: o("1042 decisions more"),
+        },
+        FlippedProject {
+            name: s("storefront"),
+            counts: ["0", "0", "3", "0"].map(s),
+            rows: vec![],
+            more: o("3 decisions more"),
+        },
+    ];
+    for (name, look, reached) in
+        [("policy-replayed", Look::Wait, None), ("policy-replaying", Look::Busy, Some(when("3 Oct 2026, 12:00 UTC")))]
+    {
+        let page = ReplayPage {
+            shell: shell("Replay version 4", Section::Admin),
+            crumbs: vec![Crumb::to("Policies", "/admin/policies"), Crumb::to("Version 4", "/admin/policies/4")],
+            title: s("Replay version 4"),
+            lede: s("The stored decisions are made again by this version and by what is in force."),
+            action: s("/admin/policies/4/replay"),
+            days: [7, 30, 90].map(|days| (days.to_string(), format!("the last {days} days"), days == 30)).to_vec(),
+            from: s(""),
+            error: reached.is_some().then_some("The date is not a date: write it as 2026-11-21."),
+            replayed: Some(Replayed {
+                look,
+                headline: s("1047 of 5012 decisions flip"),
+                since: when("22 Oct 2026, 12:00 UTC"),
+                reached,
+                against: s("Against version 3, which is in force"),
+                lost: o("2 decisions cannot be made again. Whether they flip is not known."),
+                projects: projects.clone(),
+                action: s("/admin/policies/4/replay"),
+                so_far: s("{}"),
+            }),
+        };
+        put(pages, name, page);
+    }
 }

@@ -2,6 +2,7 @@
 
 mod observe;
 mod processes;
+mod replay;
 mod second;
 mod way;
 

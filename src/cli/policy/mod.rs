@@ -1,0 +1,68 @@
+//! `paddock policy`: check a folder of policies before it is committed, say which decisions of the past
+//! would come out otherwise, and make one again from its record. For people and for CI: the exit code is 0
+//! when nothing is wrong and nothing flips, 1 when something is or does, and 2 when it could not be found out.
+
+mod explain;
+mod replay;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::terminal::{self, out};
+use crate::policy::{Error, PolicyEngine, versions};
+
+#[derive(Debug, Args)]
+pub(super) struct PolicyArgs {
+    #[command(subcommand)]
+    verb: PolicyVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum PolicyVerb {
+    /// Check a folder of policies; needs no database
+    Check {
+        /// The folder that holds *.cedar, and perhaps a schema of its own
+        folder: PathBuf,
+    },
+    /// Make the stored decisions again by other policies, and list those that would come out otherwise
+    Replay(replay::ReplayArgs),
+    /// Make one decision again from its record, and say whether it is the same
+    Explain(explain::ExplainArgs),
+}
+
+/// Runs the verb; its errors end here, too, because 1 is an answer.
+pub(super) async fn run(args: PolicyArgs) -> ExitCode {
+    let done = match args.verb {
+        PolicyVerb::Check { folder } => check(&folder),
+        PolicyVerb::Replay(args) => replay::run(args).await,
+        PolicyVerb::Explain(args) => explain::run(args).await,
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            terminal::error(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether nothing is wrong.
+fn check(folder: &Path) -> anyhow::Result<bool> {
+    let problems = match PolicyEngine::from_folder(folder) {
+        Ok(engine) => versions::locked_out(&engine).into_iter().map(|problem| problem.to_string()).collect(),
+        Err(error @ Error::Unreadable { .. }) => return Err(error.into()),
+        Err(Error::Invalid(problems)) => problems.iter().map(ToString::to_string).collect(),
+        Err(error) => vec![error.to_string()],
+    };
+    let problems: Vec<String> = problems;
+    problems.iter().for_each(out);
+    out(match problems.len() {
+        0 => "The policies are valid.".to_owned(),
+        1 => "1 thing is wrong.".to_owned(),
+        count => format!("{count} things are wrong."),
+    });
+    Ok(problems.is_empty())
+}
