@@ -17,6 +17,7 @@
     reason = "a bench stops at the first surprise and prints its results"
 )]
 
+mod decide;
 mod followers;
 mod list;
 mod load;
@@ -43,6 +44,12 @@ fn main() {
     followers::raise_limit();
     let names: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let wanted = |name: &str| names.is_empty() || names.iter().any(|one| one == name);
+    if wanted("decide") {
+        decide::run();
+    }
+    if names == ["decide"] {
+        return;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let world = world::World::start().await;

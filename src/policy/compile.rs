@@ -15,6 +15,7 @@ use super::engine::{Compiled, RuleText};
 use super::entities::Types;
 use super::memo::Memo;
 use super::question::{Action, Context, Principal, Question, Resource, ResourceKind, Role};
+use super::slice::Slice;
 use super::{Error, Problem, names};
 use crate::base::Digest;
 
@@ -39,7 +40,7 @@ pub(super) fn compile(schema_file: &File, mut files: Vec<File>) -> Result<Compil
         attributes: names::declared(&schema_file.text),
         validator: Validator::new(schema.clone()),
         rules: HashMap::new(),
-        slices: Action::ALL.iter().map(|action| (*action, PolicySet::new())).collect(),
+        slices: Action::ALL.iter().map(|action| (*action, Slice::default())).collect(),
         observed: Vec::new(),
         problems: Vec::new(),
     };
@@ -56,7 +57,7 @@ pub(super) fn compile(schema_file: &File, mut files: Vec<File>) -> Result<Compil
     let source = joined(&files);
     let digest = digest(&schema_file.text, &source);
     let text = Arc::new(PolicySetText { digest, schema: schema_file.text.clone(), source });
-    let tried = with_observed(&slices, observed)?;
+    let tried = with_observed(&slices, observed);
     let compiled = Compiled { schema, types, slices, tried, rules, text, memo: Memo::default() };
     probe(&compiled)?;
     Ok(compiled)
@@ -69,22 +70,19 @@ struct Set<'a> {
     attributes: BTreeSet<String>,
     validator: Validator,
     rules: HashMap<PolicyId, RuleText>,
-    slices: HashMap<Action, PolicySet>,
+    slices: HashMap<Action, Slice>,
     observed: Vec<(Action, Policy)>,
     problems: Vec<Problem>,
 }
 
 /// For each action that an observed rule speaks to: all its rules, the observed ones among them.
-fn with_observed(
-    slices: &HashMap<Action, PolicySet>,
-    observed: Vec<(Action, Policy)>,
-) -> Result<HashMap<Action, PolicySet>, Error> {
-    let mut tried: HashMap<Action, PolicySet> = HashMap::new();
+fn with_observed(slices: &HashMap<Action, Slice>, observed: Vec<(Action, Policy)>) -> HashMap<Action, Slice> {
+    let mut tried: HashMap<Action, Slice> = HashMap::new();
     for (action, policy) in observed {
         let whole = tried.entry(action).or_insert_with(|| slices.get(&action).cloned().unwrap_or_default());
-        whole.add(policy).map_err(|error| Error::SchemaMismatch(error.to_string()))?;
+        whole.add(policy);
     }
-    Ok(tried)
+    tried
 }
 
 impl Set<'_> {
@@ -173,10 +171,7 @@ impl Set<'_> {
             return;
         }
         for action in actions {
-            let added = self.slices.entry(action).or_default().add(policy.new_id(id.clone()));
-            if let Err(error) = added {
-                self.problems.push(file.problem_at(&source, policy.annotation("id"), &error.to_string(), None));
-            }
+            self.slices.entry(action).or_default().add(policy.new_id(id.clone()));
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use cedar_policy::{Authorizer, Decision as CedarDecision, PolicyId, PolicySet, Response, Schema};
+use cedar_policy::{Authorizer, Decision as CedarDecision, PolicyId, Response, Schema};
 
 use super::decision::{
     DEFAULT_DENY, Decision, ENGINE_ERROR, Effect, MadeBy, Observed, Outcome, PolicySetText, Requirement, Rule,
@@ -13,6 +13,7 @@ use super::entities::Types;
 use super::memo::Memo;
 use super::permit::{Ability, Denied, Permit};
 use super::question::{Action, Question, Role};
+use super::slice::Slice;
 use super::{Error, load, words};
 use crate::base::Digest;
 
@@ -26,10 +27,10 @@ pub struct PolicyEngine(Arc<RwLock<Arc<Compiled>>>);
 pub(super) struct Compiled {
     pub(super) schema: Schema,
     pub(super) types: Types,
-    /// The policies that can speak to each action. Evaluation is linear in their number.
-    pub(super) slices: HashMap<Action, PolicySet>,
+    /// The policies that can speak to each action.
+    pub(super) slices: HashMap<Action, Slice>,
     /// For the actions of observed rules: the same with them.
-    pub(super) tried: HashMap<Action, PolicySet>,
+    pub(super) tried: HashMap<Action, Slice>,
     pub(super) rules: HashMap<PolicyId, RuleText>,
     pub(super) text: Arc<PolicySetText>,
     pub(super) memo: Memo,
@@ -172,7 +173,8 @@ impl Compiled {
     fn observe(&self, question: &Question) -> Option<Observed> {
         let slice = self.tried.get(&question.action)?;
         let (request, entities) = self.types.ask(&self.schema, question).ok()?;
-        let response = Authorizer::new().is_authorized(&request, slice, &entities);
+        let slice = slice.about(&request, &entities).ok()?;
+        let response = Authorizer::new().is_authorized(&request, &slice, &entities);
         let (outcome, rules, requirements) = self.read(question, &response);
         let observed = |rule: &Rule| self.rules.get(&PolicyId::new(&rule.id)).is_some_and(|text| text.observed);
         let rules: Vec<Rule> = rules.into_iter().filter(observed).collect();
@@ -183,7 +185,8 @@ impl Compiled {
     fn respond(&self, question: &Question) -> Result<Response, String> {
         let slice = self.slices.get(&question.action).ok_or("no policies for this action")?;
         let (request, entities) = self.types.ask(&self.schema, question).map_err(|error| error.to_string())?;
-        let response = Authorizer::new().is_authorized(&request, slice, &entities);
+        let slice = slice.about(&request, &entities)?;
+        let response = Authorizer::new().is_authorized(&request, &slice, &entities);
         // Cedar skips a policy that fails. A forbid must not be skipped, so none may fail.
         let error = response.diagnostics().errors().next().map(ToString::to_string);
         error.map_or(Ok(response), Err)

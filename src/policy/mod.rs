@@ -28,6 +28,7 @@ mod question;
 pub mod replay;
 mod rules;
 mod service;
+mod slice;
 mod store;
 pub mod versions;
 mod words;

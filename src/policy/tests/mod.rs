@@ -14,6 +14,7 @@ mod matrix;
 mod properties;
 mod refused;
 mod replay;
+mod slices;
 
 static ENGINE: LazyLock<PolicyEngine> =
     LazyLock::new(|| PolicyEngine::embedded().unwrap_or_else(|error| panic!("{error}")));
