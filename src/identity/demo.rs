@@ -1,4 +1,4 @@
-//! The four people of `--demo`, and their sign-in by one click.
+//! The five people of `--demo`, and their sign-in by one click.
 
 use std::net::IpAddr;
 
@@ -11,8 +11,13 @@ use crate::base::Op;
 use crate::db::Db;
 
 /// Login and name of the demo people.
-pub const DEMO_LOGINS: [(&str, &str); 4] =
-    [("developer", "Dana Reyes"), ("lead", "Lee Okafor"), ("admin", "Ada Lindqvist"), ("auditor", "Noor Haddad")];
+pub const DEMO_LOGINS: [(&str, &str); 5] = [
+    ("developer", "Dana Reyes"),
+    ("lead", "Lee Okafor"),
+    ("admin", "Ada Lindqvist"),
+    ("second-admin", "Kim Sato"),
+    ("auditor", "Noor Haddad"),
+];
 
 /// The demo people, as they are stored.
 #[derive(Debug, Clone)]
@@ -23,11 +28,13 @@ pub struct DemoPeople {
     pub lead: Person,
     /// Curates the platform.
     pub admin: Person,
+    /// Publishes the policies that the other admin wrote.
+    pub second_admin: Person,
     /// Reads everything, changes nothing.
     pub auditor: Person,
 }
 
-/// Makes the demo people if they are not there, and gives admin and auditor their roles on the
+/// Makes the demo people if they are not there, and gives admins and auditor their roles on the
 /// platform. Roles in projects are for whoever makes the projects.
 pub async fn ensure_demo(db: &Db, op: &Op) -> Result<DemoPeople> {
     let mut tx = db.begin().await?;
@@ -42,13 +49,13 @@ pub async fn ensure_demo(db: &Db, op: &Op) -> Result<DemoPeople> {
         };
         made.push(people::ensure_person(&mut tx, op, &new).await?);
     }
-    let [developer, lead, admin, auditor] =
-        <[Person; 4]>::try_from(made).map_err(|_| IdentityError::Internal("there are four demo people"))?;
-    for (person, role) in [(&admin, Role::Admin), (&auditor, Role::Auditor)] {
+    let [developer, lead, admin, second_admin, auditor] =
+        <[Person; 5]>::try_from(made).map_err(|_| IdentityError::Internal("there are five demo people"))?;
+    for (person, role) in [(&admin, Role::Admin), (&second_admin, Role::Admin), (&auditor, Role::Auditor)] {
         people::bind_role(&mut tx, op, role, Holder::Person(person.id), None, Source::Demo).await?;
     }
     tx.commit().await?;
-    Ok(DemoPeople { developer, lead, admin, auditor })
+    Ok(DemoPeople { developer, lead, admin, second_admin, auditor })
 }
 
 /// Signs a demo person in without a proof. Only with `--demo`, and only for a peer on this

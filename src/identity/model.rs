@@ -47,7 +47,7 @@ pub struct Person {
     pub email: Option<String>,
     /// A person who is not active cannot use any credential.
     pub active: bool,
-    /// One of the four people of `--demo`.
+    /// One of the five people of `--demo`.
     pub demo: bool,
     /// A program: it has tokens, but cannot sign in.
     pub service: bool,

@@ -109,6 +109,7 @@ fn demo_person((login, name): &(&str, &str)) -> DemoPerson {
         "developer" => "Asks for environments in payments and storefront",
         "lead" => "Leads payments and storefront, approves production",
         "admin" => "Curates the catalog and the platform",
+        "second-admin" => "Publishes the policies that Ada writes, and the other way round",
         _ => "Reads everything, changes nothing",
     };
     let name = name.split_once(" (").map_or(*name, |(name, _)| name);

@@ -11,15 +11,6 @@ const RULE: &str = "\\n@id(\"no-large-databases\")\\n@reason(\"Large databases a
 async fn a_rule_is_written_checked_proposed_published_and_met() {
     // By itself: what waits for approval elsewhere would ask again.
     let stage = Stage::own().await;
-    let mut server = stage.server().await;
-    // The demo has one admin, and two are needed.
-    sqlx::query(
-        "INSERT INTO role_binding (id, role, person_id, source) SELECT gen_random_uuid(), 'admin', id, 'local'
-         FROM person WHERE login = 'lead'",
-    )
-    .execute(&mut server)
-    .await
-    .unwrap();
 
     let b = Browser::of(&stage, true, "admin").await;
     b.open("/admin/policies").await;
@@ -60,7 +51,7 @@ async fn a_rule_is_written_checked_proposed_published_and_met() {
     b.see_later("main", "another admin must publish it").await;
     b.inspect("policy-proposed").await;
 
-    let second = Browser::of(&stage, false, "lead").await;
+    let second = Browser::of(&stage, false, "second-admin").await;
     second.open(&version).await;
     second.see_in("#changes", "no-large-databases").await;
     second.press("Publish").await;
