@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 107] = [
+pub const ACTIONS: [&str; 108] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -41,6 +41,7 @@ pub const ACTIONS: [&str; 107] = [
     "environment.deleting",
     "environment.deleted",
     "environment.discarded",
+    "environment.plan_discarded",
     "environment.failed",
     "environment.faulted",
     "drift.asked",

@@ -7,6 +7,7 @@
 //! is ready. Who asked, and whether that was allowed, is the business of `requests`.
 
 mod call_backs;
+mod discard;
 pub mod drift;
 mod error;
 mod handover;
@@ -23,6 +24,7 @@ mod workflow;
 
 use crate::db::SealedColumn;
 pub use call_backs::{Reception, Refusal, knows_call_back, take_call_back};
+pub use discard::discard;
 pub use error::Error;
 pub use handover::hand_over;
 pub use model::{
@@ -36,16 +38,15 @@ pub use schedule::{
     warn_stops,
 };
 pub use service::{
-    Change, begin_act, begin_create, begin_delete, begin_update, change_inputs, create, discard, expired, extend, find,
-    list, load, may_begin, open_secret_inputs, plan, resources, retry, seal_secret_inputs, secret_inputs,
-    warn_expiring,
+    Change, begin_act, begin_create, begin_delete, begin_update, change_inputs, create, expired, extend, find, list,
+    load, may_begin, open_secret_inputs, plan, resources, retry, seal_secret_inputs, secret_inputs, warn_expiring,
 };
 pub use states::{StateVersion, list_versions};
 pub use store::living::{Living, on_target};
 pub use store::timings::{ResourceTiming, list as resource_timings};
 pub use workflow::{
-    Asked, OPERATIONS, Planned, RequestSink, Wish, Work, Workflows, drift_kind_of, kind_of, orphan_kind_of,
-    plan_kind_of,
+    Asked, OPERATIONS, Planned, RequestSink, Wish, Work, Workflows, discard_kind_of, drift_kind_of, kind_of,
+    orphan_kind_of, plan_kind_of,
 };
 
 /// Where secrets of environments are that may be written again.

@@ -293,17 +293,6 @@ pub async fn extend(
     Ok(())
 }
 
-/// An environment that was never made and will not be: its request was rejected, withdrawn or lapsed.
-pub async fn discard(tx: &mut Tx, op: &Op, id: EnvironmentId) -> Result<(), Error> {
-    let environment = load(tx, id).await?;
-    if !transitions::move_to(tx, id, State::Requested, State::Deleted, None).await? {
-        return Err(Error::WrongState(environment.state, "it is not waiting for approval any more"));
-    }
-    crate::projects::release(tx, id, crate::projects::Cause::default()).await?;
-    audit::append(tx, op, about(&environment, "environment.discarded")).await?;
-    Ok(())
-}
-
 /// Environments whose end has come, by the database's clock.
 pub async fn expired(connection: &mut PgConnection, limit: i64) -> Result<Vec<Expiring>, Error> {
     Ok(rows::expired(connection, limit).await?)

@@ -58,7 +58,7 @@ pub use ssh::{LocalHost, SshProvider};
 pub use stack_body::stack_body;
 pub use target::{Finding, TargetForm, Verdict};
 pub use terraform::{TerraformProvider, state_changes};
-pub use wanted::{Wanted, without_target};
+pub use wanted::{Wanted, leaves_plans, without_target};
 pub use webhook::{
     BOUNDS as WEBHOOK_TIMES, Report, ReportState, ReportedOutput, ReportedResource, WebhookProvider, is_path,
 };

@@ -17,6 +17,12 @@ pub fn without_target(provider: &str) -> Option<&'static str> {
     })
 }
 
+/// Whether a plan of this provider leaves something at the target that has to be removed when nothing
+/// comes of it: a change set of CloudFormation keeps an empty stack under review.
+pub fn leaves_plans(provider: &str) -> bool {
+    provider == "cloudformation"
+}
+
 /// A request as far as providers judge it without a target's credential.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {

@@ -133,6 +133,20 @@ impl Shared {
         Ok(Vec::new())
     }
 
+    /// Never “deleted” without a look: what is still there is named.
+    pub async fn verify_gone(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {
+        let job = self.job(context).await?;
+        reach("provider.call");
+        let left = self.provider.read_back(&job, &self.host(context)).await.map_err(step_error)?;
+        reach("provider.answered");
+        if left.is_empty() {
+            context.log(Stream::Paddock, "Nothing is left.").await?;
+            return Ok(Vec::new());
+        }
+        let names: Vec<&str> = left.iter().map(|resource| resource.address.as_str()).collect();
+        Err(StepError::Retryable(format!("Still there after destroy: {}", names.join(", "))))
+    }
+
     /// The digest of all that the provider is given, but for what differs between the run that plans
     /// and the one that applies, and for the credential, which may be renewed at any time.
     pub fn digest(job: &Job) -> Digest {

@@ -1,6 +1,7 @@
 //! What runs do to environments: plan only, provision (create, update) and tear down (delete).
 
 mod act;
+mod discard;
 mod drift;
 mod job;
 mod orphan;
@@ -50,6 +51,11 @@ pub fn plan_kind_of(provider: &str) -> String {
 /// The kind of run that looks for drift: `drift.postgres`. It writes nothing at all.
 pub fn drift_kind_of(provider: &str) -> String {
     format!("drift.{provider}")
+}
+
+/// The kind of run that removes what the plan of a create left that was never made: `discard.cloudformation`.
+pub fn discard_kind_of(provider: &str) -> String {
+    format!("discard.{provider}")
 }
 
 /// The kind of run that removes what nobody owns: `destroy-orphan.postgres`.
@@ -152,6 +158,8 @@ impl Workflows {
             all.insert(plan_kind_of(provider.name()), Arc::new(planner));
             let checker = drift::CheckDrift(self.shared(Operation::Update, Arc::clone(provider)));
             all.insert(drift_kind_of(provider.name()), Arc::new(checker));
+            let discarder = discard::DiscardPlan(self.shared(Operation::Delete, Arc::clone(provider)));
+            all.insert(discard_kind_of(provider.name()), Arc::new(discarder));
             let destroyer = orphan::DestroyOrphan(self.shared(Operation::Delete, Arc::clone(provider)));
             all.insert(orphan_kind_of(provider.name()), Arc::new(destroyer));
         }

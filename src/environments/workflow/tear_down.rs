@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::Shared;
-use super::job::step_error;
 use crate::audit::Entry;
 use crate::base::Op;
 use crate::base::failpoint::reach;
 use crate::db::Tx;
 use crate::orchestrator::{Ending, Run, StepContext, StepError, Workflow};
-use crate::providers::Stream;
 
 /// The workflow of delete.
 pub struct TearDown(pub Shared);
@@ -38,7 +36,7 @@ impl Workflow for TearDown {
                 let outcome = self.0.provider.destroy(&job, &self.0.host(context)).await;
                 Shared::effect(outcome)
             }
-            _ => self.verify(context).await,
+            _ => self.0.verify_gone(context).await,
         }
     }
 
@@ -51,21 +49,5 @@ impl Workflow for TearDown {
         _: &BTreeMap<String, Vec<u8>>,
     ) -> crate::db::Result<Vec<Entry>> {
         self.0.settle_tear_down(tx, op, run, ending).await
-    }
-}
-
-impl TearDown {
-    /// Never “deleted” without a look: what is still there is named.
-    async fn verify(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {
-        let job = self.0.job(context).await?;
-        reach("provider.call");
-        let left = self.0.provider.read_back(&job, &self.0.host(context)).await.map_err(step_error)?;
-        reach("provider.answered");
-        if left.is_empty() {
-            context.log(Stream::Paddock, "Nothing is left.").await?;
-            return Ok(Vec::new());
-        }
-        let names: Vec<&str> = left.iter().map(|resource| resource.address.as_str()).collect();
-        Err(StepError::Retryable(format!("Still there after destroy: {}", names.join(", "))))
     }
 }

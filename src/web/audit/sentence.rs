@@ -269,6 +269,7 @@ fn environment(verb: &str, name: &str) -> (&'static str, String) {
         "extended" => ("calendar-plus", format!("gave {name} a new end")),
         "deleted" => ("trash-2", format!("deleted {name}")),
         "discarded" => ("ban", format!("gave the place of {name} free: it was not made")),
+        "plan_discarded" => ("trash-2", format!("removed what the plan of {name} had left")),
         "starting" => ("play", format!("began to start {name}")),
         "started" => ("play", format!("started {name}")),
         "stopping" => ("square", format!("began to stop {name}")),

@@ -201,12 +201,31 @@ impl World {
 
     /// The lead approves what waits for this environment.
     pub async fn approve(&self, environment: EnvironmentId) {
-        let query = "SELECT id FROM request WHERE environment_id = $1 AND status = 'awaiting_approval'";
-        let id: uuid::Uuid =
-            sqlx::query_scalar(query).bind(environment.0).fetch_one(self.test.app.db.pool()).await.unwrap();
+        self.review(environment, ReviewVerdict::Approved).await;
+    }
+
+    pub async fn reject(&self, environment: EnvironmentId) {
+        self.review(environment, ReviewVerdict::Rejected).await;
+    }
+
+    async fn review(&self, environment: EnvironmentId, verdict: ReviewVerdict) {
+        let id = self.waiting(environment).await;
         let op = self.test.op_as(&self.lead);
         let (requests, lead) = (&self.test.app.requests, Caller::Person(&self.lead));
-        requests.review(&op, lead, RequestId(id), ReviewVerdict::Approved, "").await.unwrap();
+        requests.review(&op, lead, id, verdict, "As discussed").await.unwrap();
+    }
+
+    /// The developer takes back what waits for this environment.
+    pub async fn withdraw(&self, environment: EnvironmentId) {
+        let id = self.waiting(environment).await;
+        let op = self.test.op_as(&self.developer);
+        self.test.app.requests.withdraw(&op, Caller::Person(&self.developer), id).await.unwrap();
+    }
+
+    /// The request of this environment that waits for an approval.
+    async fn waiting(&self, environment: EnvironmentId) -> RequestId {
+        let query = "SELECT id FROM request WHERE environment_id = $1 AND status = 'awaiting_approval'";
+        RequestId(sqlx::query_scalar(query).bind(environment.0).fetch_one(self.test.app.db.pool()).await.unwrap())
     }
 
     /// Worker processes of one run each, with these failpoints armed.

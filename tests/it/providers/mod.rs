@@ -9,6 +9,8 @@ mod cloudformation_faults;
 mod cloudformation_instance;
 #[cfg(feature = "aws")]
 mod cloudformation_moto;
+#[cfg(feature = "aws")]
+mod cloudformation_review;
 mod command;
 pub mod conformance;
 mod container;
