@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! base ← config, telemetry, db ← audit, policy, providers ← identity, orchestrator
-//!      ← catalog, projects ← environments ← requests ← app ← web, api, cli
+//!      ← catalog, projects, cost ← environments ← requests ← app ← web, api, cli
 //! ```
 //!
 //! Rooms of the same rank do not import one another and nothing reaches up: such a need goes
@@ -18,6 +18,7 @@ pub mod base;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod cost;
 pub mod db;
 pub mod environments;
 pub mod identity;

@@ -20,7 +20,7 @@ use crate::base::{ErrorKind, FieldError, Kinded};
 use crate::identity::{IdentityError, Scope};
 use crate::policy::Denied;
 use crate::policy::versions::VersionError;
-use crate::{catalog, projects, requests};
+use crate::{catalog, cost, projects, requests};
 
 /// How long an answer may take to begin; a stream goes on for longer.
 const TIME_OUT: Duration = Duration::from_secs(30);
@@ -171,6 +171,9 @@ fn fields(error: &dyn Any) -> Vec<FieldError> {
         return error.field_errors().to_vec();
     }
     if let Some(projects::Error::Invalid(errors)) = error.downcast_ref::<projects::Error>() {
+        return errors.clone();
+    }
+    if let Some(cost::Error::Invalid(errors)) = error.downcast_ref::<cost::Error>() {
         return errors.clone();
     }
     if let Some(VersionError::Invalid(problems)) = error.downcast_ref::<VersionError>() {

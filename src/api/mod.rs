@@ -9,6 +9,7 @@
 mod audit;
 mod callbacks;
 mod caller;
+mod costs;
 mod decisions;
 mod drafts;
 mod drift;
@@ -23,6 +24,7 @@ mod orphans;
 mod outputs;
 mod page;
 mod policies;
+mod prices;
 mod projects;
 mod queue;
 mod quotas;
@@ -85,6 +87,11 @@ fn admin_routes() -> OpenApiRouter<App> {
         .routes(routes!(targets::limit_target))
         .routes(routes!(quotas::list_quotas, quotas::add_quota))
         .routes(routes!(quotas::get_quota, quotas::change_quota, quotas::remove_quota))
+        .routes(routes!(prices::get_price_book, prices::set_price_book))
+        .routes(routes!(prices::import_prices))
+        .routes(routes!(prices::export_prices))
+        .routes(routes!(prices::list_prices, prices::add_price_item))
+        .routes(routes!(prices::get_price, prices::add_price))
         .routes(routes!(orphans::list_orphans))
         .routes(routes!(orphans::list_looks))
         .routes(routes!(orphans::look_now))
@@ -111,6 +118,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(environments::get_environment))
         .routes(routes!(environments::get_resources))
         .routes(routes!(environments::get_timeline))
+        .routes(routes!(costs::get_cost))
         .routes(routes!(schedules::get_schedule, schedules::set_schedule, schedules::delete_schedule))
         .routes(routes!(schedules::skip_stop))
         .routes(routes!(schedules::delay_stop))

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::caller::{Caller, Reach, Reader, Reads, Requests, Reviews};
+use super::costs::EstimateView;
 use super::decisions::{DecisionView, PersonView};
 use super::drafts::{DraftBody, environment_of};
 use super::error::Problem;
@@ -56,6 +57,8 @@ pub struct RequestView {
     approval_digest: Option<String>,
     /// What would be done, for requests that need an approval; null for those that need no plan.
     plan: Option<PlanView>,
+    /// What it was said to cost when it was submitted; null where nothing was known, or nothing changed.
+    cost: Option<EstimateView>,
     /// When it lapses without an approval.
     lapses_at: Option<Timestamp>,
     created_at: Timestamp,
@@ -246,7 +249,8 @@ pub async fn submit_request(
         // Nobody is asked: there is nothing about it to be read but the request itself.
         Some(decision) if decision.requirements.is_empty() => {
             let request = find(&caller, submitted.id).await?;
-            RequestView::new(request, DecisionView::stored(decision, &[]), Vec::new(), None)
+            let view = RequestView::new(request, DecisionView::stored(decision, &[]), Vec::new(), None);
+            RequestView { cost: submitted.estimate.map(Into::into), ..view }
         }
         _ => load(&caller, submitted.id).await?,
     };
@@ -312,7 +316,8 @@ impl From<RequestDetail> for RequestView {
     fn from(detail: RequestDetail) -> Self {
         let decision = DecisionView::stored(&detail.decision.decision, &detail.requirements);
         let reviews = detail.reviews.into_iter().map(Into::into).collect();
-        Self::new(detail.request, decision, reviews, detail.plan.map(Into::into))
+        let view = Self::new(detail.request, decision, reviews, detail.plan.map(Into::into));
+        Self { cost: detail.estimate.map(Into::into), ..view }
     }
 }
 
@@ -346,6 +351,7 @@ impl RequestView {
             digest: request.digest.to_string(),
             approval_digest,
             plan,
+            cost: None,
             lapses_at: request.lapses_at,
             created_at: request.created_at,
             decided_at: request.decided_at,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::caller::{Caller, Requests};
+use super::costs::EstimateView;
 use super::decisions::DecisionView;
 use super::drafts::{DraftBody, environment_of};
 use super::error::Problem;
@@ -26,6 +27,9 @@ pub struct VerdictView {
     quotas: Vec<QuotaChangeView>,
     /// Why there is no room, for each quota that is full, and what would make some.
     shortages: Vec<ShortageView>,
+    /// What it would cost by the prices of today; null: the template does not say what it takes, the operation does
+    /// not change it, or values are not right yet.
+    cost: Option<EstimateView>,
     /// How long the environment would live.
     lifetime_seconds: Option<i64>,
     /// The longest that is allowed there.
@@ -109,6 +113,7 @@ impl From<Verdict> for VerdictView {
                 .into_iter()
                 .map(|one| ShortageView { sentence: one.sentence, advice: one.advice })
                 .collect(),
+            cost: verdict.cost.estimate().cloned().map(Into::into),
             lifetime_seconds: verdict.lifetime.map(|lifetime| lifetime.as_secs()),
             maximum_lifetime_seconds: verdict.maximum_lifetime.as_secs(),
             ends_at: verdict.ends_at,

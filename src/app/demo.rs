@@ -1,4 +1,4 @@
-//! What `--demo` brings: people, two projects with dev, test and prod, targets, quotas, the catalog.
+//! What `--demo` brings: people, two projects with dev, test and prod, targets, quotas, prices, the catalog.
 
 use std::path::PathBuf;
 
@@ -10,6 +10,7 @@ use url::Url;
 use super::App;
 use crate::base::id::{EnvironmentTypeId, ProjectEnvironmentTypeId, TargetId};
 use crate::base::{Actor, Op, Origin};
+use crate::cost;
 use crate::db::Tx;
 use crate::identity::{self, DemoPeople, Holder, Source};
 use crate::policy::Role;
@@ -52,6 +53,9 @@ const TYPES: [(&str, &str, i64, i64, i64); 3] = [
     ("prod", "Production", 24 * 30, 24 * 180, 5),
 ];
 
+/// What the sample templates take, and what it costs.
+const PRICES: &str = include_str!("demo_prices.csv");
+
 /// Slug, name, summary.
 const PROJECTS: [(&str, &str, &str); 2] = [
     ("payments", "Payments", "Checkout, ledger and payouts"),
@@ -80,6 +84,7 @@ pub async fn seed_demo(app: &App, server: &DemoServer) -> anyhow::Result<()> {
         }
         roles(&mut tx, &op, project, &people).await?;
     }
+    cost::ensure_prices(&mut tx, &op, PRICES).await?;
     tx.commit().await?;
     Ok(())
 }

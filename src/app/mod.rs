@@ -9,6 +9,7 @@ pub mod http;
 mod keys;
 mod orphans;
 mod policies;
+mod prices;
 mod queue;
 mod quotas;
 mod reconcilers;

@@ -3,7 +3,9 @@
 //! Everything here is pure or injected, so that every use-case can be run with a manual clock
 //! and seeded entropy. It knows nothing of the domain beyond the kinds of ids.
 
+pub mod charge;
 pub mod clock;
+pub mod csv;
 pub mod cursor;
 pub mod digest;
 pub mod entropy;
@@ -16,6 +18,7 @@ pub mod op;
 pub mod seal;
 pub mod text;
 
+pub use charge::{Charge, During};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use digest::Digest;
 pub use entropy::{Entropy, OsEntropy, SeededEntropy};

@@ -12,6 +12,13 @@ pub fn is_dimension(text: &str) -> bool {
     text.len() <= 40 && text.bytes().all(inner) && text.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
 }
 
+/// Whether a priced item can be called this: lower-case letters, digits, “.”, “_” and “-”, beginning with a
+/// letter, at most 60. The table of items has the same rule.
+pub fn is_item(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-');
+    text.len() <= 60 && text.bytes().all(inner) && text.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
+}
+
 /// A name that people give to environments, projects and templates: 3 to 63 characters, letters,
 /// digits, `-`, `_` and `.`, starting with a letter or digit. The rule of Azure Deployment
 /// Environments (`^[a-zA-Z0-9][a-zA-Z0-9-_.]{2,62}$`), so that names can be brought along.

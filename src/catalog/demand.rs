@@ -1,5 +1,5 @@
-//! What an environment takes of quotas: the key `quotas` of a manifest, expressions over the inputs by
-//! dimension. They are used from the manifest as it is stored.
+//! What an environment takes: of quotas, the key `quotas` of a manifest, and of priced items, its key `prices`;
+//! expressions over the inputs. They are used from the manifest as it is stored.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::TemplateVersion;
 use super::actions::own;
 use super::expression::Expression;
-use crate::base::FieldError;
+use crate::base::{Charge, During, FieldError};
 
 /// The largest amount; sums of environments stay far from the end of 64 bits.
 const MOST: i64 = 1_000_000_000;
@@ -34,6 +34,33 @@ pub fn demand_of(
         }
     }
     if errors.is_empty() { Ok(demand) } else { Err(errors) }
+}
+
+/// What an environment of this version takes of priced items with these inputs, in the order of the template,
+/// without those of which it takes none. `None`: the template says nothing about prices.
+pub fn charges_of(
+    version: &TemplateVersion,
+    inputs: &Map<String, Value>,
+) -> Result<Option<Vec<Charge>>, Vec<FieldError>> {
+    let declared = own(&version.manifest).get("prices").and_then(Value::as_array);
+    let Some(declared) = declared.filter(|lines| !lines.is_empty()) else { return Ok(None) };
+    let mut charges = Vec::new();
+    let mut errors = Vec::new();
+    for line in declared {
+        let text = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or_default();
+        let item = text("item").to_owned();
+        let during = During::parse(text("while")).unwrap_or(During::Exists);
+        let source = line.get("quantity").filter(|value| !value.is_null()).map_or_else(|| "1".to_owned(), source_of);
+        match amount(&source, &version.inputs_schema, inputs) {
+            Ok(0) => {}
+            Ok(quantity) => charges.push(Charge { item, quantity, during }),
+            Err(why) => {
+                let detail = format!("the template does not say how much “{item}” this takes: {why}");
+                errors.push(FieldError::new("/inputs", detail));
+            }
+        }
+    }
+    if errors.is_empty() { Ok(Some(charges)) } else { Err(errors) }
 }
 
 fn amount(source: &str, schema: &Value, inputs: &Map<String, Value>) -> Result<i64, String> {

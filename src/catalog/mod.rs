@@ -26,7 +26,7 @@ mod sync;
 mod terraform;
 
 pub use actions::{ActionSpec, Connect, RepeatClass, actions_of, auto_stop_of, connect_of};
-pub use demand::demand_of;
+pub use demand::{charges_of, demand_of};
 pub use error::CatalogError;
 pub use model::{
     CatalogSource, Facet, Facets, Filter, Format, Kind, Listing, NewSource, OutputSpec, PROVIDERS, Problem, Severity,
@@ -35,7 +35,7 @@ pub use model::{
 };
 pub use service::{
     add_source, current_version, get_template, get_version, get_version_number, list, list_sources, list_versions,
-    problems, template_files, worker_labels,
+    priced_items, problems, template_files, worker_labels,
 };
 pub use source::use_git_credentials;
 pub use sync::{lint, sync, sync_due};

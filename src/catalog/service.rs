@@ -173,6 +173,11 @@ pub async fn worker_labels(connection: &mut PgConnection, id: TemplateVersionId)
     store::worker_labels(connection, id).await
 }
 
+/// The items that published versions take, by name, each with the names of their templates.
+pub async fn priced_items(connection: &mut PgConnection) -> db::Result<Vec<(String, Vec<String>)>> {
+    store::priced_items(connection).await
+}
+
 /// A template's version by its number.
 pub async fn get_version_number(
     connection: &mut PgConnection,

@@ -62,6 +62,7 @@ impl From<Action> for Scope {
             | Action::ManageQueue
             | Action::ManageTargets
             | Action::ManageQuotas
+            | Action::ManagePrices
             | Action::ManageOrphans
             | Action::ManagePolicies
             | Action::PublishPolicies

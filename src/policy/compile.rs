@@ -293,6 +293,7 @@ pub(super) fn kinds_of(action: Action) -> &'static [ResourceKind] {
         | Action::ManageQueue
         | Action::ManageTargets
         | Action::ManageQuotas
+        | Action::ManagePrices
         | Action::ManageOrphans
         | Action::ManagePolicies
         | Action::ManageTokens => &[ResourceKind::Platform],

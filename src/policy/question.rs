@@ -129,6 +129,8 @@ actions! {
     ManageTargets = "manage_targets", "manage targets";
     /// Make, change and remove quotas.
     ManageQuotas = "manage_quotas", "manage quotas";
+    /// Add prices to the price book.
+    ManagePrices = "manage_prices", "manage prices";
     /// Adopt or destroy what nobody owns.
     ManageOrphans = "manage_orphans", "adopt or destroy orphans";
     /// Write drafts of policies, propose, take back and discard them.

@@ -11,6 +11,7 @@
 
 mod caller;
 mod carry_out;
+mod cost;
 mod draft;
 mod error;
 mod guard;
@@ -30,6 +31,7 @@ mod verdict;
 
 use crate::db::SealedColumn;
 pub use caller::Caller;
+pub use cost::Cost;
 pub use draft::{Draft, Intent};
 pub use error::Error;
 pub use model::{

@@ -9,6 +9,7 @@ use crate::base::id::{
     DecisionId, EnvironmentId, PersonId, ProjectEnvironmentTypeId, ProjectId, RequestId, RequirementId, ReviewId,
     RunId, TemplateId, TemplateVersionId,
 };
+use crate::cost::Estimate;
 use crate::environments::Operation;
 use crate::identity::Access;
 use crate::policy::{Decision, Role, StoredDecision};
@@ -285,6 +286,8 @@ pub struct RequestDetail {
     pub reviews: Vec<Review>,
     /// The plan that approvers see; none for requests that need no plan.
     pub plan: Option<RequestPlan>,
+    /// What it was said to cost when it was submitted; none where nothing was known.
+    pub estimate: Option<Estimate>,
 }
 
 /// What a submit led to.
@@ -294,6 +297,8 @@ pub struct Submitted {
     pub id: RequestId,
     /// The decision that was just made; none when the same key had made the request before.
     pub decision: Option<Decision>,
+    /// What it would cost, as it was kept just now; none where there is no estimate.
+    pub estimate: Option<Estimate>,
 }
 
 /// Requests that wait for this person.

@@ -70,6 +70,8 @@ pub async fn resolve(connection: &mut PgConnection, sealer: &Sealer, draft: &Dra
     if resolved.errors.is_empty() && matches!(resolved.operation, Operation::Create | Operation::Update) {
         let amounts = quota::demand(&resolved.version, &resolved.inputs);
         resolved.errors.extend(amounts.err().unwrap_or_default());
+        let charges = catalog::charges_of(&resolved.version, &resolved.inputs);
+        resolved.errors.extend(charges.err().unwrap_or_default());
     }
     Ok(resolved)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use super::store::{plans, requests, reviews};
+use super::store::{estimates, plans, requests, reviews};
 use super::{Error, Filter, Request, RequestDetail};
 use crate::base::Sealer;
 use crate::base::cursor::{Cursor, Page};
@@ -69,7 +69,7 @@ impl Requests {
         self.details(connection, vec![request]).await?.pop().ok_or(Error::NotFound)
     }
 
-    /// The same for a page of requests, in its order. Four queries.
+    /// The same for a page of requests, in its order. Five queries.
     pub async fn details(
         &self,
         connection: &mut PgConnection,
@@ -81,13 +81,15 @@ impl Requests {
         let mut requirements = reviews::requirements_of(connection, &ids).await?;
         let mut reviews = reviews::list_of(connection, &ids).await?;
         let mut planned = plans::of(connection, &ids).await?;
+        let mut estimates = estimates::of(connection, &ids).await?;
         page.into_iter()
             .map(|request| {
                 let decision = decisions.remove(&request.decision_id).ok_or(db::Error::Corrupt("decision"))?;
                 let requirements = requirements.remove(&request.id).unwrap_or_default();
                 let reviews = reviews.remove(&request.id).unwrap_or_default();
                 let plan = planned.remove(&request.id);
-                Ok(RequestDetail { request, decision, requirements, reviews, plan })
+                let estimate = estimates.remove(&request.id);
+                Ok(RequestDetail { request, decision, requirements, reviews, plan, estimate })
             })
             .collect()
     }

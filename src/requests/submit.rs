@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::resolve::{Resolved, resolve};
-use super::store::{requests, reviews};
-use super::{Caller, Draft, Error, RequestStatus, Requests, Shortage, Submitted, carry_out, plan, quota};
+use super::store::{estimates, requests, reviews};
+use super::{Caller, Cost, Draft, Error, RequestStatus, Requests, Shortage, Submitted, carry_out, cost, plan, quota};
 use crate::audit::{self, Entry, Object, Outcome as Ended};
 use crate::base::id::{DecisionId, EnvironmentId, RequestId, RequirementId};
 use crate::base::{Digest, FieldError, Op};
+use crate::cost::Estimate;
 use crate::db::Tx;
 use crate::environments::{self, NewEnvironment};
 use crate::orchestrator::Event;
@@ -58,7 +59,11 @@ impl Requests {
         if let (Some(key), Some(person)) = (key, caller.person())
             && let Some((id, before)) = requests::with_key(&mut tx, person, key).await?
         {
-            return if before == body { Ok(Submitted { id, decision: None }) } else { Err(Error::KeyReused) };
+            return if before == body {
+                Ok(Submitted { id, decision: None, estimate: None })
+            } else {
+                Err(Error::KeyReused)
+            };
         }
         let resolved = resolve(&mut tx, &self.sealer, draft).await?;
         if !resolved.errors.is_empty() {
@@ -75,11 +80,15 @@ impl Requests {
         let question = resolved.question(caller, op.origin.channel);
         let decision_id = policy::record(&mut tx, op, &question, &decision).await?;
         let id = RequestId::new(op.clock(), op.entropy());
-        let stored = Stored { id, decision_id, key, body };
+        let estimate = match cost::of(&mut tx, op, &resolved).await? {
+            Cost::Estimated(estimate) => Some(estimate),
+            Cost::Unchanged | Cost::NotTold | Cost::NotYet => None,
+        };
+        let stored = Stored { id, decision_id, key, body, estimate: estimate.as_ref() };
         self.store(&mut tx, op, caller, &resolved, &decision, &stored).await?;
         tx.commit().await?;
         self.signals.send(Event::Queue);
-        Ok(Submitted { id, decision: Some(decision) })
+        Ok(Submitted { id, decision: Some(decision), estimate })
     }
 
     async fn store(
@@ -121,6 +130,9 @@ impl Requests {
         requests::insert(tx, &new)
             .await
             .map_err(|error| if error.is_constraint("request_open") { Error::Busy(None) } else { error.into() })?;
+        if let Some(estimate) = stored.estimate {
+            estimates::insert(tx, stored.id, estimate).await?;
+        }
         for requirement in &decision.requirements {
             let id = RequirementId::new(op.clock(), op.entropy());
             reviews::insert_requirement(tx, id, stored.id, requirement).await?;
@@ -178,6 +190,7 @@ struct Stored<'a> {
     decision_id: DecisionId,
     key: Option<&'a str>,
     body: Digest,
+    estimate: Option<&'a Estimate>,
 }
 
 fn draft_digest(draft: &Draft) -> Digest {

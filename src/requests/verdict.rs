@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 
 use super::resolve::{Resolved, resolve};
-use super::{Caller, Draft, Error, QuotaChange, Requests, Shortage};
+use super::{Caller, Cost, Draft, Error, QuotaChange, Requests, Shortage, cost};
 use crate::base::id::PersonId;
 use crate::base::{FieldError, Op};
 use crate::environments::Operation;
@@ -23,6 +23,8 @@ pub struct Verdict {
     pub quotas: Vec<QuotaChange>,
     /// Why there is no room, for each quota that is full.
     pub shortages: Vec<Shortage>,
+    /// What it would cost.
+    pub cost: Cost,
     /// How long the environment would live.
     pub lifetime: Option<SignedDuration>,
     /// The longest that is allowed there.
@@ -78,6 +80,7 @@ impl Requests {
             let full = Full { quota: change.quota.clone(), wanted: change.adds };
             shortages.push(self.shortage(connection, op, caller, &full).await?);
         }
+        let cost = cost::of(connection, op, &resolved).await?;
         let quotas = changes.into_iter().map(Into::into).collect();
         let ends_at = match (&resolved.environment, resolved.lifetime) {
             (_, Some(lifetime)) => op.now().saturating_add(lifetime).ok(),
@@ -89,6 +92,7 @@ impl Requests {
             approvers,
             quotas,
             shortages,
+            cost,
             lifetime: resolved.lifetime,
             maximum_lifetime: resolved.place.maximum_lifetime,
             ends_at,

@@ -16,8 +16,8 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::requests::form;
 use super::{
-    admin, approvals, assets, audit, catalog, environments, gate, orphans, policies, preferences, problem, queue,
-    quotas, reports, requests, runs, search, targets, urls, visitor,
+    admin, approvals, assets, audit, catalog, environments, gate, orphans, policies, preferences, prices, problem,
+    queue, quotas, reports, requests, runs, search, targets, urls, visitor,
 };
 use crate::app::App;
 use crate::app::http::{begin, security_headers};
@@ -121,6 +121,12 @@ fn administration() -> Router<App> {
         .route(urls::ADMIN_QUOTA_NEW, get(quotas::add_page).post(quotas::add))
         .route(urls::ADMIN_QUOTA, get(quotas::page).post(quotas::change))
         .route(urls::ADMIN_QUOTA_REMOVE, post(quotas::remove))
+        .route(urls::ADMIN_PRICES, get(prices::list_page))
+        .route(urls::ADMIN_PRICES_CSV, get(prices::csv))
+        .route(urls::ADMIN_PRICE_NEW, get(prices::add_page).post(prices::add))
+        .route(urls::ADMIN_PRICE_IMPORT, get(prices::import_page).post(prices::import))
+        .route(urls::ADMIN_PRICE_CURRENCY, post(prices::set_currency))
+        .route(urls::ADMIN_PRICE, get(prices::item_page).post(prices::price))
         .route(urls::ADMIN_ORPHANS, get(orphans::list_page))
         .route(urls::ADMIN_ORPHANS_LOOK, post(orphans::look_now))
         .route(urls::ADMIN_ORPHAN, get(orphans::page))

@@ -136,6 +136,18 @@ pub const ADMIN_QUOTA_NEW: &str = "/admin/quotas/new";
 pub const ADMIN_QUOTA: &str = "/admin/quotas/{quota}";
 /// Removes it.
 pub const ADMIN_QUOTA_REMOVE: &str = "/admin/quotas/{quota}/remove";
+/// The price book.
+pub const ADMIN_PRICES: &str = "/admin/prices";
+/// Every price as a file.
+pub const ADMIN_PRICES_CSV: &str = "/admin/prices.csv";
+/// Adding an item.
+pub const ADMIN_PRICE_NEW: &str = "/admin/prices/new";
+/// Importing a file.
+pub const ADMIN_PRICE_IMPORT: &str = "/admin/prices/import";
+/// The currency of all prices.
+pub const ADMIN_PRICE_CURRENCY: &str = "/admin/prices/currency";
+/// The prices of one item.
+pub const ADMIN_PRICE: &str = "/admin/prices/items/{item}";
 /// The versions of the policies.
 pub const ADMIN_POLICIES: &str = "/admin/policies";
 /// Beginning a draft.
@@ -345,6 +357,11 @@ pub fn admin_target_verb(target: impl Display, verb: &str) -> String {
     format!("/admin/targets/{target}/{verb}")
 }
 
+/// The prices of one item.
+pub fn admin_price(item: impl Display) -> String {
+    format!("/admin/prices/items/{item}")
+}
+
 /// One quota.
 pub fn admin_quota(quota: impl Display) -> String {
     format!("/admin/quotas/{quota}")
@@ -407,6 +424,7 @@ mod tests {
     #[test]
     fn links_of_admins_fit_the_patterns_of_the_router() {
         fit(&[
+            (admin_price("x"), ADMIN_PRICE),
             (admin_quota("x"), ADMIN_QUOTA),
             (admin_quota_remove("x"), ADMIN_QUOTA_REMOVE),
             (admin_orphan("x"), ADMIN_ORPHAN),

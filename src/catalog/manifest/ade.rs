@@ -16,7 +16,7 @@ use crate::catalog::model::{Format, Severity};
 const KEYS: [&str; 9] =
     ["name", "version", "summary", "description", "runner", "templatePath", "parameters", "x-paddock", "$schema"];
 
-const OWN_KEYS: [&str; 14] = [
+const OWN_KEYS: [&str; 15] = [
     "slug",
     "icon",
     "kind",
@@ -31,6 +31,7 @@ const OWN_KEYS: [&str; 14] = [
     "connect",
     "auto_stop",
     "quotas",
+    "prices",
 ];
 
 pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Manifest> {

@@ -11,6 +11,7 @@ mod ade_parameters;
 mod inputs;
 mod node;
 mod paddock;
+mod prices;
 mod quotas;
 mod reader;
 mod schema_walk;

@@ -9,7 +9,7 @@ use super::webhook;
 use crate::base::text::{LABEL_RULE, is_label};
 use crate::catalog::model::{Format, Kind, OutputSpec, PROVIDERS, Severity};
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "name",
     "slug",
     "version",
@@ -26,6 +26,7 @@ const KEYS: [&str; 17] = [
     "connect",
     "auto_stop",
     "quotas",
+    "prices",
     "$schema",
 ];
 

@@ -1,9 +1,10 @@
-//! The key `quotas`: what an environment takes, as expressions over its inputs. They are checked once the
-//! inputs are known, which for some providers stand in files of their own.
+//! The keys `quotas` and `prices`: what an environment takes, as expressions over its inputs. They are checked
+//! once the inputs are known, which for some providers stand in files of their own.
 
 use serde_json::Value;
 
 use super::node::{Node, Place, Yaml};
+use super::prices;
 use super::reader::Reader;
 use crate::base::text::is_dimension;
 use crate::catalog::expression::{Expression, Fault, Type};
@@ -24,6 +25,9 @@ pub fn check_expressions(path: &str, format: Format, bytes: &[u8], schema: &Valu
     let mut reader = Reader::new(path, text);
     if let Some(quotas) = own.and_then(|own| own.get("quotas")) {
         check(&mut reader, quotas, prefix, schema);
+    }
+    if let Some(own) = own {
+        prices::check(&mut reader, own, prefix, schema);
     }
     reader.into_problems()
 }
@@ -54,15 +58,20 @@ fn check(reader: &mut Reader<'_>, quotas: &Node, prefix: &str, schema: &Value) {
             );
             reader.error(name.at, &key, message);
         }
-        let Some(source) = amount.scalar(reader.source) else {
-            let message = format!("An amount is a whole number or an expression, not {}.", amount.kind());
-            reader.error(amount.at, &key, message);
-            continue;
-        };
-        if let Err(fault) = whole_number(&source, schema) {
-            let at = amount.within(reader.source, fault.offset);
-            reader.error(at, &key, fault.message);
-        }
+        amount_is_whole(reader, amount, &key, schema);
+    }
+}
+
+/// Reports an amount that is no whole number and no expression that gives one.
+pub(super) fn amount_is_whole(reader: &mut Reader<'_>, amount: &Node, key: &str, schema: &Value) {
+    let Some(source) = amount.scalar(reader.source) else {
+        let message = format!("An amount is a whole number or an expression, not {}.", amount.kind());
+        reader.error(amount.at, key, message);
+        return;
+    };
+    if let Err(fault) = whole_number(&source, schema) {
+        let at = amount.within(reader.source, fault.offset);
+        reader.error(at, key, fault.message);
     }
 }
 

@@ -108,6 +108,21 @@ pub(in crate::catalog) async fn worker_labels(
     .await?)
 }
 
+/// The items that published versions name under `prices`, with the names of their templates.
+pub(in crate::catalog) async fn priced_items(connection: &mut PgConnection) -> Result<Vec<(String, Vec<String>)>> {
+    let rows = sqlx::query!(
+        r#"SELECT line ->> 'item' AS "item!", array_agg(DISTINCT t.name ORDER BY t.name) AS "templates!"
+           FROM template_version v JOIN template t ON t.id = v.template_id
+           CROSS JOIN LATERAL jsonb_path_query(
+               CASE WHEN v.format = 'paddock' THEN v.manifest ELSE v.manifest -> 'x-paddock' END, '$.prices[*]') line
+           WHERE v.state = 'published' AND line ? 'item' GROUP BY 1
+           ORDER BY 1 LIMIT 500"#
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.item, row.templates)).collect())
+}
+
 /// Which version to read.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::catalog) enum Which {

@@ -1,6 +1,7 @@
 //! All SQL of requests.
 
 pub(super) mod drafts;
+pub(super) mod estimates;
 pub(super) mod plans;
 pub(super) mod requests;
 pub(super) mod reviews;

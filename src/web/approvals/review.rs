@@ -20,7 +20,7 @@ use crate::web::shell::Section;
 use crate::web::ui::{Crumb, Fact, FormError, LinkRow, Person, Pill, QuotaBar};
 use crate::web::visitor::Visitor;
 use crate::web::words::{count, length, listed};
-use crate::web::{frame, urls};
+use crate::web::{cost, frame, urls};
 use crate::{catalog, identity};
 
 /// How many of the requester's earlier requests are listed, and counted.
@@ -112,6 +112,7 @@ async fn view(visitor: &Visitor, id: &str, reason: &str, errors: Vec<FormError>)
         seen: request.bound_to().map(|digest| digest.to_string()).unwrap_or_default(),
         decision,
         quotas,
+        cost: detail.estimate.as_ref().map(cost::of),
         facts: facts(visitor, request),
         history,
         history_summary,

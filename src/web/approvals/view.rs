@@ -6,7 +6,10 @@ use askama::Template;
 use crate::web::{
     requests::view::{Planning, RequestRow},
     shell::Shell,
-    ui::{Chip, Crumb, DecisionView, Empty, Fact, FormError, LinkRow, Pager, Person, Pill, Plan, QuotaBar, Tab, When},
+    ui::{
+        Chip, CostView, Crumb, DecisionView, Empty, Fact, FormError, LinkRow, Pager, Person, Pill, Plan, QuotaBar, Tab,
+        When,
+    },
 };
 
 /// `GET /approvals?view=`
@@ -51,6 +54,8 @@ pub struct ApprovalPage {
     pub seen: String,
     pub decision: DecisionView,
     pub quotas: Vec<QuotaBar>,
+    /// As it was told when it was submitted; none where nothing was known.
+    pub cost: Option<CostView>,
     /// "Ends 17 Feb 2027 (90 days)"
     pub facts: Vec<Fact>,
     /// What the requester asked for before.

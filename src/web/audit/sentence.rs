@@ -149,6 +149,12 @@ fn words(names: &Names, record: &AuditRecord) -> (&'static str, String) {
         "quota" if record.outcome == Outcome::Denied => {
             ("sliders-horizontal", format!("wanted to change the quota {object} and may not"))
         }
+        "price" | "price_book" if record.outcome == Outcome::Denied => {
+            ("coins", format!("wanted to change the price book ({object}) and may not"))
+        }
+        "price" if verb == "added" => ("coins", format!("set a price of {object}")),
+        "price" => ("coins", format!("imported {object} into the price book")),
+        "price_book" => ("coins", format!("set the currency of the price book to {object}")),
         "quota" => ("sliders-horizontal", format!("{} the quota of {object}", past(verb))),
         "policy_version" => ("shield-check", policy_version(record, verb)),
         "keys" => ("key-round", "put stored secrets under the newest encryption key".to_owned()),

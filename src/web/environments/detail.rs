@@ -6,7 +6,7 @@ use axum::response::Response;
 use super::view::{EnvironmentPage, OutputsFragment};
 use super::{actions, drift, facts, handover, id_of, readable, schedule, versions};
 use crate::audit;
-use crate::catalog;
+use crate::catalog::{self, TemplateVersion};
 use crate::db::Connection;
 use crate::environments::{self, Environment, OutputView, State};
 use crate::orchestrator::{self, Run};
@@ -16,9 +16,9 @@ use crate::web::audit::sentence::Names;
 use crate::web::error::PageError;
 use crate::web::requests::values;
 use crate::web::shell::Section;
-use crate::web::ui::{Crumb, Pill, TimelineItem};
+use crate::web::ui::{CostView, Crumb, Pill, TimelineItem};
 use crate::web::visitor::Visitor;
-use crate::web::{frame, urls};
+use crate::web::{cost, frame, urls};
 
 /// How much of its past the page shows.
 const RUNS: i64 = 20;
@@ -121,6 +121,7 @@ async fn filled(
         resources: resources.into_iter().map(facts::resource).collect(),
         inputs: values::facts(&version.inputs_schema, &environment.inputs),
         facts: facts::details(environment, &times),
+        cost: costs(visitor, connection, environment, &version).await?,
         cannot,
         timeline,
         audit_href: audit_href(visitor, environment),
@@ -129,6 +130,20 @@ async fn filled(
         drift: drift::card(visitor, connection, environment, &times).await?,
         hand_over: handover::card(visitor, connection, environment).await?,
     })
+}
+
+/// What it costs while it is there.
+async fn costs(
+    visitor: &Visitor,
+    connection: &mut Connection,
+    environment: &Environment,
+    version: &TemplateVersion,
+) -> Result<Option<CostView>, PageError> {
+    if environment.state == State::Deleted {
+        return Ok(None);
+    }
+    let found = visitor.app.estimate_of(connection, &visitor.op, environment, version).await?;
+    Ok(found.as_ref().map(cost::of))
 }
 
 /// Something works on it, or may begin to by itself.

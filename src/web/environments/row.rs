@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::view::EnvironmentRow;
+use crate::base::csv;
 use crate::environments::{Environment, State};
 use crate::web::ui::{Person, Pill};
 use crate::web::words::{Times, length};
@@ -81,23 +82,5 @@ pub(super) fn csv(environment: &Environment) -> String {
         &ends,
         &environment.drifted_since.map(|at| at.to_string()).unwrap_or_default(),
     ];
-    let cells: Vec<String> = cells.into_iter().map(cell).collect();
-    format!("{}\r\n", cells.join(","))
-}
-
-/// Quoted where it must be; a spreadsheet must not take it for a formula (CWE-1236).
-fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::cell;
-
-    #[test]
-    fn cells_are_quoted_and_never_formulas() {
-        assert_eq!(["a", "a,b", "say \"x\"", "=1+1"].map(cell), ["a", "\"a,b\"", "\"say \"\"x\"\"\"", "'=1+1"]);
-    }
+    csv::line(&cells)
 }

@@ -7,8 +7,8 @@ use crate::catalog::form::Field;
 use crate::web::{
     shell::Shell,
     ui::{
-        Action, Crumb, Empty, Fact, Failure, FilterBar, FormError, NextEvent, Pager, Person, Pill, Tab, TimelineItem,
-        When,
+        Action, CostView, Crumb, Empty, Fact, Failure, FilterBar, FormError, NextEvent, Pager, Person, Pill, Tab,
+        TimelineItem, When,
     },
 };
 
@@ -173,6 +173,8 @@ pub struct EnvironmentPage {
     pub hand_over: Option<HandOverCard>,
     pub inputs: Vec<Fact>,
     pub facts: Vec<Fact>,
+    /// What it costs by the prices of today; none: it is gone, or nothing is known.
+    pub cost: Option<CostView>,
     /// When it stops and starts by itself; none where nothing can be stopped.
     pub schedule: Option<ScheduleCard>,
     /// What cannot be done now, each with its reason.

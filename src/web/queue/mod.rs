@@ -37,6 +37,7 @@ pub(in crate::web) fn tabs(current: &str) -> Vec<Tab> {
         ("Policies", urls::ADMIN_POLICIES),
         ("Targets", urls::ADMIN_TARGETS),
         ("Quotas", urls::ADMIN_QUOTAS),
+        ("Prices", urls::ADMIN_PRICES),
         ("Orphans", urls::ADMIN_ORPHANS),
         ("Catalog sources", urls::ADMIN_CATALOG),
     ];

@@ -18,7 +18,7 @@ use crate::web::shell::Section;
 use crate::web::ui::{Crumb, Fact, Look, Pill, TimelineItem};
 use crate::web::visitor::Visitor;
 use crate::web::words::length;
-use crate::web::{frame, urls};
+use crate::web::{cost, frame, urls};
 
 /// The request that an address names, if the viewer may see it.
 pub async fn load(visitor: &Visitor, connection: &mut Connection, text: &str) -> Result<RequestDetail, PageError> {
@@ -77,6 +77,7 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
         plan: plan::made(&visitor, &detail),
         decision: decided,
         inputs: inputs(request, &version),
+        cost: detail.estimate.as_ref().map(cost::of),
         facts: facts(&visitor, request),
         timeline: timeline(&visitor, &detail),
         live: matches!(

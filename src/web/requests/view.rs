@@ -6,8 +6,8 @@ use askama::Template;
 use crate::web::{
     shell::Shell,
     ui::{
-        Crumb, DecisionView, Empty, Fact, FilterBar, FormError, FormSection, Look, Pager, Person, Pill, Plan, Tab,
-        TimelineItem, Verdict, When,
+        CostView, Crumb, DecisionView, Empty, Fact, FilterBar, FormError, FormSection, Look, Pager, Person, Pill, Plan,
+        Tab, TimelineItem, Verdict, When,
     },
 };
 
@@ -124,6 +124,8 @@ pub struct RequestPage {
     pub plan: Option<Plan>,
     pub decision: DecisionView,
     pub inputs: Vec<Fact>,
+    /// As it was told when it was submitted; none where nothing was known.
+    pub cost: Option<CostView>,
     pub facts: Vec<Fact>,
     pub timeline: Vec<TimelineItem>,
     /// Asks for itself again every few seconds while something may still change.

@@ -3,6 +3,7 @@
 //! They hold finished words, never rows, and know no service. Their markup is in
 //! `templates/components/`, one macro file for each.
 
+mod cost;
 mod decision;
 mod field;
 mod list;
@@ -14,6 +15,7 @@ mod time;
 mod timeline;
 mod verdict;
 
+pub use cost::{CostLine, CostView};
 pub use decision::{DecisionView, Requirement, Review};
 pub use field::{FieldView, FormError, FormSection};
 pub use list::{

@@ -1,7 +1,7 @@
 //! The live verdict beside a request form: the same blocks in the same order, whatever it says.
 #![allow(missing_docs, reason = "display values, named as the page shows them")]
 
-use super::{Look, Person, Pill, When};
+use super::{CostView, Look, Person, Pill, When};
 
 /// What policy says about the draft, as far as it is filled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +80,8 @@ pub struct Verdict {
     /// "One of them must agree", "Nobody has to agree".
     pub approvers_note: String,
     pub quotas: Vec<QuotaBar>,
+    /// What it would cost.
+    pub cost: CostView,
     /// End of life; none for what never ends.
     pub ends: Option<When>,
     /// "We warn you 1 day before." or "It has no end."

@@ -44,6 +44,7 @@ impl Things {
             .replace("{template}", "postgres-database")
             .replace("{version}", "1")
             .replace("{number}", "1")
+            .replace("{item}", "repository")
             .replace("{name}", "nobody")
     }
 }
@@ -79,6 +80,10 @@ async fn cell(client: &Client, things: &Things, method: &str, path: &str, name: 
         ("POST", "/api/v1/policies/{number}/publish") => request.json(&json!({"in_force": 1})),
         ("PUT", "/api/v1/targets/{id}/limits") => request.json(&json!({"run_limit": 1, "labels": []})),
         ("POST", "/api/v1/targets") => request.json(&json!({"slug": name, "name": name, "provider": "simulated"})),
+        ("PUT", "/api/v1/price-book") => request.json(&json!({"currency": "EUR"})),
+        ("POST", "/api/v1/price-book/import") => request.json(&json!({"csv": "item,unit,price\nvm.imported,hour,1\n"})),
+        ("POST", "/api/v1/prices") => request.json(&json!({"item": name, "unit": "hour", "price": "1"})),
+        ("POST", "/api/v1/prices/{item}") => request.json(&json!({"price": "1"})),
         ("POST", "/api/v1/quotas") => {
             request.json(&json!({"scope": "organisation", "dimension": name.replace('-', "_"), "limit": 1000}))
         }

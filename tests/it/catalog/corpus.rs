@@ -106,7 +106,7 @@ fn paddock_manifests() {
     unknown keys: refused
       m.yaml:1:1: error: nmae: There is no key “nmae” here. Did you mean “name”?
       m.yaml:3:1: error: parameters: There is no key “parameters” here. Write “inputs”: a JSON Schema of type object with “properties”.
-      m.yaml:4:1: error: foo: There is no key “foo” here. The keys here are “name”, “slug”, “version”, “summary”, “icon”, “kind”, “tags”, “provider”, “config”, “inputs”, “outputs”, “worker_labels”, “actions”, “connect”, “auto_stop”, “quotas” and “$schema”.
+      m.yaml:4:1: error: foo: There is no key “foo” here. The keys here are “name”, “slug”, “version”, “summary”, “icon”, “kind”, “tags”, “provider”, “config”, “inputs”, “outputs”, “worker_labels”, “actions”, “connect”, “auto_stop”, “quotas”, “prices” and “$schema”.
     missing: refused
       m.yaml:1:1: error: name: “name” is missing. Give the template a name for people.
       m.yaml:1:1: error: provider: “provider” is missing. Say what makes it: “postgres”, “terraform”, “cloudformation”, “command”, “ssh”, “webhook” or “simulated”.
@@ -314,7 +314,7 @@ fn manifests_of_azure_deployment_environments() {
     null everywhere: taken
     own settings: refused
       m.yaml:4:64: error: x-paddock.inputs.a: There is no parameter with the id “a”. Did you mean “ab”?
-      m.yaml:4:87: error: x-paddock.foo: There is no key “foo” here. The keys here are “slug”, “icon”, “kind”, “tags”, “provider”, “config”, “inputs”, “outputs”, “summary”, “worker_labels”, “actions”, “connect”, “auto_stop” and “quotas”.
+      m.yaml:4:87: error: x-paddock.foo: There is no key “foo” here. The keys here are “slug”, “icon”, “kind”, “tags”, “provider”, “config”, “inputs”, “outputs”, “summary”, “worker_labels”, “actions”, “connect”, “auto_stop”, “quotas” and “prices”.
     own settings right: taken
     path up: refused
       m.yaml:3:15: error: templatePath: “../../etc/passwd” leaves the template's folder (“..”). Name a file inside the template's own folder, such as “main.bicep”.

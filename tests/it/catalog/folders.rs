@@ -185,6 +185,59 @@ fn what_a_receiver_of_webhooks_is_told_is_checked() {
 }
 
 #[test]
+fn prices_are_checked_with_line_and_column() {
+    let folder = Folder::new();
+    let head = "name: A\nprovider: simulated\n\
+                inputs: {type: object, properties: {size: {enum: [small], default: small}, n: {type: integer}}}\n";
+    folder.write(
+        "wrong/paddock.yaml",
+        format!(
+            "{head}prices:\n{}",
+            concat!(
+                "  - {item: VM, quantity: 1}\n",
+                "  - {quantity: 1}\n",
+                "  - {item: vm.small, quantity: inputs.n + 1}\n",
+                "  - {item: vm.small, quantity: inputs.sise, while: running}\n",
+                "  - {item: vm.small, quantity: 1.5}\n",
+                "  - {item: vm.small, while: stopped}\n",
+                "  - {item: vm.small, price: 3}\n",
+                "  - vm.small\n",
+                "  - {item: vm.small, quantity: [1]}\n",
+            )
+        ),
+    );
+    folder.write("none/paddock.yaml", format!("{head}prices: vm.small\n"));
+    folder.write("many/paddock.yaml", format!("{head}prices:\n{}", "  - {item: vm.small}\n".repeat(41)));
+    folder.write(
+        "ade/environment.yaml",
+        concat!(
+            "name: Ade\nversion: 1.0.0\nrunner: Terraform\ntemplatePath: main.tf\n",
+            "x-paddock:\n  prices:\n    - {item: vm.small, quantity: inputs.cpus}\n",
+        ),
+    );
+    folder.write("ade/main.tf", "");
+    let found = lint_beside_a_good_one(&folder);
+    for (place, words) in [
+        ("wrong/paddock.yaml:5:6: error: prices.0.item: ", "cannot name an item"),
+        ("wrong/paddock.yaml:6:5: error: prices.1.item: ", "“item” is missing. Name an item of the price book"),
+        ("wrong/paddock.yaml:7:38: error: prices.2.quantity: ", "“n” may be left out"),
+        ("wrong/paddock.yaml:8:38: error: prices.3.quantity: ", "Did you mean “size”?"),
+        ("wrong/paddock.yaml:9:32: error: prices.4.quantity: ", "write int(…)"),
+        ("wrong/paddock.yaml:10:29: error: prices.5.while: ", "is “running” (not while it is stopped) or “exists”"),
+        ("wrong/paddock.yaml:11:22: error: prices.6.price: ", "There is no key “price” here"),
+        ("wrong/paddock.yaml:12:5: error: prices.7: ", "a mapping with “item”, not text"),
+        ("wrong/paddock.yaml:13:32: error: prices.8.quantity: ", "not a list"),
+        ("none/paddock.yaml:4:", "“prices” is a list"),
+        ("many/paddock.yaml:4:", "At most 40 items fit"),
+        ("ade/environment.yaml:7:40: error: x-paddock.prices.0.quantity: ", "There is no input “cpus”"),
+    ] {
+        let told = found.lines().any(|line| line.starts_with(place) && line.contains(words));
+        assert!(told, "{place} {words} in:\n{found}");
+    }
+    assert_eq!(found.lines().count(), 12, "{found}");
+}
+
+#[test]
 fn amounts_are_checked_with_line_and_column() {
     let folder = Folder::new();
     let inputs =

@@ -132,6 +132,7 @@ fn verdict(outcome: Outcome) -> Verdict {
             QuotaBar::new("Environments in payments, prod", 3, 4, 6),
             QuotaBar::new("Databases", 5, if outcome == Outcome::Denied { 11 } else { 6 }, 10),
         ],
+        cost: cost(),
         ends: Some(when("17 Feb 2027, 18:00 UTC+1")),
         ends_note: s("We warn you 7 days and 1 day before."),
         changes: vec![],
@@ -144,6 +145,20 @@ fn verdict(outcome: Outcome) -> Verdict {
             send: s("curl …"),
         }),
         saved: None,
+    }
+}
+/// What two items cost of which one has no price.
+fn cost() -> CostView {
+    let line = |title: &str, terms: &str, month| CostLine { title: s(title), terms: s(terms), month };
+    CostView {
+        headline: s("at least 60.74 EUR a month"),
+        note: s(
+            "While it runs; 2.00 EUR while it is stopped. 14.17 EUR if it runs until its end (7 days). Not priced: gpu.t4.",
+        ),
+        lines: vec![
+            line("Small machine", "2 × 0.0416 EUR an hour, while it runs", o("60.74 EUR")),
+            line("gpu.t4", "1, while it runs", None),
+        ],
     }
 }
 fn form(outcome: Outcome, errors: bool) -> requests::view::RequestFormPage {
@@ -469,6 +484,7 @@ pub fn all() -> Vec<Sample> {
     admin_quotas(&mut pages);
     others(&mut pages);
     super::policies::put_all(&mut pages);
+    super::prices::put_all(&mut pages);
     pages
 }
 pub(super) fn tabs() -> Vec<Tab> {
@@ -714,6 +730,7 @@ fn request_pages(pages: &mut Vec<Sample>) {
             plan: Some(plan()),
             decision: decision("needs_approval"),
             inputs: vec![Fact::new("Size", "L"), Fact { before: o("M"), ..Fact::new("Pool", "L") }],
+            cost: Some(cost()),
             facts: facts(),
             timeline: tl(),
             live: true,
@@ -787,6 +804,7 @@ fn approval_pages(pages: &mut Vec<Sample>) {
             seen: s("d1"),
             decision: DecisionView { reviews: vec![], ..decision("needs_approval") },
             quotas: vec![QuotaBar::new("Environments in payments, prod", 3, 4, 6)],
+            cost: Some(cost()),
             facts: vec![Fact::new("Lifetime", "90 days"), Fact::new("Ends", "17 Feb 2027, 18:00 UTC+1")],
             history: vec![row("Create checkout-preview", "succeeded"), row("Create gpu-farm", "rejected")],
             history_summary: s("4 in 90 days, 1 rejected"),
@@ -949,6 +967,7 @@ fn environment_pages(pages: &mut Vec<Sample>) {
             id: s("pg:payments-prod/orders_01jd3m"),
         }],
         inputs: vec![Fact::new("Size", "L"), Fact::new("Extensions", "pgvector, pg_trgm")],
+        cost: Some(cost()),
         facts: facts(),
         cannot: vec![Fact::new("Delete", "Needs the role lead in project payments.")],
         timeline: tl(),

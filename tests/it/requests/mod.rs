@@ -2,6 +2,7 @@
 
 mod actions;
 mod approval;
+mod costs;
 mod crowd;
 mod guards;
 mod plans;

@@ -12,6 +12,7 @@ mod gate;
 mod guard;
 mod long_log;
 mod power;
+mod prices;
 mod queue;
 mod quotas;
 mod runs;

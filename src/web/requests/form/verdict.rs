@@ -9,7 +9,8 @@ use super::typed::Typed;
 use crate::base::FieldError;
 use crate::catalog::form;
 use crate::policy;
-use crate::requests::{self, QuotaChange, Shortage};
+use crate::requests::{self, Cost, QuotaChange, Shortage};
+use crate::web::cost;
 use crate::web::requests::values;
 use crate::web::ui::{Change, Outcome, Person, QuotaBar, Rule, Verdict};
 use crate::web::visitor::Visitor;
@@ -44,6 +45,7 @@ pub(super) fn of(
         approvers: approvers(judged),
         approvers_note: approvers_note(outcome, judged),
         quotas: judged.quotas.iter().map(bar).collect(),
+        cost: cost::of_verdict(&judged.cost),
         ends: judged.ends_at.map(|at| visitor.times().at(at)),
         ends_note: match judged.ends_at {
             Some(_) => format!(
@@ -73,6 +75,7 @@ pub(super) fn incomplete(errors: &[FieldError]) -> Verdict {
         approvers: Vec::new(),
         approvers_note: "Known when project and environment type are chosen.".to_owned(),
         quotas: Vec::new(),
+        cost: cost::of_verdict(&Cost::NotYet),
         ends: None,
         ends_note: "Known when project and environment type are chosen.".to_owned(),
         changes: Vec::new(),
