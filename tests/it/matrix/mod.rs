@@ -3,7 +3,7 @@
 
 mod cases;
 mod estate;
-mod fleet;
+pub mod fleet;
 mod kill;
 pub mod oracle;
 mod orphans;

@@ -1,22 +1,25 @@
 //! Quotas: every scope is asked at once, the ledger follows what environments become, and no interleaving
 //! admits more than there is.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use futures_util::future::join_all;
 use paddock::base::id::EnvironmentId;
 use paddock::environments::State;
-use paddock::policy::PolicyEngine;
-use paddock::{api, projects, web};
+use paddock::projects;
 use rand::{RngExt as _, SeedableRng as _};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::api::text;
+use crate::matrix::fleet::Recipe;
+use crate::matrix::world::long;
 use crate::support::app::TestApp;
 use crate::support::catalog::add_template;
 use crate::support::http::{Client, Site, send};
+use crate::support::program::Program;
 use crate::support::wait::until_true;
 
 const MANIFEST: &str = "name: Boxes
@@ -322,7 +325,30 @@ async fn an_amount_that_is_none_is_told_before_anything_is_stored() {
     assert_eq!(site.number("SELECT count(*) FROM request").await, 0);
 }
 
-/// 200 submits at once over two processes on one database, in rounds; some of the callers go away in the
+/// A `serve` process of its own on the database of the site.
+fn serve(site: &Site) -> Program {
+    let folder = site.test.folder.path();
+    let recipe = Recipe {
+        url: site.test.database.url(),
+        data: folder.join("data"),
+        made: folder.join("made"),
+        log: folder.join("failpoints.log"),
+        policies: None,
+        public_url: "http://127.0.0.1:8400".to_owned(),
+        arms: String::new(),
+        connections: 8,
+    };
+    let mut command = recipe.command("serve");
+    command.args(["--listen", "127.0.0.1:0"]);
+    Program::start(command)
+}
+
+fn address(server: &mut Program) -> SocketAddr {
+    let line = server.wait_for("Paddock is ready: ");
+    line.trim_end_matches('/').rsplit('/').next().unwrap().parse().unwrap()
+}
+
+/// 200 submits at once over two `serve` processes on one database, in rounds (100 in the long mode); some of the callers go away in the
 /// middle, some take back what they asked for. Never is more admitted than there is, and in the end nothing
 /// is left in the ledger.
 #[tokio::test]
@@ -334,16 +360,15 @@ async fn no_interleaving_admits_more_than_the_quota() {
     add(&admin, "project", "payments", "vcpu", 40).await;
     add(&admin, "user", "", "vcpu", 34).await;
     add(&admin, "project_environment_type", "payments/prod", "memory_gib", 60).await;
-    let other = site.test.with_policies(PolicyEngine::embedded().unwrap());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let router = web::router(other.clone()).merge(api::router(other));
-    let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
-    let clients = [site.client("developer").await, site.client("lead").await];
-    let second = [clients[0].at(address), clients[1].at(address)];
+    // Demo people have no tokens outside of the demo.
+    site.sql("UPDATE person SET demo = false").await;
+    let mut servers = [serve(&site), serve(&site)];
+    let [first, second] = servers.each_mut().map(address);
+    let people = [site.client("developer").await, site.client("lead").await];
+    let (clients, second) = (people.each_ref().map(|who| who.at(first)), people.each_ref().map(|who| who.at(second)));
     let mut random = rand::rngs::StdRng::seed_from_u64(7);
-    for round in 0..3 {
+    let rounds = if long() { 100 } else { 3 };
+    for round in 0..rounds {
         let mut work = Vec::new();
         for number in 0..200 {
             let (who, where_, aborts) = (number % 2, random.random_range(0..2), random.random_range(0..10) < 2);
