@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use url::Url;
 
 use super::{ConfigError, Result};
+use crate::base::is_loopback;
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Pages and API")]
@@ -55,7 +56,7 @@ impl HttpArgs {
                 return Err(ConfigError::invalid(flag, "must have no path: Paddock lives at the root of its host"));
             }
             // Secure cookies do not work over plain http, but for loopback.
-            if url.scheme() == "http" && !is_loopback(url) {
+            if url.scheme() == "http" && !is_here(url) {
                 return Err(ConfigError::invalid(flag, "must start with https://, unless it names this machine only"));
             }
         }
@@ -81,11 +82,7 @@ impl HttpConfig {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+/// Browsers keep names below `localhost` on the machine.
+fn is_here(url: &Url) -> bool {
+    is_loopback(url) || url.domain().is_some_and(|name| name.ends_with(".localhost"))
 }

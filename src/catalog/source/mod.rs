@@ -12,6 +12,7 @@ mod folder;
 mod git;
 
 use super::model::SourceKind;
+use crate::base::is_loopback;
 
 pub use credentials::use_git_credentials;
 pub use folder::FolderTree;
@@ -136,15 +137,6 @@ pub fn check_url(text: &str) -> Result<(), &'static str> {
         "http" if is_loopback(&url) => Ok(()),
         "http" => Err("must use https: over http anybody on the way could change the templates"),
         _ => Err("must begin with https:// or ssh://"),
-    }
-}
-
-fn is_loopback(url: &url::Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

@@ -4,9 +4,10 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
-use url::{Host, Url};
+use url::Url;
 
 use super::OidcError;
+use crate::base::is_loopback;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,15 +33,6 @@ pub(super) struct Http {
     client: reqwest::Client,
     /// The provider runs on this machine: plain HTTP to it is as good as TLS.
     local: bool,
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 impl Http {

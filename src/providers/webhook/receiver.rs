@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Certificate, Method, StatusCode, header};
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use url::{Host as UrlHost, Url};
 
 use super::sign::Keys;
-use crate::base::Clock;
+use crate::base::{Clock, is_loopback};
 use crate::providers::address;
-use crate::providers::{ProviderError, Target};
+use crate::providers::{CallBack, ProviderError, Target};
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long a call may take: it only says what it wants, the work goes on behind it.
@@ -102,6 +103,11 @@ impl Receiver {
     /// Host and port, for people.
     pub fn name(&self) -> String {
         name_of(&self.url)
+    }
+
+    /// Whether somebody there cannot reach this call-back address, because it is one of this machine alone.
+    pub fn is_cut_off_from(&self, back: &CallBack) -> bool {
+        Url::parse(back.url.expose_secret()).is_ok_and(|back| is_cut_off(&self.url, &back))
     }
 
     /// The time, as signatures and bodies tell it.
@@ -239,4 +245,21 @@ fn silence(name: &str, error: &reqwest::Error) -> Silence {
 /// `Retry-After` in seconds; a date is not worth its clock.
 fn pause(text: &str) -> Option<Duration> {
     text.trim().parse().ok().map(|seconds| Duration::from_secs(seconds).min(LONGEST_PAUSE))
+}
+
+fn is_cut_off(receiver: &Url, back: &Url) -> bool {
+    is_loopback(back) && !is_loopback(receiver)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_this_machine_is_of_no_use_elsewhere() {
+        let cut_off = |receiver: &str, back: &str| is_cut_off(&receiver.parse().unwrap(), &back.parse().unwrap());
+        assert!(cut_off("https://make.example.com/hook", "http://127.0.0.1:8400/api/v1/callbacks/x"));
+        assert!(!cut_off("https://make.example.com/hook", "https://paddock.example.com/api/v1/callbacks/x"));
+        assert!(!cut_off("http://127.0.0.1:9000/hook", "http://127.0.0.1:8400/api/v1/callbacks/x"));
+    }
 }

@@ -28,6 +28,10 @@ const GRACE: Duration = Duration::from_secs(600);
 /// How long the receiver has to hear that its work is not wanted any more.
 const CANCEL: Duration = Duration::from_secs(5);
 
+/// What the log is told where a call-back cannot come.
+const CUT_OFF: &str = "It cannot call back: the address that it is given leads to this worker's own machine. \
+                       An operator sets --public-url for workers. Until then only an answer or a status address tells the end.";
+
 /// One attempt.
 pub struct Work<'a> {
     pub job: &'a Job,
@@ -84,6 +88,9 @@ impl<'a> Work<'a> {
         let body = message::work(self.job, self.config, &self.record, back, self.receiver.now());
         let name = self.receiver.name();
         self.say(&format!("Asking {name}: {} ({id})", message::kind_of(self.job))).await?;
+        if self.receiver.is_cut_off_from(back) {
+            self.say(CUT_OFF).await?;
+        }
         reach("webhook.ask");
         let answer = tokio::select! {
             answer = self.receiver.post(id, &body) => answer,
