@@ -43,7 +43,9 @@ pub(super) async fn of(connection: &mut PgConnection, op: &Op, resolved: &Resolv
         | Operation::Act
         | Operation::Delete => return Ok(Cost::Unchanged),
     };
-    if !resolved.errors.is_empty() {
+    // A name that is missing changes no cost.
+    let counts = |pointer: &str| pointer.starts_with("/inputs") || pointer.starts_with("/lifetime");
+    if resolved.errors.iter().any(|error| counts(&error.pointer)) {
         return Ok(Cost::NotYet);
     }
     Ok(match catalog::charges_of(&resolved.version, &resolved.inputs) {

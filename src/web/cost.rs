@@ -31,6 +31,11 @@ pub fn unit_price(amount: Decimal, currency: &str, unit: Unit) -> String {
         Unit::Hour => "an hour",
         Unit::Month => "a month",
     };
+    // Two digits at least, as of all money; what is finer is told as it is.
+    let mut amount = amount;
+    if amount.scale() < 2 {
+        amount.rescale(2);
+    }
     format!("{} {unit}", money(amount, currency))
 }
 

@@ -9,7 +9,13 @@ async fn an_admin_adds_an_item_and_another_price() {
     let test = TestApp::start().await;
     let mut admin = test.browser_of("admin").await;
     admin.get("/admin/queue").await.shows(&["href=\"/admin/prices\""]);
-    admin.get("/admin/prices").await.shows(&["Practice vCPU", "0.0208 EUR an hour", "2026-01-01", "Add an item"]);
+    admin.get("/admin/prices").await.shows(&[
+        "Practice vCPU",
+        "0.0208 EUR an hour",
+        "0.10 EUR a month",
+        "2026-01-01",
+        "Add an item",
+    ]);
     let mut fields =
         vec![("item", "VM small"), ("title", "=Small"), ("unit", "hour"), ("price", "1,5"), ("valid_from", "tomorrow")];
     let refused = admin.post("/admin/prices/new", &fields).await;
@@ -134,7 +140,8 @@ async fn the_cost_stands_in_the_form_the_request_the_approval_and_the_environmen
     let test = TestApp::start().await;
     let mut developer = test.browser_of("developer").await;
     let form = developer.get("/catalog/practice-cloud/request").await;
-    form.shows(&["id=\"cost\""]);
+    // Nothing is typed yet: the name that is missing changes no cost.
+    form.shows(&["id=\"cost\"", "17.18 EUR a month"]);
     let fields = [
         ("project", "payments"),
         ("environment_type", "prod"),
