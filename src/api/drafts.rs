@@ -51,7 +51,7 @@ fn version_schema() -> Schema {
     text_or_number("Create and update: the version as its author writes it, or its number.")
 }
 
-fn lifetime_schema() -> Schema {
+pub(super) fn lifetime_schema() -> Schema {
     text_or_number("Create and extend: how long it is to live from now: seconds, or a text such as `7d` or `P7D`.")
 }
 

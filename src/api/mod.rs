@@ -35,6 +35,7 @@ mod schedules;
 mod states;
 mod targets;
 mod templates;
+mod trial;
 mod verdicts;
 
 use axum::Router;
@@ -152,6 +153,7 @@ fn policy_routes() -> OpenApiRouter<App> {
         .routes(routes!(policies::check_policies))
         .routes(routes!(policies::get_policies, policies::write_policies))
         .routes(routes!(replay::replay_policies))
+        .routes(routes!(trial::try_policies))
         .routes(routes!(policies::propose_policies))
         .routes(routes!(policies::take_back_policies))
         .routes(routes!(policies::discard_policies))

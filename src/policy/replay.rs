@@ -179,6 +179,11 @@ impl Replay {
         part.flips.pop()
     }
 
+    /// What both sets say about a question.
+    pub fn both(&self, question: &Question) -> (Decision, Decision) {
+        (self.before.decide(question), self.after.decide(question))
+    }
+
     fn compare(&self, question: &Question) -> Compared {
         let before = self.before.decide(question);
         if failed(&before) {

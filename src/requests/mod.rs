@@ -27,6 +27,7 @@ mod service;
 mod sink;
 mod store;
 mod submit;
+mod trial;
 mod verdict;
 
 use crate::db::SealedColumn;
@@ -45,6 +46,7 @@ pub use service::{Requests, Settings};
 pub use sink::Sink;
 pub use store::requests::{decision_of, of_decisions};
 pub use submit::QUOTA_RULE;
+pub use trial::{Trial, trial_question};
 pub use verdict::{Approver, Verdict};
 
 /// Where secrets of requests are that may be written again.

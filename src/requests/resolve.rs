@@ -76,12 +76,12 @@ pub async fn resolve(connection: &mut PgConnection, sealer: &Sealer, draft: &Dra
     Ok(resolved)
 }
 
-fn missing(pointer: &str, detail: String) -> Error {
+pub(super) fn missing(pointer: &str, detail: String) -> Error {
     Error::Invalid(vec![FieldError::new(pointer, detail)])
 }
 
 /// What a draft names and what is not there is wrong in the draft; an outage stays an outage.
-fn absent<E: Kinded + Into<Error>>(pointer: &str, error: E) -> Error {
+pub(super) fn absent<E: Kinded + Into<Error>>(pointer: &str, error: E) -> Error {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::Invalid => missing(pointer, error.to_string()),
         ErrorKind::Unauthenticated
@@ -228,7 +228,7 @@ fn enabled(types: Vec<ProjectEnvironmentType>) -> Vec<String> {
 
 /// The maximum is a rule of policy, so that its denial says what would be allowed; here only what
 /// makes no sense is refused.
-fn checked_lifetime(lifetime: SignedDuration, errors: &mut Vec<FieldError>) -> SignedDuration {
+pub(super) fn checked_lifetime(lifetime: SignedDuration, errors: &mut Vec<FieldError>) -> SignedDuration {
     if lifetime < SignedDuration::from_mins(5) {
         errors.push(FieldError::new("/lifetime", "must be at least 5 minutes"));
     } else if lifetime > SignedDuration::from_hours(24 * 3660) {
@@ -237,7 +237,19 @@ fn checked_lifetime(lifetime: SignedDuration, errors: &mut Vec<FieldError>) -> S
     lifetime
 }
 
-fn checked_inputs(
+/// What policy calls an operation.
+pub(super) fn action_of(operation: Operation) -> Action {
+    match operation {
+        Operation::Create => Action::CreateEnvironment,
+        Operation::Update => Action::UpdateEnvironment,
+        Operation::Extend => Action::ExtendEnvironment,
+        Operation::Start | Operation::Stop | Operation::Hibernate | Operation::Restart => Action::PowerEnvironment,
+        Operation::Act => Action::ActOnEnvironment,
+        Operation::Delete => Action::DeleteEnvironment,
+    }
+}
+
+pub(super) fn checked_inputs(
     schema: &Value,
     inputs: Map<String, Value>,
     errors: &mut Vec<FieldError>,
@@ -265,14 +277,7 @@ impl Resolved {
 
     /// The question that policy is asked.
     pub fn question(&self, caller: Caller<'_>, channel: &'static str) -> Question {
-        let action = match self.operation {
-            Operation::Create => Action::CreateEnvironment,
-            Operation::Update => Action::UpdateEnvironment,
-            Operation::Extend => Action::ExtendEnvironment,
-            Operation::Start | Operation::Stop | Operation::Hibernate | Operation::Restart => Action::PowerEnvironment,
-            Operation::Act => Action::ActOnEnvironment,
-            Operation::Delete => Action::DeleteEnvironment,
-        };
+        let action = action_of(self.operation);
         let id = self.environment.as_ref().map(|environment| environment.id.to_string()).unwrap_or_default();
         let owner = match &self.environment {
             Some(environment) => Some(environment.owner.id.to_string()),

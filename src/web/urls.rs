@@ -158,6 +158,8 @@ pub const ADMIN_POLICY: &str = "/admin/policies/{number}";
 pub const ADMIN_POLICY_EDIT: &str = "/admin/policies/{number}/edit";
 /// Which decisions of the past it would make otherwise.
 pub const ADMIN_POLICY_REPLAY: &str = "/admin/policies/{number}/replay";
+/// What it would say to a request.
+pub const ADMIN_POLICY_TRY: &str = "/admin/policies/{number}/try";
 /// Asking another admin to publish it.
 pub const ADMIN_POLICY_PROPOSE: &str = "/admin/policies/{number}/propose";
 /// Making a draft of it again.
@@ -438,6 +440,7 @@ mod tests {
             (admin_policy("x"), ADMIN_POLICY),
             (admin_policy_verb("x", "edit"), ADMIN_POLICY_EDIT),
             (admin_policy_verb("x", "replay"), ADMIN_POLICY_REPLAY),
+            (admin_policy_verb("x", "try"), ADMIN_POLICY_TRY),
             (admin_policy_verb("x", "propose"), ADMIN_POLICY_PROPOSE),
             (admin_policy_verb("x", "take-back"), ADMIN_POLICY_TAKE_BACK),
             (admin_policy_verb("x", "discard"), ADMIN_POLICY_DISCARD),

@@ -8,6 +8,7 @@ mod lines;
 mod list;
 pub mod page;
 pub mod replay;
+pub mod trial;
 pub mod view;
 
 pub use list::page as list_page;

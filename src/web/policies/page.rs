@@ -46,6 +46,7 @@ pub async fn show(visitor: Visitor, Path(number): Path<i32>) -> Result<Response,
         diff: if open { lines::difference(&now, &text.source) } else { Vec::new() },
         rules,
         actions: actions(&visitor, &version, in_force.map(|version| version.number)),
+        try_href: (valid && may_replay(&visitor)).then(|| urls::admin_policy_verb(number, "try")),
         replay_href: (valid && may_replay(&visitor)).then(|| urls::admin_policy_verb(number, "replay")),
         source: text.source,
     })

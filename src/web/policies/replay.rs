@@ -141,7 +141,10 @@ pub async fn go_on(visitor: Visitor, Path(number): Path<i32>, form: Form) -> Res
 }
 
 /// Whether the viewer may look, and whether the version can be asked at all.
-async fn begin(visitor: &Visitor, number: i32) -> Result<Result<(PolicyVersion, Replay), Response>, PageError> {
+pub(super) async fn begin(
+    visitor: &Visitor,
+    number: i32,
+) -> Result<Result<(PolicyVersion, Replay), Response>, PageError> {
     look(visitor)?;
     let (app, op, access) = (&visitor.app, &visitor.op, &visitor.access);
     let question = app.platform_question(op, access, Action::ReadAudit, Resource::audit_log(None));
@@ -283,7 +286,7 @@ fn row(flip: &Flip, href: Option<String>, times: &Times) -> FlipRow {
 }
 
 /// What a set says, for people.
-fn side(decision: &Decision) -> Side {
+pub(super) fn side(decision: &Decision) -> Side {
     let rules = decision.rules.iter().filter(|rule| rule.effect != Effect::Default);
     Side {
         pill: Pill::of(decision.outcome.as_str()),
@@ -292,7 +295,7 @@ fn side(decision: &Decision) -> Side {
     }
 }
 
-fn pill(kind: FlipKind) -> Pill {
+pub(super) fn pill(kind: FlipKind) -> Pill {
     let (look, icon, word) = match kind {
         FlipKind::NewlyDenied => (Look::Bad, "ban", "Newly denied"),
         FlipKind::NewlyAllowed => (Look::Go, "circle-check", "Newly allowed"),

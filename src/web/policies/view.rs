@@ -4,7 +4,7 @@
 use askama::Template;
 
 use crate::web::shell::Shell;
-use crate::web::ui::{Crumb, Empty, Fact, FormError, Look, Pill, Tab, When};
+use crate::web::ui::{Crumb, Empty, Fact, FormError, FormSection, Look, Pill, Tab, When};
 
 /// A version of the list.
 #[derive(Debug, Clone)]
@@ -151,6 +151,8 @@ pub struct PolicyPage {
     pub rules: Vec<RuleRow>,
     pub source: String,
     pub actions: VersionActions,
+    /// Where a request is tried with it; none as for the replay.
+    pub try_href: Option<String>,
     /// Where it is replayed; none: it decides nothing as it is, or the viewer may not read all decisions.
     pub replay_href: Option<String>,
 }
@@ -230,4 +232,31 @@ pub struct ReplayPage {
     pub from: String,
     pub error: Option<&'static str>,
     pub replayed: Option<Replayed>,
+}
+
+/// What both sets say about a request that nobody makes.
+#[derive(Debug, Clone)]
+pub struct Tried {
+    pub look: Look,
+    /// "Newly denied", "Nothing changes"
+    pub headline: String,
+    /// "ada: create an environment of the type prod in project payments"
+    pub asked: String,
+    pub before: Side,
+    pub after: Side,
+}
+
+/// `GET /admin/policies/{number}/try`
+#[derive(Debug, Template)]
+#[template(path = "policies/try.html")]
+pub struct TryPage {
+    pub shell: Shell,
+    pub crumbs: Vec<Crumb>,
+    pub title: String,
+    pub lede: String,
+    pub action: String,
+    pub errors: Vec<FormError>,
+    pub section: FormSection,
+    /// None: nothing was tried yet.
+    pub tried: Option<Tried>,
 }

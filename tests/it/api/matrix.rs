@@ -77,6 +77,10 @@ async fn cell(client: &Client, things: &Things, method: &str, path: &str, name: 
         ("POST", "/api/v1/policies" | "/api/v1/policies/check") | ("PUT", "/api/v1/policies/{number}") => {
             request.json(&json!({"source": "// none"}))
         }
+        ("POST", "/api/v1/policies/{number}/try") => request.json(&json!({
+            "person": "developer", "project": "payments", "environment_type": "dev", "template": "postgres-database",
+            "operation": "create",
+        })),
         ("POST", "/api/v1/policies/{number}/publish") => request.json(&json!({"in_force": 1})),
         ("PUT", "/api/v1/targets/{id}/limits") => request.json(&json!({"run_limit": 1, "labels": []})),
         ("POST", "/api/v1/targets") => request.json(&json!({"slug": name, "name": name, "provider": "simulated"})),

@@ -41,6 +41,15 @@ async fn a_rule_is_written_checked_proposed_published_and_met() {
     b.press("Save draft").await;
     let version = edit.trim_end_matches("/edit").to_owned();
     b.until_at("the version", |path| path == version).await;
+    b.press("Try").await;
+    b.until_at("the form", |path| path.ends_with("/try")).await;
+    b.fill("#f-person", "developer").await;
+    b.fill("#f-inputs", "{\"size\": \"large\"}").await;
+    b.press("Try").await;
+    b.see_later("#tried", "Newly denied").await;
+    b.see_in("#tried", "Large databases are not made here.").await;
+    b.inspect("policy-tried").await;
+    b.open(&version).await;
     b.press("Replay").await;
     b.until_at("the replay", |path| path.ends_with("/replay")).await;
     b.press("Replay").await;

@@ -2,10 +2,10 @@
 
 use paddock::web::policies::view::{
     ChangeRow, Checked, DiffLine, FlipRow, FlippedProject, PoliciesPage, PolicyEditPage, PolicyPage, ProblemRow,
-    ReplayPage, Replayed, RuleRow, Side, VersionActions, VersionRow,
+    ReplayPage, Replayed, RuleRow, Side, Tried, TryPage, VersionActions, VersionRow,
 };
 use paddock::web::shell::Section;
-use paddock::web::ui::{Crumb, Fact, Look, Pill};
+use paddock::web::ui::{Crumb, Fact, FormSection, Look, Pill, own_field, text_control};
 
 use super::samples::{Sample, o, put, s, shell, tabs, when};
 
@@ -119,6 +119,7 @@ pub fn put_all(pages: &mut Vec<Sample>) {
                 observed: o("only watched: it would have counted in 3 decisions of the last 30 days"),
             },
         ],
+        try_href: o("/admin/policies/4/try"),
         replay_href: o("/admin/policies/4/replay"),
         source: s("permit (principal, action, resource);"),
         actions: VersionActions {
@@ -162,7 +163,7 @@ fn put_replays(pages: &mut Vec<Sample>) {
             counts: [s("2"), s("1"), s("0"), s("1041")],
             rows: vec![
                 row("Newly denied", allowed.clone(), denied.clone(), o("/requests/req_x")),
-                row("Newly allowed", denied, allowed, None),
+                row("Newly allowed", denied.clone(), allowed.clone(), None),
             ],
             more: o("1042 decisions more"),
         },
@@ -173,6 +174,30 @@ fn put_replays(pages: &mut Vec<Sample>) {
             more: o("3 decisions more"),
         },
     ];
+    let text = |name: &str, label: &str| own_field(&[], name, label, None, false, text_control("", "7d", None));
+    let page = TryPage {
+        shell: shell("Try version 4", Section::Admin),
+        crumbs: vec![Crumb::to("Policies", "/admin/policies"), Crumb::to("Version 4", "/admin/policies/4")],
+        title: s("Try version 4"),
+        lede: s("What this version would say to a request, beside what is said now."),
+        action: s("/admin/policies/4/try"),
+        errors: vec![],
+        section: FormSection {
+            id: s("try"),
+            title: s("The request"),
+            help: s("It need not be about something that exists."),
+            fields: vec![text("person", "Who asks"), text("lifetime", "Lifetime")],
+            reshapes: false,
+        },
+        tried: Some(Tried {
+            look: Look::Bad,
+            headline: s("Newly denied"),
+            asked: s("ada: create an environment of the type dev in project payments"),
+            before: allowed.clone(),
+            after: denied.clone(),
+        }),
+    };
+    put(pages, "policy-try", page);
     for (name, look, reached) in
         [("policy-replayed", Look::Wait, None), ("policy-replaying", Look::Busy, Some(when("3 Oct 2026, 12:00 UTC")))]
     {

@@ -4,6 +4,7 @@ mod observe;
 mod processes;
 mod replay;
 mod second;
+mod trial;
 mod way;
 
 use paddock::app::{App, PolicySource};
