@@ -1,8 +1,12 @@
 //! A decision is made again, bit for bit, from what is stored of it.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use super::*;
+use crate::base::Digest;
+use crate::policy::replay::{FlipKind, follows};
 
 /// What jsonb does to a value: other order of keys, other spelling of numbers.
 fn through_jsonb(value: Value) -> Value {
@@ -60,4 +64,62 @@ fn the_digest_covers_schema_and_policies() {
     assert_ne!(other_schema.digest(), engine.digest());
     assert_ne!(other_policies.digest(), engine.digest());
     assert_ne!(other_policies.digest(), other_schema.digest());
+}
+
+/// A set in which all of these approvals are needed to update an environment.
+fn asking_for(approvals: &[(&str, u32)]) -> PolicyEngine {
+    let permit = r#"permit (principal, action == Action::"UpdateEnvironment", resource);"#;
+    let mut source = format!("@id(\"plain\") @reason(\"It is permitted.\") {permit}\n");
+    for (number, (role, count)) in approvals.iter().enumerate() {
+        writeln!(
+            source,
+            "@id(\"rule-{number}\") @reason(\"They agree.\") @approval(\"{role}\") @approval_count(\"{count}\") {permit}"
+        )
+        .unwrap();
+    }
+    engine_of(&source)
+}
+
+/// An approval counts for every rule that asks for its role.
+#[test]
+fn an_approval_is_added_or_dropped_by_roles_and_numbers() {
+    let question = question(Action::UpdateEnvironment, &[Role::Developer], "prod");
+    let flip = |before: &[(&str, u32)], after: &[(&str, u32)]| {
+        FlipKind::of(&asking_for(before).decide(&question), &asking_for(after).decide(&question))
+    };
+    assert_eq!(flip(&[("lead", 1)], &[("lead", 1), ("lead", 1)]), None);
+    assert_eq!(flip(&[("lead", 2)], &[("lead", 1), ("lead", 2)]), None);
+    for (less, more) in [
+        (&[][..], &[("lead", 1)][..]),
+        (&[("lead", 1)], &[("lead", 2)]),
+        (&[("lead", 1)], &[("lead", 1), ("admin", 1)]),
+    ] {
+        assert_eq!(flip(less, more), Some(FlipKind::ApprovalAdded));
+        assert_eq!(flip(more, less), Some(FlipKind::ApprovalDropped));
+    }
+    assert_eq!(flip(&[("lead", 2)], &[("admin", 1)]), Some(FlipKind::ApprovalAdded), "somebody else is asked");
+}
+
+#[test]
+fn what_differs_in_anything_that_counts_does_not_follow() {
+    let watched = r#"@id("watched") @reason("To be closed.") @mode("observe")
+                     forbid (principal, action == Action::"UpdateEnvironment", resource);"#;
+    let engine = engine_of(&format!("{}{watched}", asking_for(&[("lead", 1)]).source()));
+    let stored = engine.decide(&question(Action::UpdateEnvironment, &[Role::Developer], "prod"));
+    assert!(stored.observed.is_some() && !stored.requirements.is_empty());
+    assert!(follows(&stored, &stored.clone()));
+    let changes: [fn(&mut Decision); 7] = [
+        |again| again.policy_digest = Digest::of(b"another set"),
+        |again| again.outcome = Outcome::Allowed,
+        |again| again.rules.clear(),
+        |again| again.rules[0].reason.push('!'),
+        |again| again.requirements.clear(),
+        |again| again.requirements[0].count += 1,
+        |again| again.observed = None,
+    ];
+    for (number, change) in changes.iter().enumerate() {
+        let mut again = stored.clone();
+        change(&mut again);
+        assert!(!follows(&stored, &again), "change {number}");
+    }
 }
