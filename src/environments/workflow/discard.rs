@@ -9,7 +9,6 @@ use serde_json::json;
 use super::Shared;
 use crate::audit::{Entry, Outcome};
 use crate::base::Op;
-use crate::base::failpoint::reach;
 use crate::db::Tx;
 use crate::environments::State;
 use crate::environments::service::about;
@@ -32,12 +31,7 @@ impl Workflow for DiscardPlan {
     async fn step(&self, context: &StepContext, name: &str) -> Result<Vec<u8>, StepError> {
         match name {
             "prepare" => self.prepare(context).await,
-            "destroy" => {
-                let job = self.0.job(context).await?;
-                reach("provider.call");
-                let outcome = self.0.provider.destroy(&job, &self.0.host(context)).await;
-                Shared::effect(outcome)
-            }
+            "destroy" => self.0.destroy(context).await,
             _ => self.0.verify_gone(context).await,
         }
     }

@@ -133,6 +133,15 @@ impl Shared {
         Ok(Vec::new())
     }
 
+    /// Removes everything of the environment at the target.
+    pub async fn destroy(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {
+        let job = self.job(context).await?;
+        self.look_first(context, &job).await?;
+        reach("provider.call");
+        let outcome = self.provider.destroy(&job, &self.host(context)).await;
+        Self::effect(outcome)
+    }
+
     /// Never “deleted” without a look: what is still there is named.
     pub async fn verify_gone(&self, context: &StepContext) -> Result<Vec<u8>, StepError> {
         let job = self.job(context).await?;

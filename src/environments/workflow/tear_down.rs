@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use super::Shared;
 use crate::audit::Entry;
 use crate::base::Op;
-use crate::base::failpoint::reach;
 use crate::db::Tx;
 use crate::orchestrator::{Ending, Run, StepContext, StepError, Workflow};
 
@@ -29,13 +28,7 @@ impl Workflow for TearDown {
             "prepare" => self.0.prepare(context).await,
             "plan" => self.0.plan(context).await,
             "guard" => self.0.guard(context).await,
-            "destroy" => {
-                let job = self.0.job(context).await?;
-                self.0.look_first(context, &job).await?;
-                reach("provider.call");
-                let outcome = self.0.provider.destroy(&job, &self.0.host(context)).await;
-                Shared::effect(outcome)
-            }
+            "destroy" => self.0.destroy(context).await,
             _ => self.0.verify_gone(context).await,
         }
     }
