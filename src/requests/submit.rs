@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::resolve::{Resolved, resolve};
 use super::store::{estimates, requests, reviews};
-use super::{Caller, Cost, Draft, Error, RequestStatus, Requests, Shortage, Submitted, carry_out, cost, plan, quota};
+use super::{Caller, Draft, Error, RequestStatus, Requests, Shortage, Submitted, carry_out, cost, plan, quota};
 use crate::audit::{self, Entry, Object, Outcome as Ended};
 use crate::base::id::{DecisionId, EnvironmentId, RequestId, RequirementId};
 use crate::base::{Digest, FieldError, Op};
@@ -80,10 +80,7 @@ impl Requests {
         let question = resolved.question(caller, op.origin.channel);
         let decision_id = policy::record(&mut tx, op, &question, &decision).await?;
         let id = RequestId::new(op.clock(), op.entropy());
-        let estimate = match cost::of(&mut tx, op, &resolved).await? {
-            Cost::Estimated(estimate) => Some(estimate),
-            Cost::Unchanged | Cost::NotTold | Cost::NotYet => None,
-        };
+        let estimate = cost::of(&mut tx, op, &resolved).await?.estimate().cloned();
         let stored = Stored { id, decision_id, key, body, estimate: estimate.as_ref() };
         self.store(&mut tx, op, caller, &resolved, &decision, &stored).await?;
         tx.commit().await?;
