@@ -84,6 +84,7 @@ fn question(number: usize) -> Question {
             ..Resource::new(ResourceKind::Environment, format!("env_{number}"))
         },
         context: Context {
+            exception: false,
             inputs: json!({"size": "small", "name": "orders", "replicas": 2}).as_object().unwrap().clone(),
             operation: None,
             lifetime_seconds: Some(86_400),

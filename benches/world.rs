@@ -107,7 +107,7 @@ impl World {
             inputs: inputs.as_object().unwrap().clone(),
             lifetime: None,
         };
-        let draft = Draft { intent, reason: String::new() };
+        let draft = Draft { intent, reason: String::new(), exception: false };
         let id = app.requests.submit(&op, Caller::Person(&access), &draft, None).await.unwrap().id;
         let request = app.requests.find(&mut connection, id).await.unwrap().unwrap();
         (request.environment.unwrap(), request.run.unwrap())

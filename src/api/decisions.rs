@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::policy::{Decision, Effect, Outcome, Role, Rule};
+use crate::policy::{Decision, Effect, Outcome, Requirement, Role, Rule};
 use crate::requests::{Approver, ProgressedRequirement};
 
 /// What policy said, and why.
@@ -121,15 +121,20 @@ impl DecisionView {
 
     /// A decision that was not stored, with the people who could agree.
     pub fn preview(decision: &Decision, approvers: &[Vec<Approver>]) -> Self {
-        let requirements = decision.requirements.iter().zip(approvers).map(|(requirement, people)| RequirementView {
-            who: requirement.who.clone(),
-            role: requirement.role,
-            count: requirement.count.into(),
-            approvals: 0,
-            satisfied: false,
-            rule_id: requirement.rule_id.clone(),
-            approvers: Some(people.iter().map(|person| PersonView::new(person.id, &person.name)).collect()),
-        });
-        Self::new(decision, requirements.collect())
+        Self::new(decision, preview(&decision.requirements, approvers))
     }
+}
+
+/// Requirements that nobody has met yet, with the people who could.
+pub fn preview(requirements: &[Requirement], approvers: &[Vec<Approver>]) -> Vec<RequirementView> {
+    let view = |(requirement, people): (&Requirement, &Vec<Approver>)| RequirementView {
+        who: requirement.who.clone(),
+        role: requirement.role,
+        count: requirement.count.into(),
+        approvals: 0,
+        satisfied: false,
+        rule_id: requirement.rule_id.clone(),
+        approvers: Some(people.iter().map(|person| PersonView::new(person.id, &person.name)).collect()),
+    };
+    requirements.iter().zip(approvers).map(view).collect()
 }

@@ -45,6 +45,9 @@ pub struct DraftBody {
     /// Why: approvers read this first.
     #[serde(default)]
     reason: String,
+    /// Asks for an exception from the rules that forbid it and allow one; then `reason` is needed.
+    #[serde(default)]
+    exception: bool,
 }
 
 fn version_schema() -> Schema {
@@ -74,7 +77,7 @@ impl DraftBody {
     /// The draft that these fields mean; `if_match` comes from the header.
     pub async fn into_draft(self, app: &App, if_match: Option<i64>) -> Result<Draft, Problem> {
         self.refuse_foreign_fields()?;
-        let reason = self.reason.clone();
+        let (reason, exception) = (self.reason.clone(), self.exception);
         let intent = match self.operation {
             Operation::Create => self.create(app).await?,
             Operation::Update => self.update(app, if_match).await?,
@@ -92,7 +95,7 @@ impl DraftBody {
             },
             Operation::Delete => Intent::Delete { environment: required(self.environment, "environment")? },
         };
-        Ok(Draft { intent, reason })
+        Ok(Draft { intent, reason, exception })
     }
 
     async fn create(self, app: &App) -> Result<Intent, Problem> {

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::caller::{Caller, Requests};
 use super::costs::EstimateView;
-use super::decisions::DecisionView;
+use super::decisions::{DecisionView, RequirementView, preview};
 use super::drafts::{DraftBody, environment_of};
 use super::error::Problem;
 use super::extract::{Document, if_match};
@@ -23,6 +23,9 @@ use crate::requests::{Draft, Intent, Verdict};
 #[schema(as = Verdict)]
 pub struct VerdictView {
     decision: DecisionView,
+    /// When it is denied by rules that allow an exception: what `exception: true` would take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exception: Option<ExceptionView>,
     /// Quotas before and after.
     quotas: Vec<QuotaChangeView>,
     /// Why there is no room, for each quota that is full, and what would make some.
@@ -40,6 +43,16 @@ pub struct VerdictView {
     errors: Vec<FieldError>,
     /// Whether a submit would be taken: perhaps after an approval, but not refused.
     can_submit: bool,
+}
+
+/// What an exception would take.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OfferedException)]
+pub struct ExceptionView {
+    /// Who must agree.
+    requirements: Vec<RequirementView>,
+    /// How long what is made may live at most; null: as long as anything there.
+    longest_seconds: Option<i64>,
 }
 
 /// A quota before and after.
@@ -107,6 +120,10 @@ impl From<Verdict> for VerdictView {
         });
         Self {
             decision: DecisionView::preview(&verdict.decision, &verdict.approvers),
+            exception: verdict.exception.map(|one| ExceptionView {
+                requirements: preview(&one.offer.requirements, &one.approvers),
+                longest_seconds: one.offer.longest.map(|longest| longest.as_secs()),
+            }),
             quotas: quotas.collect(),
             shortages: verdict
                 .shortages

@@ -4,8 +4,9 @@
 use cedar_policy::{Effect as CedarEffect, Policy};
 
 use super::decision::{DEFAULT_DENY, ENGINE_ERROR, Effect, Rule};
-use super::engine::{Approval, RuleText};
+use super::engine::{Approval, Exception, RuleText};
 use super::question::{Action, Role};
+use crate::base::Lifetime;
 
 /// Something that is wrong with the annotations, and what would be right.
 pub(super) struct Wrong {
@@ -13,7 +14,19 @@ pub(super) struct Wrong {
     pub(super) hint: Option<String>,
 }
 
-const KNOWN: [&str; 7] = ["id", "reason", "approval", "approval_count", "approval_who", "owner", "mode"];
+const KNOWN: [&str; 11] = [
+    "id",
+    "reason",
+    "approval",
+    "approval_count",
+    "approval_who",
+    "exception",
+    "exception_count",
+    "exception_who",
+    "exception_lifetime",
+    "owner",
+    "mode",
+];
 
 /// More people than this never agree: a larger number is a mistake.
 const MAX_APPROVERS: u32 = 20;
@@ -24,15 +37,16 @@ pub(super) fn read(policy: &Policy, actions: &[Action]) -> Result<RuleText, Vec<
     let id = or_note(&mut wrongs, id(policy));
     let reason = or_note(&mut wrongs, reason(policy));
     let approval = or_note(&mut wrongs, approval(policy, actions));
+    let exception = or_note(&mut wrongs, exception(policy, actions));
     let observed = or_note(&mut wrongs, observed(policy));
     let owner = policy.annotation("owner").map(str::trim).filter(|owner| !owner.is_empty()).map(str::to_owned);
     let effect = match policy.effect() {
         CedarEffect::Permit => Effect::Permit,
         CedarEffect::Forbid => Effect::Forbid,
     };
-    match (id, reason, approval, observed) {
-        (Some(id), Some(reason), Some(approval), Some(observed)) if wrongs.is_empty() => {
-            Ok(RuleText { rule: Rule { id, effect, reason }, approval, owner, observed })
+    match (id, reason, approval, exception, observed) {
+        (Some(id), Some(reason), Some(approval), Some(exception), Some(observed)) if wrongs.is_empty() => {
+            Ok(RuleText { rule: Rule { id, effect, reason }, approval, exception, owner, observed })
         }
         _ => Err(wrongs),
     }
@@ -50,7 +64,8 @@ fn unknown(policy: &Policy) -> Vec<Wrong> {
     let mut names: Vec<&str> =
         policy.annotations().map(|(name, _)| name).filter(|name| !KNOWN.contains(name)).collect();
     names.sort_unstable();
-    let hint = "known are @id, @reason, @owner, @mode, @approval, @approval_count and @approval_who";
+    let hint = "known are @id, @reason, @owner, @mode, @approval, @exception, and with _count or _who behind one of \
+                these two, and @exception_lifetime";
     names.into_iter().map(|name| wrong(format!("the annotation @{name} is not known"), hint)).collect()
 }
 
@@ -91,32 +106,73 @@ fn observed(policy: &Policy) -> Result<bool, Wrong> {
     }
 }
 
+/// What a rule asks somebody for, and the annotations that say it.
+struct Asking {
+    name: &'static str,
+    count: &'static str,
+    who: &'static str,
+    more: &'static [&'static str],
+}
+
+const APPROVAL: Asking = Asking { name: "approval", count: "approval_count", who: "approval_who", more: &[] };
+const EXCEPTION: Asking =
+    Asking { name: "exception", count: "exception_count", who: "exception_who", more: &["exception_lifetime"] };
+
 fn approval(policy: &Policy, actions: &[Action]) -> Result<Option<Approval>, Wrong> {
-    let Some(role) = policy.annotation("approval") else {
-        let rest = ["approval_count", "approval_who"].into_iter().find(|name| policy.annotation(name).is_some());
+    let Some(approval) = asked(policy, actions, &APPROVAL)? else { return Ok(None) };
+    if policy.effect() == CedarEffect::Forbid {
+        let hint = "annotate a permit, or say who grants an exception from this one: @exception(\"lead\")";
+        return Err(wrong("a forbid with @approval: what is forbidden cannot be approved", hint));
+    }
+    Ok(Some(approval))
+}
+
+fn exception(policy: &Policy, actions: &[Action]) -> Result<Option<Exception>, Wrong> {
+    let Some(approval) = asked(policy, actions, &EXCEPTION)? else { return Ok(None) };
+    if policy.effect() == CedarEffect::Permit {
+        return Err(wrong("a permit with @exception", "there are exceptions from a forbid only: annotate that"));
+    }
+    let longest = match policy.annotation("exception_lifetime") {
+        None => None,
+        Some(text) => match text.parse::<Lifetime>() {
+            Ok(Lifetime(longest)) if longest.is_positive() => Some(longest),
+            Ok(_) | Err(_) => {
+                return Err(wrong(
+                    format!("“{text}” is not a length of time"),
+                    "@exception_lifetime takes one such as 7d or 12h",
+                ));
+            }
+        },
+    };
+    Ok(Some(Exception { approval, longest }))
+}
+
+fn asked(policy: &Policy, actions: &[Action], asking: &Asking) -> Result<Option<Approval>, Wrong> {
+    let Asking { name, count, who, more } = *asking;
+    let Some(role) = policy.annotation(name) else {
+        let mut rest = [count, who].into_iter().chain(more.iter().copied());
+        let rest = rest.find(|name| policy.annotation(name).is_some());
         return match rest {
-            Some(name) => Err(wrong(format!("@{name} without @approval"), "say whose: @approval(\"lead\")")),
+            Some(other) => Err(wrong(format!("@{other} without @{name}"), &format!("say whose: @{name}(\"lead\")"))),
             None => Ok(None),
         };
     };
-    if policy.effect() == CedarEffect::Forbid {
-        return Err(wrong("a forbid with @approval", "what is forbidden cannot be approved: annotate a permit"));
-    }
     if let Some(action) = actions.iter().find(|action| !can_wait(**action)) {
-        let message = format!("an approval for {}, which does not wait for anybody", action.cedar_name());
+        let message = format!("an {name} for {}, which does not wait for anybody", action.cedar_name());
         return Err(wrong(message, "only actions of the group Request become requests"));
     }
-    let role = Role::parse(role)
-        .ok_or_else(|| wrong(format!("“{role}” is not a role"), "@approval takes developer, lead, admin or auditor"))?;
-    let count =
-        match policy.annotation("approval_count") {
-            None => 1,
-            Some(text) => text.parse().ok().filter(|count| (1..=MAX_APPROVERS).contains(count)).ok_or_else(|| {
-                wrong(format!("“{text}” is not a number of approvers"), "@approval_count takes 1 to 20")
-            })?,
-        };
-    let who = policy.annotation("approval_who").map(str::trim).filter(|who| !who.is_empty()).map(str::to_owned);
-    Ok(Some(Approval { role, count, who }))
+    let role = Role::parse(role).ok_or_else(|| {
+        let hint = format!("@{name} takes developer, lead, admin or auditor");
+        wrong(format!("“{role}” is not a role"), &hint)
+    })?;
+    let number = match policy.annotation(count) {
+        None => 1,
+        Some(text) => text.parse().ok().filter(|count| (1..=MAX_APPROVERS).contains(count)).ok_or_else(|| {
+            wrong(format!("“{text}” is not a number of approvers"), &format!("@{count} takes 1 to {MAX_APPROVERS}"))
+        })?,
+    };
+    let who = policy.annotation(who).map(str::trim).filter(|who| !who.is_empty()).map(str::to_owned);
+    Ok(Some(Approval { role, count: number, who }))
 }
 
 /// Actions that become requests.

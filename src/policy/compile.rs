@@ -329,6 +329,7 @@ fn full_question(action: Action, kind: ResourceKind) -> Question {
             operation: Some("probe".to_owned()),
             lifetime_seconds: Some(1),
             maximum_lifetime_seconds: Some(1),
+            exception: false,
             channel: "web".to_owned(),
         },
     }

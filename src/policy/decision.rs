@@ -44,6 +44,8 @@ pub enum Effect {
     Permit,
     /// It forbids, whatever others permit.
     Forbid,
+    /// It forbids, and an exception from it was asked for.
+    Excepted,
     /// It is not a rule of the set: nothing permits, or the engine failed.
     Default,
 }
@@ -154,6 +156,11 @@ impl Decision {
     /// True when it is allowed at once.
     pub fn is_allowed(&self) -> bool {
         self.outcome == Outcome::Allowed
+    }
+
+    /// The rules that an exception was asked from.
+    pub fn excepted(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(|rule| rule.effect == Effect::Excepted)
     }
 }
 

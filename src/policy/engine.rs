@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use cedar_policy::{Authorizer, Decision as CedarDecision, PolicyId, Response, Schema};
+use cedar_policy::{Authorizer, Decision as CedarDecision, Entities, PolicyId, PolicySet, Response, Schema};
+use jiff::SignedDuration;
 
 use super::decision::{
     DEFAULT_DENY, Decision, ENGINE_ERROR, Effect, MadeBy, Observed, Outcome, PolicySetText, Requirement, Rule,
@@ -14,7 +15,7 @@ use super::memo::Memo;
 use super::permit::{Ability, Denied, Permit};
 use super::question::{Action, Question, Role};
 use super::slice::Slice;
-use super::{Error, load, words};
+use super::{Error, exception, load, words};
 use crate::base::Digest;
 
 /// A policy set, compiled and ready. Clones are one engine: [`PolicyEngine::take_up`] exchanges the
@@ -41,6 +42,8 @@ pub(super) struct Compiled {
 pub(super) struct RuleText {
     pub(super) rule: Rule,
     pub(super) approval: Option<Approval>,
+    /// Of a forbid: an exception from it may be asked for.
+    pub(super) exception: Option<Exception>,
     /// Who answers for the rule, in words.
     pub(super) owner: Option<String>,
     /// It is watched, and decides nothing.
@@ -53,6 +56,13 @@ pub(super) struct Approval {
     pub(super) role: Role,
     pub(super) count: u32,
     pub(super) who: Option<String>,
+}
+
+/// Who grants an exception from a forbid, and for how long at most.
+#[derive(Debug, Clone)]
+pub(super) struct Exception {
+    pub(super) approval: Approval,
+    pub(super) longest: Option<SignedDuration>,
 }
 
 impl PolicyEngine {
@@ -156,12 +166,20 @@ impl From<Compiled> for PolicyEngine {
     }
 }
 
-type Answer = (Outcome, Vec<Rule>, Vec<Requirement>);
+/// A question as Cedar takes it, with the policies that can speak to it.
+pub(super) struct Asked<'a> {
+    pub(super) question: &'a Question,
+    pub(super) request: cedar_policy::Request,
+    pub(super) entities: Entities,
+    pub(super) set: Arc<PolicySet>,
+}
+
+pub(super) type Answer = (Outcome, Vec<Rule>, Vec<Requirement>);
 
 impl Compiled {
     fn answer(&self, question: &Question) -> Answer {
         match self.respond(question) {
-            Ok(response) => self.read(question, &response),
+            Ok(answer) => answer,
             Err(error) => {
                 tracing::error!(policy.action = %question.action, policy.digest = %self.text.digest, error, "policy failed");
                 failed()
@@ -173,26 +191,28 @@ impl Compiled {
     fn observe(&self, question: &Question) -> Option<Observed> {
         let slice = self.tried.get(&question.action)?;
         let (request, entities) = self.types.ask(&self.schema, question).ok()?;
-        let slice = slice.about(&request, &entities).ok()?;
-        let response = Authorizer::new().is_authorized(&request, &slice, &entities);
-        let (outcome, rules, requirements) = self.read(question, &response);
+        let set = slice.about(&request, &entities).ok()?;
+        let response = Authorizer::new().is_authorized(&request, &set, &entities);
+        let (outcome, rules, requirements) = self.read(&Asked { question, request, entities, set }, &response);
         let observed = |rule: &Rule| self.rules.get(&PolicyId::new(&rule.id)).is_some_and(|text| text.observed);
         let rules: Vec<Rule> = rules.into_iter().filter(observed).collect();
         let requirements = requirements.into_iter().map(|requirement| requirement.who).collect();
         (!rules.is_empty()).then_some(Observed { outcome, rules, approval_by: requirements })
     }
 
-    fn respond(&self, question: &Question) -> Result<Response, String> {
+    fn respond(&self, question: &Question) -> Result<Answer, String> {
         let slice = self.slices.get(&question.action).ok_or("no policies for this action")?;
         let (request, entities) = self.types.ask(&self.schema, question).map_err(|error| error.to_string())?;
-        let slice = slice.about(&request, &entities)?;
-        let response = Authorizer::new().is_authorized(&request, &slice, &entities);
+        let set = slice.about(&request, &entities)?;
+        let response = Authorizer::new().is_authorized(&request, &set, &entities);
         // Cedar skips a policy that fails. A forbid must not be skipped, so none may fail.
         let error = response.diagnostics().errors().next().map(ToString::to_string);
-        error.map_or(Ok(response), Err)
+        let asked = Asked { question, request, entities, set };
+        error.map_or_else(|| Ok(self.read(&asked, &response)), Err)
     }
 
-    fn read(&self, question: &Question, response: &Response) -> Answer {
+    pub(super) fn read(&self, asked: &Asked<'_>, response: &Response) -> Answer {
+        let question = asked.question;
         let mut texts: Vec<&RuleText> = Vec::new();
         for id in response.diagnostics().reason() {
             let Some(text) = self.rules.get(id) else { return failed() };
@@ -204,19 +224,22 @@ impl Compiled {
             if rules.is_empty() {
                 return (Outcome::Denied, vec![default_deny(question)], Vec::new());
             }
-            return (Outcome::Denied, rules, Vec::new());
+            return match exception::all(question, &texts) {
+                Some(exceptions) => self.except(asked, &exceptions),
+                None => (Outcome::Denied, rules, Vec::new()),
+            };
         }
         // A person cannot escape an approval by matching another permit: they add up.
         let requirements: Vec<Requirement> =
-            texts.iter().filter_map(|text| text.approval.as_ref().map(|it| requirement(question, text, it))).collect();
+            texts.iter().filter_map(|text| Some(requirement(question, &text.rule, text.approval.as_ref()?))).collect();
         let outcome = if requirements.is_empty() { Outcome::Allowed } else { Outcome::NeedsApproval };
         (outcome, rules, requirements)
     }
 }
 
-fn requirement(question: &Question, text: &RuleText, approval: &Approval) -> Requirement {
+pub(super) fn requirement(question: &Question, rule: &Rule, approval: &Approval) -> Requirement {
     Requirement {
-        rule_id: text.rule.id.clone(),
+        rule_id: rule.id.clone(),
         who: words::approver(approval.who.as_deref(), approval.role, approval.count, question),
         role: approval.role,
         count: approval.count,
@@ -227,7 +250,7 @@ fn default_deny(question: &Question) -> Rule {
     Rule { id: DEFAULT_DENY.to_owned(), effect: Effect::Default, reason: words::nothing_permits(question) }
 }
 
-fn failed() -> Answer {
+pub(super) fn failed() -> Answer {
     let reason = "The rules could not be applied to this, so it is denied. The server's log says why.".to_owned();
     (Outcome::Denied, vec![Rule { id: ENGINE_ERROR.to_owned(), effect: Effect::Default, reason }], Vec::new())
 }

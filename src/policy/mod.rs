@@ -18,6 +18,7 @@ mod decision;
 mod engine;
 mod entities;
 mod error;
+mod exception;
 mod explain;
 mod inputs;
 mod load;
@@ -38,6 +39,7 @@ pub use decision::{
 };
 pub use engine::PolicyEngine;
 pub use error::{Error, Problem};
+pub use exception::Offer;
 pub use permit::{Ability, Denied, Permit, ability};
 pub use question::{Action, Context, Principal, Question, Resource, ResourceKind, Role};
 pub use rules::RuleInSet;

@@ -279,6 +279,9 @@ pub struct Context {
     /// Of what can be done with an environment that is there, which: `stop`, `rotate-password`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
+    /// An exception is asked for, from the rules that allow one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exception: bool,
     /// `web`, `api`, `cli`, `worker` or `reconciler`.
     pub channel: String,
 }

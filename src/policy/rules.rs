@@ -1,7 +1,8 @@
 //! The rules of a set as people read them.
 
 use super::decision::Effect;
-use super::engine::PolicyEngine;
+use super::engine::{Approval, PolicyEngine};
+use super::words;
 
 /// A rule of a policy set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct RuleInSet {
     pub observed: bool,
     /// Whose approval it asks for: “2 × lead”.
     pub approval: Option<String>,
+    /// Who grants an exception from it: “lead, for 7 days at most”.
+    pub exception: Option<String>,
 }
 
 impl PolicyEngine {
@@ -33,13 +36,23 @@ impl PolicyEngine {
                 reason: text.rule.reason.clone(),
                 owner: text.owner.clone(),
                 observed: text.observed,
-                approval: text.approval.as_ref().map(|approval| match approval.count {
-                    1 => approval.role.to_string(),
-                    count => format!("{count} × {}", approval.role),
+                approval: text.approval.as_ref().map(whose),
+                exception: text.exception.as_ref().map(|exception| match exception.longest {
+                    Some(longest) => {
+                        format!("{}, for {} at most", whose(&exception.approval), words::duration(longest.as_secs()))
+                    }
+                    None => whose(&exception.approval),
                 }),
             })
             .collect();
         rules.sort_by(|a, b| a.id.cmp(&b.id));
         rules
+    }
+}
+
+fn whose(approval: &Approval) -> String {
+    match approval.count {
+        1 => approval.role.to_string(),
+        count => format!("{count} × {}", approval.role),
     }
 }

@@ -15,6 +15,9 @@ pub struct Draft {
     pub intent: Intent,
     /// Why: approvers read this first.
     pub reason: String,
+    /// Asks for an exception from the rules that forbid it and allow one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub exception: bool,
 }
 
 /// An operation and what it needs.

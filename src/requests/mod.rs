@@ -47,7 +47,7 @@ pub use sink::Sink;
 pub use store::requests::{decision_of, of_decisions};
 pub use submit::QUOTA_RULE;
 pub use trial::{Trial, trial_question};
-pub use verdict::{Approver, Verdict};
+pub use verdict::{Approver, OfferedException, Verdict};
 
 /// Where secrets of requests are that may be written again.
 pub const SEALED: &[SealedColumn] = &[SealedColumn::new("request", "secret_inputs")];

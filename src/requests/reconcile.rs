@@ -39,6 +39,7 @@ impl Requests {
         }
         tx.commit().await?;
         let draft = Draft {
+            exception: false,
             intent: Intent::Delete { environment: environment.id },
             reason: "Its lifetime has ended.".to_owned(),
         };
@@ -55,7 +56,8 @@ impl Requests {
                 Due::Stop => (Operation::Stop, "It is time to stop."),
                 Due::Start => (Operation::Start, "It is time to start."),
             };
-            let draft = Draft { intent: Intent::Power { environment: id, power }, reason: reason.to_owned() };
+            let draft =
+                Draft { intent: Intent::Power { environment: id, power }, reason: reason.to_owned(), exception: false };
             match self.submit(op, Caller::System(SCHEDULE), &draft, None).await {
                 Ok(_) => asked += 1,
                 // Somebody works on it, or wants to: the next look decides anew.

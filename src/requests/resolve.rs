@@ -44,6 +44,8 @@ pub struct Resolved {
     pub lifetime: Option<SignedDuration>,
     /// Why.
     pub reason: String,
+    /// An exception is asked for.
+    pub exception: bool,
     /// What is wrong, each with its pointer. Empty before anything is stored.
     pub errors: Vec<FieldError>,
 }
@@ -59,6 +61,12 @@ pub async fn resolve(connection: &mut PgConnection, sealer: &Sealer, draft: &Dra
         },
     };
     resolved.reason = draft.reason.trim().to_owned();
+    resolved.exception = draft.exception;
+    if resolved.exception && resolved.reason.is_empty() {
+        resolved
+            .errors
+            .push(FieldError::new("/reason", "say why there should be an exception: who grants it reads this"));
+    }
     if resolved.reason.chars().count() > 2000 {
         resolved.errors.push(FieldError::new("/reason", "must be at most 2,000 characters long"));
     }
@@ -135,6 +143,7 @@ async fn new_environment(connection: &mut PgConnection, intent: &Intent) -> Resu
         secret_inputs,
         lifetime: Some(lifetime),
         reason: String::new(),
+        exception: false,
         errors,
     })
 }
@@ -195,6 +204,7 @@ async fn existing_environment(
         secret_inputs,
         lifetime,
         reason: String::new(),
+        exception: false,
         errors,
     })
 }
@@ -297,15 +307,18 @@ impl Resolved {
             lifetime_seconds: self.lifetime_seconds(),
             maximum_lifetime_seconds: Some(self.place.maximum_lifetime.as_secs()),
             operation: self.action.as_ref().map(|action| action.name.clone()),
+            exception: self.exception,
             channel: channel.to_owned(),
         };
         Question { action, principal: caller.principal(Some(self.project.id)), resource, context }
     }
 
-    /// For a delete what is left of the lifetime, by the database's clock; else what is asked for.
+    /// What is asked for. For a delete what is left of the lifetime, by the database's clock, and for an exception
+    /// too: it must not outlast what the rule allows.
     fn lifetime_seconds(&self) -> Option<i64> {
+        let left = || self.environment.as_ref().and_then(|environment| environment.remaining);
         let lifetime = match self.operation {
-            Operation::Delete => self.environment.as_ref().and_then(|environment| environment.remaining),
+            Operation::Delete => left(),
             Operation::Create
             | Operation::Update
             | Operation::Extend
@@ -313,7 +326,7 @@ impl Resolved {
             | Operation::Stop
             | Operation::Hibernate
             | Operation::Restart
-            | Operation::Act => self.lifetime,
+            | Operation::Act => self.lifetime.or_else(|| self.exception.then(left).flatten()),
         };
         lifetime.map(|lifetime| lifetime.as_secs())
     }
@@ -336,6 +349,9 @@ impl Resolved {
         });
         if let (Some(action), Value::Object(asked)) = (self.asked_action(), &mut asked) {
             asked.insert("action".to_owned(), action.name.clone().into());
+        }
+        if let (true, Value::Object(asked)) = (self.exception, &mut asked) {
+            asked.insert("exception".to_owned(), true.into());
         }
         Digest::of_json(&asked)
     }

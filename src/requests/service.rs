@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use super::store::{estimates, plans, requests, reviews};
+use super::store::{estimates, exceptions, plans, requests, reviews};
 use super::{Error, Filter, Request, RequestDetail};
 use crate::base::Sealer;
 use crate::base::cursor::{Cursor, Page};
-use crate::base::id::{DecisionId, RequestId};
+use crate::base::id::{DecisionId, EnvironmentId, RequestId};
 use crate::db::{self, Db};
 use crate::orchestrator::Signals;
-use crate::policy::{self, PolicyEngine};
+use crate::policy::{self, PolicyEngine, Rule};
 
 /// Settings of requests.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +67,17 @@ impl Requests {
     /// The request with its decision, requirements and reviews.
     pub async fn detail(&self, connection: &mut PgConnection, request: Request) -> Result<RequestDetail, Error> {
         self.details(connection, vec![request]).await?.pop().ok_or(Error::NotFound)
+    }
+
+    /// The newest request that let the environment be as it is by an exception, and the rules that it is one from.
+    pub async fn exception_of(
+        &self,
+        connection: &mut PgConnection,
+        environment: EnvironmentId,
+    ) -> Result<Option<(RequestId, Vec<Rule>)>, Error> {
+        let Some((request, decision)) = exceptions::newest_of(connection, environment).await? else { return Ok(None) };
+        let stored = policy::find_decision(connection, decision).await?.ok_or(db::Error::Corrupt("decision"))?;
+        Ok(Some((request, stored.decision.excepted().cloned().collect())))
     }
 
     /// The same for a page of requests, in its order. Five queries.

@@ -212,6 +212,7 @@ fn submitted_entry(
     environment: Option<EnvironmentId>,
 ) -> Entry {
     let rules: Vec<&str> = decision.rules.iter().map(|rule| rule.id.as_str()).collect();
+    let excepted: Vec<&str> = decision.excepted().map(|rule| rule.id.as_str()).collect();
     let mut entry = Entry::new("request.submitted", Object::new("request", stored.id.0, resolved.label()))
         .project(resolved.project.id)
         .request(stored.id)
@@ -221,6 +222,7 @@ fn submitted_entry(
             "operation": resolved.operation,
             "decision": decision.outcome,
             "rules": rules,
+            "exception_from": excepted,
             "template": resolved.template.slug,
             "version": resolved.version.version,
             "environment_type": resolved.place.slug,

@@ -86,6 +86,7 @@ pub async fn trial_question(
     let context = Context {
         inputs,
         operation,
+        exception: false,
         lifetime_seconds: lifetime.map(|lifetime| lifetime.as_secs()),
         maximum_lifetime_seconds: Some(place.maximum_lifetime.as_secs()),
         channel: channel.to_owned(),

@@ -9,7 +9,7 @@ use crate::base::id::PersonId;
 use crate::base::{FieldError, Op};
 use crate::environments::Operation;
 use crate::identity;
-use crate::policy::{Decision, Outcome};
+use crate::policy::{Decision, Offer, Outcome, Requirement};
 use crate::projects::Full;
 
 /// What a submit would meet.
@@ -19,6 +19,8 @@ pub struct Verdict {
     pub decision: Decision,
     /// Who can approve, by name, for each requirement in the decision's order.
     pub approvers: Vec<Vec<Approver>>,
+    /// When it is denied by rules that allow an exception: what that would take.
+    pub exception: Option<OfferedException>,
     /// Quotas before and after.
     pub quotas: Vec<QuotaChange>,
     /// Why there is no room, for each quota that is full.
@@ -33,6 +35,15 @@ pub struct Verdict {
     pub ends_at: Option<Timestamp>,
     /// Values that are not right yet.
     pub errors: Vec<FieldError>,
+}
+
+/// What an exception would take, with the people.
+#[derive(Debug, Clone)]
+pub struct OfferedException {
+    /// Whose approval, and how long it lasts at most.
+    pub offer: Offer,
+    /// Who can approve, by name, for each requirement of the offer.
+    pub approvers: Vec<Vec<Approver>>,
 }
 
 /// Somebody who can approve.
@@ -68,12 +79,14 @@ impl Requests {
         resolved: Resolved,
     ) -> Result<Verdict, Error> {
         let decision = self.decide(op, caller, &resolved);
-        let mut approvers = Vec::new();
-        for requirement in &decision.requirements {
-            let people = identity::people_with_role(connection, resolved.project.id, requirement.role).await?;
-            let others = people.into_iter().filter(|person| Some(person.id) != caller.person());
-            approvers.push(others.map(|person| Approver { id: person.id, name: person.display_name }).collect());
-        }
+        let approvers = approvers(connection, caller, &resolved, &decision.requirements).await?;
+        let exception = match self.policy.offer(&resolved.question(caller, op.origin.channel)) {
+            Some(offer) => {
+                let approvers = self::approvers(connection, caller, &resolved, &offer.requirements).await?;
+                Some(OfferedException { offer, approvers })
+            }
+            None => None,
+        };
         let changes = self.quota_changes(connection, caller, &resolved).await?;
         let mut shortages = Vec::new();
         for change in changes.iter().filter(|change| !change.quota.fits(change.adds)) {
@@ -90,6 +103,7 @@ impl Requests {
         Ok(Verdict {
             decision,
             approvers,
+            exception,
             quotas,
             shortages,
             cost,
@@ -104,4 +118,20 @@ impl Requests {
     pub(super) fn decide(&self, op: &Op, caller: Caller<'_>, resolved: &Resolved) -> Decision {
         self.policy.explain(&resolved.question(caller, op.origin.channel), &resolved.alternatives)
     }
+}
+
+/// Who can approve, for each requirement: never the requester.
+async fn approvers(
+    connection: &mut PgConnection,
+    caller: Caller<'_>,
+    resolved: &Resolved,
+    requirements: &[Requirement],
+) -> Result<Vec<Vec<Approver>>, Error> {
+    let mut approvers = Vec::new();
+    for requirement in requirements {
+        let people = identity::people_with_role(connection, resolved.project.id, requirement.role).await?;
+        let others = people.into_iter().filter(|person| Some(person.id) != caller.person());
+        approvers.push(others.map(|person| Approver { id: person.id, name: person.display_name }).collect());
+    }
+    Ok(approvers)
 }

@@ -33,6 +33,7 @@ fn create(roles: &[Role], environment_type: &str) -> Question {
             ..Resource::new(ResourceKind::Environment, "")
         },
         context: Context {
+            exception: false,
             operation: None,
             inputs: inputs.as_object().unwrap().clone(),
             lifetime_seconds: Some(3_600),

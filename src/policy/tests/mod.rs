@@ -10,6 +10,7 @@ use super::*;
 mod approvals;
 mod decide;
 mod drafts;
+mod exceptions;
 mod matrix;
 mod properties;
 mod refused;
@@ -52,6 +53,7 @@ fn question(action: Action, roles: &[Role], environment_type: &str) -> Question 
             operation: None,
             lifetime_seconds: Some(86_400),
             maximum_lifetime_seconds: Some(604_800),
+            exception: false,
             channel: "web".into(),
         },
     }

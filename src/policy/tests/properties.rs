@@ -71,6 +71,7 @@ prop_compose! {
             context: Context {
                 inputs: inputs.as_object().unwrap().clone(),
                 operation: None,
+                exception: false,
                 lifetime_seconds,
                 maximum_lifetime_seconds,
                 channel: channel.to_owned(),

@@ -86,6 +86,26 @@ when { resource.owner == principal };"#,
         "approval to read",
         r#"@id("a") @reason("A.") @approval("lead") permit (principal, action in Action::"Read", resource);"#,
     ),
+    (
+        "exception from a permit",
+        r#"@id("a") @reason("A.") @exception("lead") permit (principal, action == Action::"CreateEnvironment", resource);"#,
+    ),
+    (
+        "exception to read",
+        r#"@id("a") @reason("A.") @exception("lead") forbid (principal, action in Action::"Read", resource);"#,
+    ),
+    (
+        "exception by nobody",
+        r#"@id("a") @reason("A.") @exception("boss") forbid (principal, action == Action::"CreateEnvironment", resource);"#,
+    ),
+    (
+        "exception for no time",
+        r#"@id("a") @reason("A.") @exception("lead") @exception_lifetime("a while") forbid (principal, action == Action::"CreateEnvironment", resource);"#,
+    ),
+    (
+        "lifetime of no exception",
+        r#"@id("a") @reason("A.") @exception_lifetime("7d") forbid (principal, action == Action::"CreateEnvironment", resource);"#,
+    ),
     ("template", r#"@id("a") @reason("A.") permit (principal == ?principal, action, resource);"#),
 ];
 

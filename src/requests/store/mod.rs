@@ -2,6 +2,7 @@
 
 pub(super) mod drafts;
 pub(super) mod estimates;
+pub(super) mod exceptions;
 pub(super) mod plans;
 pub(super) mod requests;
 pub(super) mod reviews;

@@ -91,6 +91,7 @@ fn question(
         lifetime_seconds: Some(place.default_lifetime.as_secs()),
         maximum_lifetime_seconds: Some(place.maximum_lifetime.as_secs()),
         operation: None,
+        exception: false,
         channel: visitor.op.origin.channel.to_owned(),
     };
     let principal = visitor.access.principal(Some(project.id));

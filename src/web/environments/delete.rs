@@ -50,7 +50,7 @@ pub async fn post(visitor: Visitor, Path(id): Path<String>, form: Form) -> Resul
 }
 
 fn draft(environment: &Environment, reason: &str) -> Draft {
-    Draft { intent: Intent::Delete { environment: environment.id }, reason: reason.trim().to_owned() }
+    Draft { intent: Intent::Delete { environment: environment.id }, reason: reason.trim().to_owned(), exception: false }
 }
 
 async fn page(

@@ -102,6 +102,7 @@ async fn filled(
     shell.here = urls::environment(environment.id);
     let may_reveal = actions::denied::<ability::RevealOutput>(visitor, environment).is_none();
     let versions = if may_reveal { versions::rows(visitor, connection, environment, &runs).await? } else { Vec::new() };
+    let exception = visitor.app.requests.exception_of(connection, environment.id).await?;
     Ok(EnvironmentPage {
         shell,
         crumbs: vec![Crumb::to("Environments", urls::ENVIRONMENTS)],
@@ -120,7 +121,7 @@ async fn filled(
         reveal_action: may_reveal.then(|| urls::environment_reveal(environment.id)),
         resources: resources.into_iter().map(facts::resource).collect(),
         inputs: values::facts(&version.inputs_schema, &environment.inputs),
-        facts: facts::details(environment, &times),
+        facts: facts::details(environment, exception.as_ref(), &times),
         cost: costs(visitor, connection, environment, &version).await?,
         cannot,
         timeline,

@@ -49,7 +49,7 @@ pub async fn reapply(visitor: Visitor, Path(id): Path<String>, form: Form) -> Re
         version: None,
         inputs: serde_json::Map::new(),
     };
-    let draft = Draft { intent, reason: "Apply the same inputs again: it has drifted.".to_owned() };
+    let draft = Draft { intent, reason: "Apply the same inputs again: it has drifted.".to_owned(), exception: false };
     let caller = Caller::Person(&visitor.access);
     match visitor.app.requests.submit(&visitor.op, caller, &draft, Some(form.get("_key"))).await {
         Ok(submitted) => sent(&visitor, submitted.id).await,

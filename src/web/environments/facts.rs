@@ -1,16 +1,22 @@
 //! What an environment is, in rows: details, resources, runs, next event, first error.
 
 use super::view::{OutputRow, ResourceRow, RunRow};
+use crate::base::id::RequestId;
 use crate::environments::{Environment, Operation, OutputView, State};
 use crate::orchestrator::{Run, RunState};
+use crate::policy::Rule;
 use crate::providers::Resource;
 use crate::web::requests::values;
 use crate::web::ui::{Fact, Failure, NextEvent, Pill};
 use crate::web::urls;
-use crate::web::words::{Times, length};
+use crate::web::words::{Times, length, listed};
 
 /// The card "Details".
-pub(super) fn details(environment: &Environment, times: &Times) -> Vec<Fact> {
+pub(super) fn details(
+    environment: &Environment,
+    exception: Option<&(RequestId, Vec<Rule>)>,
+    times: &Times,
+) -> Vec<Fact> {
     let template = &environment.template;
     let mut facts = vec![
         Fact::new("Owner", environment.owner.name.clone()),
@@ -27,6 +33,10 @@ pub(super) fn details(environment: &Environment, times: &Times) -> Vec<Fact> {
         facts.push(Fact::time("Deleted", times.at(at)));
     }
     facts.push(Fact::new("Lifetime", length(environment.lifetime)));
+    if let Some((request, rules)) = exception {
+        let ids: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
+        facts.push(Fact::link("Exception", format!("from {}", listed(&ids, "and")), urls::request(*request)));
+    }
     facts.push(Fact::id("Id", environment.id.to_string()));
     facts
 }

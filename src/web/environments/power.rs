@@ -26,7 +26,7 @@ pub async fn post(
     let power = Operation::POWER.into_iter().find(|power| power.as_str() == operation);
     let power = power.ok_or_else(|| PageError::not_found("operation"))?;
     let intent = Intent::Power { environment: environment.id, power };
-    let draft = Draft { intent, reason: form.get("reason").trim().to_owned() };
+    let draft = Draft { intent, reason: form.get("reason").trim().to_owned(), exception: false };
     let caller = Caller::Person(&visitor.access);
     match visitor.app.requests.submit(&visitor.op, caller, &draft, Some(form.get("_key"))).await {
         Ok(submitted) => sent(&visitor, submitted.id).await,

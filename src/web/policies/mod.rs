@@ -75,6 +75,7 @@ fn effect(effect: Effect) -> &'static str {
     match effect {
         Effect::Permit => "permits",
         Effect::Forbid => "forbids",
+        Effect::Excepted => "forbids, but for an exception",
         Effect::Default => "",
     }
 }

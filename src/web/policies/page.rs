@@ -85,6 +85,7 @@ async fn rules(
         reason: rule.reason,
         owner: rule.owner,
         approval: rule.approval,
+        exception: rule.exception,
     };
     Ok(engine.rules().into_iter().map(row).collect())
 }

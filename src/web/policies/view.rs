@@ -113,6 +113,8 @@ pub struct RuleRow {
     pub owner: Option<String>,
     /// "2 × lead"
     pub approval: Option<String>,
+    /// "lead, for 7 days at most"
+    pub exception: Option<String>,
     /// For a rule that is only watched: "would have counted in 3 decisions of the last 30 days"
     pub observed: Option<String>,
 }

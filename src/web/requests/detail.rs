@@ -3,6 +3,7 @@
 use axum::extract::Path;
 use axum::response::Response;
 
+use super::form::exception;
 use super::rows::{self, Approvers};
 use super::view::RequestPage;
 use super::{decision, plan, values};
@@ -51,6 +52,7 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
         None => None,
     };
     drop(connection);
+    let exception_href = exception_href(&visitor, &detail).await;
     let waiting = request.status == RequestStatus::AwaitingApproval;
     let me = visitor.access.person.id;
     let reviewed = detail.reviews.iter().any(|review| review.counts && review.reviewer == me);
@@ -69,6 +71,7 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
             .then(|| urls::request_withdraw(request.id)),
         review_href: (waiting && !reviewed && may(&visitor, Action::ReviewRequest, request))
             .then(|| urls::approval(request.id)),
+        exception_href,
         retry_action: retry_action(&visitor, request, environment.as_ref()),
         environment_href: request.environment.map(urls::environment),
         run_href: request.run.map(urls::run),
@@ -96,6 +99,16 @@ pub async fn withdraw(visitor: Visitor, Path(id): Path<String>) -> Result<Respon
     let request = withdrawn.map_err(|error| PageError::from(error).link("The request", urls::request(id)))?;
     let text = format!("You took the request for {} back.", request.environment_name);
     Ok(answer::see_other_saying(&urls::request(id), &text))
+}
+
+/// Where the requester of what was denied can ask for an exception, if the rules of now allow one.
+async fn exception_href(visitor: &Visitor, detail: &RequestDetail) -> Option<String> {
+    let mine = detail.request.requester == Some(visitor.access.person.id);
+    if !mine || detail.request.status != RequestStatus::Denied {
+        return None;
+    }
+    visitor.app.policy.offer(&detail.decision.question)?;
+    exception::address(visitor, &detail.request).await
 }
 
 fn retry_action(visitor: &Visitor, request: &Request, environment: Option<&Environment>) -> Option<String> {

@@ -116,6 +116,8 @@ pub struct RequestPage {
     /// Post address that tries a failed run again.
     pub retry_action: Option<String>,
     pub environment_href: Option<String>,
+    /// The form to ask for an exception, for what was denied.
+    pub exception_href: Option<String>,
     pub run_href: Option<String>,
     /// What the requester wrote for the approvers.
     pub why: Option<String>,

@@ -28,4 +28,4 @@ pub use pill::{Look, Pill};
 pub use plan::{Plan, PlanRow, PlanSign};
 pub use time::When;
 pub use timeline::TimelineItem;
-pub use verdict::{Change, Outcome, QuotaBar, Rule, Share, Verdict};
+pub use verdict::{Change, ExceptionView, Outcome, QuotaBar, Rule, Share, Verdict};

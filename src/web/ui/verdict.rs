@@ -86,6 +86,8 @@ pub struct Verdict {
     pub ends: Option<When>,
     /// "We warn you 1 day before." or "It has no end."
     pub ends_note: String,
+    /// Where an exception can be asked for, or is.
+    pub exception: Option<ExceptionView>,
     /// What an update changes; empty for a new environment.
     pub changes: Vec<Change>,
     /// Words of the button: "Create", "Ask for approval".
@@ -94,6 +96,16 @@ pub struct Verdict {
     pub share: Option<Share>,
     /// When the draft was saved.
     pub saved: Option<When>,
+}
+
+/// The choice to ask for an exception.
+#[derive(Debug, Clone)]
+pub struct ExceptionView {
+    pub asked: bool,
+    /// "A lead of payments can let it pass, for 7 days at most."
+    pub words: String,
+    /// Who can.
+    pub people: Vec<Person>,
 }
 
 /// A filled-in form as a link, as a command and as a file, all without secrets.

@@ -114,6 +114,12 @@ impl Client {
         assert!(problem["detail"].is_string() && problem["operation_id"].is_string(), "{problem:#}");
     }
 
+    /// To an address that takes no body.
+    pub async fn post_nothing(&self, path: &str) -> Value {
+        let body = self.send(self.http.post(format!("{}{path}", self.base)), StatusCode::OK).await;
+        serde_json::from_str(&body).unwrap()
+    }
+
     /// With the body's own text as the key.
     pub async fn post(&self, path: &str, body: &Value, expected: StatusCode) -> Value {
         let key = format!("{:x}", key_of(&body.to_string()));

@@ -4,6 +4,7 @@
 
 mod api_flow;
 mod browser;
+mod exceptions;
 mod flow;
 mod inspect;
 mod interrupted;

@@ -42,7 +42,7 @@ async fn life(clock: Wrong) -> Vec<String> {
     let developer = test.person("developer").await;
     let op = || app.op(Actor::Person { id: developer.person.id, login: "developer".into(), token: None }, origin());
     let submit = async |intent: Intent| -> EnvironmentId {
-        let draft = Draft { intent, reason: String::new() };
+        let draft = Draft { intent, reason: String::new(), exception: false };
         let id = app.requests.submit(&op(), Caller::Person(&developer), &draft, None).await.unwrap().id;
         let mut connection = app.db.acquire().await.unwrap();
         app.requests.find(&mut connection, id).await.unwrap().unwrap().environment.unwrap()
@@ -153,6 +153,7 @@ async fn a_worker_ahead_takes_no_run_that_is_held() {
     let op = test.op_as(&developer);
     for number in 0..6 {
         let draft = Draft {
+            exception: false,
             intent: Intent::Create {
                 project: "payments".to_owned(),
                 environment_type: "dev".to_owned(),

@@ -22,7 +22,7 @@ async fn request(test: &TestApp, name: &str, values: Value) -> EnvironmentId {
         inputs: inputs(values),
         lifetime: None,
     };
-    let draft = Draft { intent, reason: String::new() };
+    let draft = Draft { intent, reason: String::new(), exception: false };
     let id =
         test.app.requests.submit(&test.op_as(&developer), Caller::Person(&developer), &draft, None).await.unwrap().id;
     let mut connection = test.app.db.acquire().await.unwrap();

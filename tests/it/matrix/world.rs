@@ -146,7 +146,7 @@ impl World {
 
     async fn submit(&self, intent: Intent) -> EnvironmentId {
         let op = self.test.op_as(&self.developer);
-        let draft = Draft { intent, reason: String::new() };
+        let draft = Draft { intent, reason: String::new(), exception: false };
         let requests = &self.test.app.requests;
         let id = requests.submit(&op, Caller::Person(&self.developer), &draft, None).await.unwrap().id;
         let mut connection = self.test.app.db.acquire().await.unwrap();

@@ -135,6 +135,13 @@ fn verdict(outcome: Outcome) -> Verdict {
         cost: cost(),
         ends: Some(when("17 Feb 2027, 18:00 UTC+1")),
         ends_note: s("We warn you 7 days and 1 day before."),
+        exception: (outcome == Outcome::Denied).then(|| ExceptionView {
+            asked: false,
+            words: s(
+                "This once it can pass with the approval of a lead of payments. Say why. It lasts at most 7 days.",
+            ),
+            people: vec![Person::named("Lena Lead"), Person::named("Mette Holm")],
+        }),
         changes: vec![],
         button: s(button),
         share: Some(Share {
@@ -716,6 +723,7 @@ fn request_pages(pages: &mut Vec<Sample>) {
             waiting: o("Waits for Lena Lead or Mette Holm"),
             withdraw_action: o("/requests/x/withdraw"),
             review_href: o("/approvals/x"),
+            exception_href: None,
             retry_action: None,
             environment_href: None,
             run_href: None,

@@ -75,7 +75,7 @@ async fn scene(go: bool) -> Scene {
 
 async fn submit(test: &TestApp, intent: Intent) -> Option<EnvironmentId> {
     let developer = test.person("developer").await;
-    let draft = Draft { intent, reason: "A test".to_owned() };
+    let draft = Draft { intent, reason: "A test".to_owned(), exception: false };
     let op = test.op_as(&developer);
     let id = test.app.requests.submit(&op, Caller::Person(&developer), &draft, None).await.unwrap().id;
     let mut connection = test.app.db.acquire().await.unwrap();

@@ -61,7 +61,7 @@ impl Scene {
     async fn ask(&self, intent: Intent) -> EnvironmentId {
         let developer = self.test.person("developer").await;
         let op = self.test.op_as(&developer);
-        let draft = Draft { intent, reason: "A test".to_owned() };
+        let draft = Draft { intent, reason: "A test".to_owned(), exception: false };
         let id = self.test.app.requests.submit(&op, Caller::Person(&developer), &draft, None).await.unwrap().id;
         let mut connection = self.test.app.db.acquire().await.unwrap();
         self.test.app.requests.find(&mut connection, id).await.unwrap().unwrap().environment.unwrap()

@@ -169,7 +169,7 @@ async fn rules_read_which_action_it_is_and_who_must_agree_is_asked() {
         assert_eq!(request(&test, id).await.status, RequestStatus::Denied);
     }
     let developer = test.person("developer").await;
-    let draft = Draft { intent: act(desk, "greet", json!({"name": "ada"})), reason: String::new() };
+    let draft = Draft { intent: act(desk, "greet", json!({"name": "ada"})), reason: String::new(), exception: false };
     let op = test.op_as(&developer);
     let verdict = test.app.requests.verdict(&op, Caller::Person(&developer), &draft).await.unwrap();
     assert_eq!(verdict.decision.outcome, Outcome::NeedsApproval);

@@ -4,6 +4,7 @@ mod actions;
 mod approval;
 mod costs;
 mod crowd;
+mod exceptions;
 mod guards;
 mod plans;
 mod quotas;

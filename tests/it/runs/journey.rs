@@ -12,6 +12,7 @@ use crate::support::app::{TestApp, inputs};
 
 pub fn create(project: &str, kind: &str, template: &str, name: &str, values: Value) -> Draft {
     Draft {
+        exception: false,
         intent: Intent::Create {
             project: project.to_owned(),
             environment_type: kind.to_owned(),
@@ -63,6 +64,7 @@ async fn a_database_in_prod_needs_a_lead_and_lives_until_it_is_deleted() {
     drop(client);
 
     let extend = Draft {
+        exception: false,
         intent: Intent::Extend { environment, lifetime: SignedDuration::from_hours(24 * 40) },
         reason: String::new(),
     };
@@ -70,7 +72,7 @@ async fn a_database_in_prod_needs_a_lead_and_lives_until_it_is_deleted() {
     requests.review(&lead_op, Caller::Person(&lead), id, ReviewVerdict::Approved, "").await.unwrap();
     assert!(test.environment(environment).await.expires_at > ready.expires_at);
 
-    let delete = Draft { intent: Intent::Delete { environment }, reason: String::new() };
+    let delete = Draft { intent: Intent::Delete { environment }, reason: String::new(), exception: false };
     requests.submit(&op, Caller::Person(&developer), &delete, None).await.unwrap();
     test.until_state(environment, State::Deleted).await;
     assert!(PgConnection::connect(url.as_str().unwrap()).await.is_err(), "the database is gone");

@@ -105,7 +105,7 @@ pub async fn ready(test: &TestApp, broken: bool) -> EnvironmentId {
 /// Submits as that person.
 pub async fn submit(test: &TestApp, login: &str, intent: Intent) -> Result<RequestId, paddock::requests::Error> {
     let person = test.person(login).await;
-    let draft = Draft { intent, reason: String::new() };
+    let draft = Draft { intent, reason: String::new(), exception: false };
     let submitted = test.app.requests.submit(&test.op_as(&person), Caller::Person(&person), &draft, None).await?;
     Ok(submitted.id)
 }

@@ -11,6 +11,7 @@ use crate::support::app::{TestApp, inputs};
 async fn ask(test: &TestApp, who: &str, project: &str, name: &str) {
     let person = test.person(who).await;
     let draft = Draft {
+        exception: false,
         intent: Intent::Create {
             project: project.to_owned(),
             environment_type: "dev".to_owned(),

@@ -13,6 +13,7 @@ use crate::support::pages::Browser;
 async fn asked(test: &TestApp, kind: &str, name: &str) -> paddock::base::id::EnvironmentId {
     let developer = test.person("developer").await;
     let draft = Draft {
+        exception: false,
         intent: Intent::Create {
             project: "payments".to_owned(),
             environment_type: kind.to_owned(),

@@ -24,7 +24,7 @@ async fn failed(test: &TestApp) -> RunId {
         inputs: inputs(json!({"size": "small"})),
         lifetime: None,
     };
-    let draft = Draft { intent, reason: String::new() };
+    let draft = Draft { intent, reason: String::new(), exception: false };
     let requests = &test.app.requests;
     let id = requests.submit(&test.op_as(&developer), Caller::Person(&developer), &draft, None).await.unwrap().id;
     let mut connection = test.app.db.acquire().await.unwrap();

@@ -16,6 +16,7 @@ use crate::support::pages::{Answer, Browser};
 async fn asked(test: &TestApp) -> (EnvironmentId, RunId) {
     let developer = test.person("developer").await;
     let draft = Draft {
+        exception: false,
         intent: Intent::Create {
             project: "payments".to_owned(),
             environment_type: "dev".to_owned(),

@@ -6,6 +6,7 @@
 //! answer to the very post that brought it; a stored one is never shown.
 
 mod draft;
+pub(super) mod exception;
 mod fields;
 mod lifetime;
 mod share;

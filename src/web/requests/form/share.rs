@@ -16,9 +16,7 @@ use crate::web::visitor::Visitor;
 
 /// What the panel offers.
 pub(super) fn of(visitor: &Visitor, subject: &Subject, typed: &Typed) -> Share {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs(telling(subject, pairs(subject, typed)));
-    let path = format!("{}?{}", subject.address(), query.finish());
+    let path = filled(subject, typed);
     let public = &visitor.app.public_url;
     let link = public.join(&path).map_or_else(|_| path.clone(), |url| url.to_string());
     let api = public.join("/api/v1/requests").map_or_else(|_| String::new(), |url| url.to_string());
@@ -30,6 +28,13 @@ pub(super) fn of(visitor: &Visitor, subject: &Subject, typed: &Typed) -> Share {
     }
     let (document, send) = kept(&api, subject, &body, &secrets);
     Share { href: path, link, command, document, send }
+}
+
+/// The address that fills the form in again.
+pub(super) fn filled(subject: &Subject, typed: &Typed) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(telling(subject, pairs(subject, typed)));
+    format!("{}?{}", subject.address(), query.finish())
 }
 
 /// The pairs that a link needs: an empty one only where something else would stand without it.
@@ -62,6 +67,9 @@ pub(super) fn pairs(subject: &Subject, typed: &Typed) -> Vec<(String, String)> {
         for field in &section.fields {
             gather(field, &secrets, &mut pairs);
         }
+    }
+    if typed.exception {
+        pairs.push(("exception".to_owned(), "true".to_owned()));
     }
     pairs
 }

@@ -16,6 +16,7 @@ pub(super) struct Typed {
     pub(super) name: String,
     pub(super) lifetime: String,
     pub(super) reason: String,
+    pub(super) exception: bool,
     pub(super) inputs: Map<String, Value>,
 }
 
@@ -60,6 +61,7 @@ impl Typed {
             name: values.get("name").trim().to_owned(),
             lifetime: values.get("lifetime").trim().to_owned(),
             reason: values.get("reason").to_owned(),
+            exception: values.has("exception"),
             inputs: Map::new(),
         }
     }
@@ -83,7 +85,7 @@ impl Typed {
                 Intent::Extend { environment: environment.id, lifetime: length.unwrap_or(environment.lifetime) }
             }
         };
-        (Draft { intent, reason: self.reason.clone() }, errors)
+        (Draft { intent, reason: self.reason.clone(), exception: self.exception }, errors)
     }
 
     fn create(&self, create: &Create, lifetime: Option<jiff::SignedDuration>) -> Intent {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::exception;
 use super::subject::{Subject, Update};
 use super::typed::Typed;
 use crate::base::FieldError;
@@ -42,7 +43,7 @@ pub(super) fn of(
         headline: headline(outcome, decision),
         rules,
         advice: advice(outcome, judged, errors),
-        approvers: approvers(judged),
+        approvers: people(&judged.approvers),
         approvers_note: approvers_note(outcome, judged),
         quotas: judged.quotas.iter().map(bar).collect(),
         cost: cost::of_verdict(&judged.cost),
@@ -54,6 +55,7 @@ pub(super) fn of(
             ),
             None => "Known once it is ready.".to_owned(),
         },
+        exception: exception::of(typed, judged),
         changes: match subject {
             Subject::Update(update) => changes(update, typed),
             Subject::Create(_) | Subject::Extend(_) | Subject::Act(_) => Vec::new(),
@@ -78,6 +80,7 @@ pub(super) fn incomplete(errors: &[FieldError]) -> Verdict {
         cost: cost::of_verdict(&Cost::NotYet),
         ends: None,
         ends_note: "Known when project and environment type are chosen.".to_owned(),
+        exception: None,
         changes: Vec::new(),
         button: "Create".to_owned(),
         share: None,
@@ -87,6 +90,7 @@ pub(super) fn incomplete(errors: &[FieldError]) -> Verdict {
 
 fn headline(outcome: Outcome, decision: &policy::Decision) -> String {
     match outcome {
+        Outcome::NeedsApproval if decision.excepted().next().is_some() => "Needs an exception".to_owned(),
         Outcome::Allowed => "Allowed".to_owned(),
         Outcome::Denied => "Not allowed".to_owned(),
         Outcome::Incomplete => "Not decided yet".to_owned(),
@@ -113,9 +117,10 @@ fn advice(outcome: Outcome, judged: &requests::Verdict, errors: &[FieldError]) -
     }
 }
 
-fn approvers(judged: &requests::Verdict) -> Vec<Person> {
+/// Everybody once.
+pub(super) fn people(approvers: &[Vec<requests::Approver>]) -> Vec<Person> {
     let mut people: Vec<Person> = Vec::new();
-    for approver in judged.approvers.iter().flatten() {
+    for approver in approvers.iter().flatten() {
         let person = Person::named(&approver.name);
         if !people.contains(&person) {
             people.push(person);
@@ -128,6 +133,7 @@ fn approvers_note(outcome: Outcome, judged: &requests::Verdict) -> String {
     let requirements = &judged.decision.requirements;
     match outcome {
         Outcome::Allowed => "Nobody has to agree.".to_owned(),
+        Outcome::Denied if judged.exception.is_some() => "Only by an exception.".to_owned(),
         Outcome::Denied => "Approval would not change it.".to_owned(),
         Outcome::Incomplete => String::new(),
         Outcome::NeedsApproval => {
