@@ -7,6 +7,7 @@
 //! is ready. Who asked, and whether that was allowed, is the business of `requests`.
 
 mod call_backs;
+pub mod costs;
 mod discard;
 pub mod drift;
 mod error;

@@ -3,6 +3,7 @@
 pub(super) mod call_backs;
 pub(super) mod contents;
 pub(super) mod drift;
+pub(super) mod intervals;
 pub(super) mod living;
 pub(super) mod orphans;
 pub(super) mod rows;

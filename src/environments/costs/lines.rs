@@ -1,0 +1,145 @@
+//! What was used, line by line: by interval, item and price. Sums and exports are both made of these.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::model::{Interval, Phase, Subject};
+use crate::base::Charge;
+use crate::base::id::{ProjectId, TemplateVersionId};
+use crate::catalog::{self, CatalogError, TemplateVersion};
+use crate::cost::{self, Month, PriceBook, Used};
+use crate::db;
+use crate::environments::Error;
+use crate::environments::store::intervals;
+
+/// What an interval took; `None`: the template does not say.
+pub(super) type Taken = Option<Arc<Vec<Charge>>>;
+
+/// What intervals took: each template version is read once, and each of its expressions evaluated once for the same
+/// inputs.
+#[derive(Debug, Default)]
+pub(super) struct Takings {
+    versions: HashMap<TemplateVersionId, Arc<TemplateVersion>>,
+    known: HashMap<(TemplateVersionId, String), Taken>,
+}
+
+impl Takings {
+    pub async fn of(&mut self, connection: &mut PgConnection, interval: &Interval) -> Result<Taken, Error> {
+        let key = (interval.version, interval.inputs.clone());
+        if let Some(known) = self.known.get(&key) {
+            return Ok(known.clone());
+        }
+        let version = match self.versions.get(&interval.version) {
+            Some(version) => Arc::clone(version),
+            None => {
+                let version = catalog::get_version(connection, interval.version).await.map_err(unreadable)?;
+                Arc::clone(self.versions.entry(interval.version).or_insert_with(|| Arc::new(version)))
+            }
+        };
+        let inputs: Map<String, Value> =
+            serde_json::from_str(&interval.inputs).map_err(|_| db::Error::Corrupt("interval"))?;
+        let taken = catalog::charges_of(&version, &inputs).ok().flatten().map(Arc::new);
+        self.known.insert(key, taken.clone());
+        Ok(taken)
+    }
+}
+
+fn unreadable(error: CatalogError) -> db::Error {
+    match error {
+        CatalogError::Store(error) => error,
+        _ => db::Error::Corrupt("template version"),
+    }
+}
+
+/// A line of what was used.
+#[derive(Debug, Clone)]
+pub struct UsedLine {
+    /// By what.
+    pub subject: Subject,
+    /// Whether it ran.
+    pub phase: Phase,
+    /// What, and what it cost.
+    pub used: Used,
+}
+
+/// The lines of a month, batch by batch: as many as there are, and few at a time.
+#[derive(Debug)]
+pub struct Lines {
+    /// The month.
+    pub month: Month,
+    /// The prices.
+    pub book: PriceBook,
+    /// Nothing after this is told.
+    pub until: Timestamp,
+    projects: Option<Vec<Uuid>>,
+    after: Option<(Uuid, i64)>,
+    takings: Takings,
+}
+
+/// Begins to read what was used in a month in these projects (`None`: in all), until now.
+pub async fn lines_of_month(
+    connection: &mut PgConnection,
+    month: Month,
+    projects: Option<&[ProjectId]>,
+) -> Result<Lines, Error> {
+    let now = intervals::now(connection).await?;
+    Ok(Lines {
+        month,
+        book: cost::price_book(connection).await?,
+        until: now.min(month.end()),
+        projects: projects.map(|ids| ids.iter().map(|id| id.0).collect()),
+        after: Some((Uuid::nil(), 0)),
+        takings: Takings::default(),
+    })
+}
+
+impl Lines {
+    /// The next lines; `None`: that was all. They may be none, where templates do not say what they take.
+    pub async fn next(&mut self, connection: &mut PgConnection) -> Result<Option<Vec<UsedLine>>, Error> {
+        let mut lines = Vec::new();
+        let Some(batch) = self.intervals(connection).await? else { return Ok(None) };
+        for interval in batch {
+            let Some(taken) = self.takings.of(connection, &interval).await? else { continue };
+            let used = self.used(&interval, &taken);
+            lines.extend(used.into_iter().map(|used| UsedLine {
+                subject: interval.subject.clone(),
+                phase: interval.phase,
+                used,
+            }));
+        }
+        Ok(Some(lines))
+    }
+
+    pub(super) async fn intervals(&mut self, connection: &mut PgConnection) -> Result<Option<Vec<Interval>>, Error> {
+        let Some(after) = self.after else { return Ok(None) };
+        if self.until < self.month.start() {
+            self.after = None;
+            return Ok(Some(Vec::new()));
+        }
+        // What began in this very second is part of the forecast; nothing after it is summed.
+        let time = (self.month.start(), self.month.end());
+        let batch = intervals::between(connection, time, self.projects.as_deref(), after).await?;
+        let more = i64::try_from(batch.len()).is_ok_and(|read| read >= intervals::BATCH);
+        self.after = batch.last().filter(|_| more).map(|last| (last.subject.id.0, last.number));
+        Ok(Some(batch))
+    }
+
+    pub(super) async fn taken(&mut self, connection: &mut PgConnection, interval: &Interval) -> Result<Taken, Error> {
+        self.takings.of(connection, interval).await
+    }
+
+    /// What an interval used within the month, until now.
+    pub(super) fn used(&self, interval: &Interval, taken: &[Charge]) -> Vec<Used> {
+        let to = interval.to.unwrap_or(self.until).min(self.until);
+        self.book.used(taken, interval.phase == Phase::Running, interval.from.max(self.month.start()), to)
+    }
+
+    pub(super) fn projects(&self) -> Option<&[Uuid]> {
+        self.projects.as_deref()
+    }
+}
