@@ -3,10 +3,12 @@
 use rust_decimal::Decimal;
 
 use crate::base::During;
-use crate::cost::{Estimate, Line, Unit};
+use crate::cost::{Estimate, Line, Money, Unit};
+use crate::environments::costs::{Accrued, EnvironmentAccrued};
 use crate::requests::Cost;
-use crate::web::ui::{CostLine, CostView};
-use crate::web::words::{length, listed};
+use crate::web::error::sentence;
+use crate::web::ui::{CostLine, CostView, Fact};
+use crate::web::words::{Times, length, listed};
 
 /// An amount with its currency: `1,234.50 EUR`.
 pub fn money(amount: Decimal, currency: &str) -> String {
@@ -87,6 +89,53 @@ fn line(line: &Line, currency: &str) -> CostLine {
         None => format!("{quantity}, {during}"),
     };
     CostLine { title: line.title.clone(), terms, month: line.price.map(|price| money(price.month, currency)) }
+}
+
+/// An amount of which something may be missing.
+pub fn summed(cost: Money, accrued: &Accrued, currency: &str) -> String {
+    match (accrued.is_whole(), cost == Money::ZERO) {
+        (true, _) => money(cost.told(), currency),
+        (false, true) => "not known".to_owned(),
+        (false, false) => format!("at least {}", money(cost.told(), currency)),
+    }
+}
+
+/// What is not in the sums.
+pub fn missing(accrued: &Accrued) -> Vec<String> {
+    let mut notes = Vec::new();
+    let items: Vec<&String> = accrued.not_priced.iter().collect();
+    if !items.is_empty() {
+        notes.push(format!("{} had no price", listed(&items, "and")));
+    }
+    let templates: Vec<&String> = accrued.not_told.iter().collect();
+    if !templates.is_empty() {
+        notes.push(format!("no cost is known for {}", listed(&templates, "and")));
+    }
+    notes
+}
+
+/// What an environment has cost, in rows; none: there was never anything that could.
+pub fn spent(found: &EnvironmentAccrued, times: &Times) -> Vec<Fact> {
+    if !found.begun {
+        return Vec::new();
+    }
+    let currency = found.currency.as_str();
+    let (life, month) = (&found.life, &found.this_month);
+    let mut facts = vec![
+        Fact::new("So far", summed(life.so_far, life, currency)),
+        Fact::new(found.month.words(), summed(month.so_far, month, currency)),
+    ];
+    if month.forecast != month.so_far {
+        facts.push(Fact::new("By the end of the month", summed(month.forecast, month, currency)));
+    }
+    let missing = missing(life);
+    if !missing.is_empty() {
+        facts.push(Fact::new("Not in the sum", sentence(&missing.join("; "))));
+    }
+    if let Some(since) = found.since {
+        facts.push(Fact::time("Known since", times.at(since)));
+    }
+    facts
 }
 
 #[cfg(test)]

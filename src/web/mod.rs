@@ -13,6 +13,7 @@ pub mod assets;
 pub mod audit;
 pub mod catalog;
 pub mod cost;
+pub mod costs;
 pub mod environments;
 pub mod error;
 pub mod frame;

@@ -16,8 +16,8 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::requests::form;
 use super::{
-    admin, approvals, assets, audit, catalog, environments, gate, orphans, policies, preferences, prices, problem,
-    queue, quotas, reports, requests, runs, search, targets, urls, visitor,
+    admin, approvals, assets, audit, catalog, costs, environments, gate, orphans, policies, preferences, prices,
+    problem, queue, quotas, reports, requests, runs, search, targets, urls, visitor,
 };
 use crate::app::App;
 use crate::app::http::{begin, security_headers};
@@ -32,7 +32,8 @@ pub fn router(app: App) -> Router {
     let time_out = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_OUT);
     let require = from_fn_with_state(app.clone(), visitor::require);
     let pages = Router::new().merge(pages().layer(require.clone())).merge(gate()).layer(time_out);
-    let texts = Router::new().route(urls::RUN_LOG, get(runs::text)).layer(require.clone());
+    let texts = Router::new().route(urls::RUN_LOG, get(runs::text)).route(urls::COSTS_CSV, get(costs::csv));
+    let texts = texts.layer(require.clone());
     let pages = pages.merge(texts).fallback(problem::not_found);
     // Events are not compressed, and the layer would keep room for an encoder beside each reader.
     let events = Router::new().route(urls::RUN_EVENTS, get(runs::follow)).layer(require);
@@ -85,6 +86,7 @@ fn pages() -> Router<App> {
         .route(urls::ENVIRONMENT_DRIFT_ACCEPT, post(environments::drift::accept))
         .route(urls::ENVIRONMENT_HAND_OVER, post(environments::handover::hand_over))
         .route(urls::ENVIRONMENT_REAPPLY, post(environments::drift::reapply))
+        .route(urls::COSTS, get(costs::page))
         .route(urls::AUDIT, get(audit::list_page))
         .route(urls::AUDIT_RECORD, get(audit::page))
         .route(urls::RUN, get(runs::page))

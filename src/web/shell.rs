@@ -18,6 +18,8 @@ pub enum Section {
     Requests,
     /// The approvals inbox.
     Approvals,
+    /// What environments cost.
+    Costs,
     /// The audit log.
     Audit,
     /// Administration.
@@ -106,6 +108,11 @@ impl Viewer {
         self.scoped(urls::APPROVALS)
     }
 
+    /// What the chosen project costs.
+    pub fn costs(&self) -> String {
+        self.scoped(urls::COSTS)
+    }
+
     /// The audit log of the chosen project.
     pub fn audit(&self) -> String {
         self.scoped(urls::AUDIT)
@@ -170,6 +177,11 @@ impl Shell {
     /// Whether this is the inbox.
     pub fn is_approvals(&self) -> bool {
         self.current(Section::Approvals)
+    }
+
+    /// Whether this is what environments cost.
+    pub fn is_costs(&self) -> bool {
+        self.current(Section::Costs)
     }
 
     /// Whether this is the audit log.

@@ -32,6 +32,10 @@ pub const CATALOG: &str = "/catalog";
 pub const TEMPLATE: &str = "/catalog/{template}";
 /// Request form of a template.
 pub const TEMPLATE_REQUEST: &str = "/catalog/{template}/request";
+/// What environments cost, by month.
+pub const COSTS: &str = "/costs";
+/// What was used in a month, line by line, for other programs.
+pub const COSTS_CSV: &str = "/costs.csv";
 /// Requests.
 pub const REQUESTS: &str = "/requests";
 /// One request.

@@ -123,6 +123,7 @@ async fn filled(
         inputs: values::facts(&version.inputs_schema, &environment.inputs),
         facts: facts::details(environment, exception.as_ref(), &times),
         cost: costs(visitor, connection, environment, &version).await?,
+        spent: cost::spent(&environments::costs::accrued(connection, environment.id).await?, &times),
         cannot,
         timeline,
         audit_href: audit_href(visitor, environment),

@@ -175,6 +175,8 @@ pub struct EnvironmentPage {
     pub facts: Vec<Fact>,
     /// What it costs by the prices of today; none: it is gone, or nothing is known.
     pub cost: Option<CostView>,
+    /// What it has cost; empty: there was never anything.
+    pub spent: Vec<Fact>,
     /// When it stops and starts by itself; none where nothing can be stopped.
     pub schedule: Option<ScheduleCard>,
     /// What cannot be done now, each with its reason.

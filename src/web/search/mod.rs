@@ -56,6 +56,7 @@ fn pages(viewer: &Viewer, q: &str) -> Vec<Hit> {
         ("layout-grid", "Catalog", "Request something new", urls::CATALOG.to_owned()),
         ("box", "Environments", "", viewer.environments()),
         ("send", "Requests", "", viewer.requests()),
+        ("coins", "Costs", "What environments cost, by month", viewer.costs()),
         ("sliders-horizontal", "Preferences", "Theme, rows, time zone", urls::PREFERENCES.to_owned()),
         ("key-round", "API tokens", "For programs that act for you", urls::TOKENS.to_owned()),
     ];
