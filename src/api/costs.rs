@@ -1,19 +1,29 @@
-//! What environments cost, and what requests were said to cost.
+//! What environments cost and have cost, and what requests were said to cost.
+
+use std::collections::BTreeMap;
 
 use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use futures_util::stream;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::caller::{Caller, Reads};
+use super::caller::{Admins, Caller, Reach, Reads};
 use super::error::Problem;
-use super::extract::Id;
+use super::extract::{Id, Query};
 use super::requests::may_see_environment;
+use crate::app::Visible;
 use crate::base::During;
 use crate::base::id::EnvironmentId;
-use crate::catalog;
-use crate::cost::{Estimate, Line, Unit};
+use crate::cost::{Estimate, Line, Month, Unit};
+use crate::environments::costs::{self, Accrued, FocusRow, MonthCosts, Subject};
+use crate::policy::{Action, Permit, Resource, ability};
+use crate::{catalog, projects};
 
 /// What something would cost by the prices of one day. Amounts are decimal numbers as text, sums have two digits
 /// behind the point and hold what is priced.
@@ -97,6 +107,44 @@ impl From<Line> for EstimateLineView {
 pub struct CostView {
     /// As it is now, by the prices of today; null: its template does not say what it takes.
     estimate: Option<EstimateView>,
+    /// In all its life so far, by the prices of each day.
+    so_far: AccruedView,
+    /// In the present month (UTC).
+    this_month: AccruedView,
+    /// Since when its cost is known; null: from the beginning.
+    known_since: Option<Timestamp>,
+}
+
+/// What something has cost. Amounts are decimal numbers as text with two digits behind the point, and hold what is
+/// priced.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AccruedCost)]
+pub struct AccruedView {
+    /// ISO 4217.
+    currency: String,
+    /// Until now, or until the end of a month that is over.
+    #[schema(value_type = String, example = "12.30")]
+    so_far: Decimal,
+    /// The same, and the rest of the month if everything stays as it is, until the month or the life ends; null: the
+    /// month is over, or it is no month.
+    #[schema(value_type = Option<String>, example = "30.10")]
+    forecast: Option<Decimal>,
+    /// Items that were taken in a time in which they had no price: they are in no sum.
+    not_priced: Vec<String>,
+    /// Templates that do not say what they take: what is made of them is in no sum.
+    not_told: Vec<String>,
+}
+
+impl AccruedView {
+    fn new(accrued: Accrued, currency: &str, goes_on: bool) -> Self {
+        Self {
+            currency: currency.to_owned(),
+            so_far: accrued.so_far.told(),
+            forecast: goes_on.then(|| accrued.forecast.told()),
+            not_priced: accrued.not_priced.into_iter().collect(),
+            not_told: accrued.not_told.into_iter().collect(),
+        }
+    }
 }
 
 /// What an environment costs.
@@ -107,5 +155,139 @@ pub async fn get_cost(caller: Caller<Reads>, Id(id): Id<EnvironmentId>) -> Resul
     let mut connection = caller.app.db.acquire().await?;
     let version = catalog::get_version(&mut connection, environment.template.version_id).await?;
     let estimate = caller.app.estimate_of(&mut connection, &caller.op, &environment, &version).await?;
-    Ok(Json(CostView { estimate: estimate.map(Into::into) }))
+    let found = costs::accrued(&mut connection, environment.id).await?;
+    Ok(Json(CostView {
+        estimate: estimate.map(Into::into),
+        so_far: AccruedView::new(found.life, &found.currency, false),
+        this_month: AccruedView::new(found.this_month, &found.currency, true),
+        known_since: found.since,
+    }))
+}
+
+/// Which month.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct MonthQuery {
+    /// `2026-11`; left out: the present one (UTC).
+    month: Option<String>,
+    /// Only this project.
+    project: Option<String>,
+}
+
+/// Which month of a file.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct LinesQuery {
+    /// `2026-11`; left out: the present one (UTC).
+    month: Option<String>,
+}
+
+/// What was used in a month has cost.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MonthCosts)]
+pub struct MonthView {
+    /// `2026-11`
+    month: String,
+    /// Until when it is summed: now, or the end of the month.
+    until: Timestamp,
+    /// Since when costs are known, where something was there before; null: from the beginning of the month.
+    known_since: Option<Timestamp>,
+    /// Everything.
+    total: AccruedView,
+    /// By project.
+    projects: Vec<PartView>,
+    /// By template.
+    templates: Vec<PartView>,
+    /// By environment type.
+    environment_types: Vec<PartView>,
+    /// By environment; empty where no project was given.
+    environments: Vec<PartView>,
+}
+
+/// A part of what was used.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CostPart)]
+pub struct PartView {
+    /// The short name, or the id of an environment.
+    key: String,
+    name: String,
+    #[serde(flatten)]
+    cost: AccruedView,
+}
+
+/// What environments cost in a month, by the prices of each day: those of the projects that you may read.
+#[utoipa::path(get, path = "/costs", tag = "costs", params(MonthQuery),
+    security(("token" = ["read"]), ("session" = [])), responses((status = 200, body = MonthView)))]
+pub async fn get_costs(caller: Caller<Reads>, Query(query): Query<MonthQuery>) -> Result<Json<MonthView>, Problem> {
+    let month = month_of(&caller, query.month.as_deref())?;
+    let mut connection = caller.app.db.acquire().await?;
+    let mut visible = caller.visible(&mut connection, Action::ReadProject).await?;
+    if let Some(slug) = &query.project {
+        let project = projects::find(&mut connection, slug).await?;
+        let ids = project.into_iter().map(|project| project.id).filter(|id| visible.contains(*id));
+        visible = Visible::Only(ids.collect());
+    }
+    let found = costs::month(&mut connection, month, visible.ids().as_deref()).await?;
+    Ok(Json(MonthView {
+        month: month.to_string(),
+        until: found.until,
+        known_since: found.since,
+        total: AccruedView::new(found.total(), &found.currency, found.goes_on()),
+        projects: parts(&found, |one| (&one.project_slug, &one.project_name)),
+        templates: parts(&found, |one| (&one.template_slug, &one.template_name)),
+        environment_types: parts(&found, |one| (&one.environment_type, &one.environment_type)),
+        environments: if query.project.is_some() { parts(&found, |one| (one.id, &one.name)) } else { Vec::new() },
+    }))
+}
+
+/// Sums by what `of` names: key and name.
+fn parts<'a, K: ToString>(found: &'a MonthCosts, of: impl Fn(&'a Subject) -> (K, &'a String)) -> Vec<PartView> {
+    let mut parts: BTreeMap<String, (String, Accrued)> = BTreeMap::new();
+    for one in &found.environments {
+        let (key, name) = of(&one.subject);
+        let part = parts.entry(key.to_string()).or_insert_with(|| (name.clone(), Accrued::default()));
+        part.1.add(&one.accrued);
+    }
+    let view = |(key, (name, accrued))| PartView {
+        key,
+        name,
+        cost: AccruedView::new(accrued, &found.currency, found.goes_on()),
+    };
+    parts.into_iter().map(view).collect()
+}
+
+/// Every line of a month, one JSON object per line, by the names of the columns of FOCUS 1.x: what each environment
+/// took of each item, at one price. The same as the file that the page *Costs* gives.
+#[utoipa::path(get, path = "/cost-lines", tag = "costs", params(LinesQuery),
+    security(("token" = ["admin"]), ("session" = [])),
+    responses((status = 200, description = "Lines", body = FocusRow, content_type = "application/x-ndjson")))]
+pub async fn get_cost_lines(caller: Caller<Admins>, Query(query): Query<LinesQuery>) -> Result<Response, Problem> {
+    let _: Permit<ability::ReadAdmin> = caller.permit_platform(Resource::platform())?;
+    let month = month_of(&caller, query.month.as_deref())?;
+    let begun = costs::lines_of_month(&mut *caller.app.db.acquire().await?, month, None).await?;
+    // Read as the client reads: no connection is held while a slow one takes its time.
+    let batches = stream::try_unfold(begun, move |mut lines| {
+        let app = caller.app.clone();
+        async move {
+            let Some(read) = lines.next(&mut *app.db.acquire().await?).await? else {
+                return Ok::<_, crate::environments::Error>(None);
+            };
+            let mut out = Vec::new();
+            for line in &read {
+                out.extend(serde_json::to_vec(&FocusRow::of(&lines, line)).unwrap_or_default());
+                out.push(b'\n');
+            }
+            Ok(Some((Bytes::from(out), lines)))
+        }
+    });
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(batches)).into_response())
+}
+
+fn month_of<S: Reach>(caller: &Caller<S>, text: Option<&str>) -> Result<Month, Problem> {
+    match text {
+        None => Ok(Month::of(caller.op.now())),
+        Some(text) => Month::parse(text).ok_or_else(|| Problem::malformed("/month", "is written like 2026-11")),
+    }
 }

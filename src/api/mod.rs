@@ -120,6 +120,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(environments::get_resources))
         .routes(routes!(environments::get_timeline))
         .routes(routes!(costs::get_cost))
+        .routes(routes!(costs::get_costs))
+        .routes(routes!(costs::get_cost_lines))
         .routes(routes!(schedules::get_schedule, schedules::set_schedule, schedules::delete_schedule))
         .routes(routes!(schedules::skip_stop))
         .routes(routes!(schedules::delay_stop))

@@ -125,7 +125,9 @@ fn nothing(path: &str, met: &str) -> bool {
 fn describe(answer: &Answer) -> String {
     let value = answer.value();
     let mut text = answer.status.as_u16().to_string();
-    if let Some(items) = value["items"].as_array() {
+    // What environments cost is no list, but has parts by project.
+    let parts = value["total"].is_object().then_some(&value["projects"]);
+    if let Some(items) = parts.unwrap_or(&value["items"]).as_array() {
         text.push_str(if items.is_empty() { " none" } else { " some" });
     }
     let outcome = value.pointer("/decision/outcome").and_then(Value::as_str);

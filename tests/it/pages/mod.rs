@@ -2,6 +2,7 @@
 //!
 //! The pages are also written to `target/tmp/pages/`, for a person who wants to look at them.
 
+mod costs;
 mod policies;
 mod prices;
 mod samples;

@@ -491,6 +491,7 @@ pub fn all() -> Vec<Sample> {
     admin_quotas(&mut pages);
     others(&mut pages);
     super::policies::put_all(&mut pages);
+    super::costs::put_all(&mut pages);
     super::prices::put_all(&mut pages);
     pages
 }
@@ -976,6 +977,11 @@ fn environment_pages(pages: &mut Vec<Sample>) {
         }],
         inputs: vec![Fact::new("Size", "L"), Fact::new("Extensions", "pgvector, pg_trgm")],
         cost: Some(cost()),
+        spent: vec![
+            Fact::new("So far", "at least 12.30 EUR"),
+            Fact::new("November 2026", "4.10 EUR"),
+            Fact::new("Not in the sum", "Gpu.t4 had no price."),
+        ],
         facts: facts(),
         cannot: vec![Fact::new("Delete", "Needs the role lead in project payments.")],
         timeline: tl(),

@@ -1,5 +1,6 @@
 //! Requests: what holds under a crowd, who may approve, and what the database itself refuses.
 
+mod accrued;
 mod actions;
 mod approval;
 mod costs;
