@@ -2,6 +2,7 @@
 //! the tasks and their shutdown. It wires the traits by which lower rooms reach upward.
 
 mod abilities;
+mod budgets;
 mod call_backs;
 mod demo;
 mod drift;

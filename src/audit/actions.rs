@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 111] = [
+pub const ACTIONS: [&str; 113] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -98,6 +98,8 @@ pub const ACTIONS: [&str; 111] = [
     "quota.added",
     "quota.changed",
     "quota.removed",
+    "budget.changed",
+    "budget.removed",
     "price.added",
     "price.imported",
     "price_book.changed",

@@ -12,6 +12,12 @@ pub enum Error {
     /// The currency stays, because there are prices in it.
     #[error("there are prices in {0} already: the currency cannot change any more")]
     CurrencyInUse(String),
+    /// The project has no budget.
+    #[error("the project has no budget")]
+    NoBudget,
+    /// The budget is not what it was when it was looked at.
+    #[error("somebody has changed the budget since; look at it as it is now")]
+    StaleBudget,
     /// Some values are wrong.
     #[error("some values are not right: {}", first(.0))]
     Invalid(Vec<FieldError>),
@@ -23,7 +29,8 @@ pub enum Error {
 impl Kinded for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoItem(_) => ErrorKind::NotFound,
+            Self::NoItem(_) | Self::NoBudget => ErrorKind::NotFound,
+            Self::StaleBudget => ErrorKind::Stale,
             Self::CurrencyInUse(_) => ErrorKind::Conflict,
             Self::Invalid(_) => ErrorKind::Invalid,
             Self::Db(error) => error.kind(),

@@ -6,6 +6,7 @@
 
 mod accrue;
 mod book;
+mod budget;
 mod error;
 mod estimate;
 mod import;
@@ -17,6 +18,9 @@ mod store;
 pub use accrue::{PriceBook, Used, UsedPrice, price_book};
 pub use book::{
     add_item, add_price, currency, ensure_prices, export, import, item, items, record_refusal, set_currency,
+};
+pub use budget::{
+    Budget, BudgetCheck, BudgetLevel, BudgetTerms, budget, record_budget_refusal, remove_budget, set_budget,
 };
 pub use error::Error;
 pub use estimate::{Estimate, Line, UntilEnd, estimate};

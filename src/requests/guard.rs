@@ -2,7 +2,7 @@
 
 use super::plan::{Parts, binding};
 use super::store::{plans, requests, reviews};
-use super::{Error, ProgressedRequirement, Request, Sink};
+use super::{BUDGET_RULE, Error, ProgressedRequirement, Request, Sink};
 use crate::base::Digest;
 use crate::base::id::{RequestId, RunId};
 use crate::db::{self, Connection};
@@ -33,7 +33,8 @@ impl Sink {
             return Ok(Some("Nothing was done: an approval does not count any more. Ask again.".to_owned()));
         }
         // A system's request and one that was allowed at once need nobody.
-        let unasked = now.outcome == Outcome::NeedsApproval && requirements.is_empty();
+        let by_budget = |one: &ProgressedRequirement| one.rule_id == BUDGET_RULE;
+        let unasked = now.outcome == Outcome::NeedsApproval && requirements.iter().all(by_budget);
         Ok(unasked.then(|| format!("Policy has changed since it was asked for. {} Ask again.", now.sentence)))
     }
 

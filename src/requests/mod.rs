@@ -9,6 +9,7 @@
 //! guard of the run refuses anything else: the request asks again. What was asked for is carried out
 //! once, when it is approved.
 
+mod budget;
 mod caller;
 mod carry_out;
 mod cost;
@@ -31,6 +32,7 @@ mod trial;
 mod verdict;
 
 use crate::db::SealedColumn;
+pub use budget::{BUDGET_RULE, budget_of};
 pub use caller::Caller;
 pub use cost::Cost;
 pub use draft::{Draft, Intent};

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::store::{plans, requests, reviews};
-use super::{Error, PlanProgress, ProgressedRequirement, Request, RequestStatus, Sink, carry_out};
+use super::{BUDGET_RULE, Error, PlanProgress, ProgressedRequirement, Request, RequestStatus, Sink, carry_out};
 use crate::audit::{self, Outcome};
 use crate::base::id::{EnvironmentId, RequestId, RunId};
 use crate::base::{Digest, Op};
@@ -195,7 +195,7 @@ impl Sink {
             policy::Outcome::NeedsApproval => {
                 let decision = policy::record(tx, op, &stored.question, &now).await?;
                 requests::set_decision(tx, request.id, decision).await?;
-                reviews::forget_requirements(tx, request.id).await?;
+                reviews::forget_requirements(tx, request.id, BUDGET_RULE).await?;
                 for requirement in &now.requirements {
                     let id = crate::base::id::RequirementId::new(op.clock(), op.entropy());
                     reviews::insert_requirement(tx, id, request.id, requirement).await?;

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::resolve::{Resolved, resolve};
-use super::store::{estimates, requests, reviews};
+use super::store::{budgets, estimates, requests, reviews};
 use super::{Caller, Draft, Error, RequestStatus, Requests, Shortage, Submitted, carry_out, cost, plan, quota};
 use crate::audit::{self, Entry, Object, Outcome as Ended};
 use crate::base::id::{DecisionId, EnvironmentId, RequestId, RequirementId};
 use crate::base::{Digest, FieldError, Op};
-use crate::cost::Estimate;
+use crate::cost::{BudgetCheck, Estimate};
 use crate::db::Tx;
 use crate::environments::{self, NewEnvironment};
 use crate::orchestrator::Event;
@@ -21,7 +21,7 @@ pub const QUOTA_RULE: &str = "quota";
 impl Requests {
     /// Submits `draft`. With a `key`, a repetition of the same draft gives the first request again.
     ///
-    /// A refusal by policy or by a full quota is a request too: it is recorded with status `denied`.
+    /// A refusal by policy, by a budget or by a full quota is a request too: it is recorded with status `denied`.
     pub async fn submit(
         &self,
         op: &Op,
@@ -77,11 +77,13 @@ impl Requests {
             }
             deny_for_quota(&mut decision, shortages);
         }
+        let held = self.hold_against_budget(&mut tx, op, caller, &resolved, &mut decision, true).await?;
         let question = resolved.question(caller, op.origin.channel);
         let decision_id = policy::record(&mut tx, op, &question, &decision).await?;
         let id = RequestId::new(op.clock(), op.entropy());
         let estimate = cost::of(&mut tx, op, &resolved).await?.estimate().cloned();
-        let stored = Stored { id, decision_id, key, body, estimate: estimate.as_ref() };
+        let budget = held.as_ref().map(|held| &held.check);
+        let stored = Stored { id, decision_id, key, body, estimate: estimate.as_ref(), budget };
         self.store(&mut tx, op, caller, &resolved, &decision, &stored).await?;
         tx.commit().await?;
         self.signals.send(Event::Queue);
@@ -129,6 +131,9 @@ impl Requests {
             .map_err(|error| if error.is_constraint("request_open") { Error::Busy(None) } else { error.into() })?;
         if let Some(estimate) = stored.estimate {
             estimates::insert(tx, stored.id, estimate).await?;
+        }
+        if let Some(check) = stored.budget {
+            budgets::insert(tx, stored.id, check).await?;
         }
         for requirement in &decision.requirements {
             let id = RequirementId::new(op.clock(), op.entropy());
@@ -188,6 +193,7 @@ struct Stored<'a> {
     key: Option<&'a str>,
     body: Digest,
     estimate: Option<&'a Estimate>,
+    budget: Option<&'a BudgetCheck>,
 }
 
 fn draft_digest(draft: &Draft) -> Digest {

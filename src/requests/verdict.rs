@@ -7,6 +7,7 @@ use super::resolve::{Resolved, resolve};
 use super::{Caller, Cost, Draft, Error, QuotaChange, Requests, Shortage, cost};
 use crate::base::id::PersonId;
 use crate::base::{FieldError, Op};
+use crate::cost::BudgetCheck;
 use crate::environments::Operation;
 use crate::identity;
 use crate::policy::{Decision, Offer, Outcome, Requirement};
@@ -27,6 +28,8 @@ pub struct Verdict {
     pub shortages: Vec<Shortage>,
     /// What it would cost.
     pub cost: Cost,
+    /// The budget of the project with it, where there is one that the caller may see.
+    pub budget: Option<BudgetCheck>,
     /// How long the environment would live.
     pub lifetime: Option<SignedDuration>,
     /// The longest that is allowed there.
@@ -78,7 +81,8 @@ impl Requests {
         caller: Caller<'_>,
         resolved: Resolved,
     ) -> Result<Verdict, Error> {
-        let decision = self.decide(op, caller, &resolved);
+        let mut decision = self.decide(op, caller, &resolved);
+        let held = self.hold_against_budget(connection, op, caller, &resolved, &mut decision, false).await?;
         let approvers = approvers(connection, caller, &resolved, &decision.requirements).await?;
         let exception = match self.policy.offer(&resolved.question(caller, op.origin.channel)) {
             Some(offer) => {
@@ -107,6 +111,7 @@ impl Requests {
             quotas,
             shortages,
             cost,
+            budget: held.filter(|held| held.seen).map(|held| held.check),
             lifetime: resolved.lifetime,
             maximum_lifetime: resolved.place.maximum_lifetime,
             ends_at,

@@ -49,6 +49,9 @@ async fn explain(store: &Store, id: &str) -> anyhow::Result<bool> {
     if stored.decision.rules.iter().any(|rule| rule.id == requests::QUOTA_RULE) {
         bail!("a quota was full, which is counted at the moment and is no part of the rules");
     }
+    if stored.decision.rules.iter().any(|rule| rule.id == requests::BUDGET_RULE) {
+        bail!("the budget of the project took part, which is counted at the moment and is no part of the rules");
+    }
     let engine = PolicyEngine::from_text(&text.schema, &text.source)
         .context("this version of Paddock cannot read the rules that made it")?;
     let again = engine.decide(&stored.question);

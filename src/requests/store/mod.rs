@@ -1,5 +1,6 @@
 //! All SQL of requests.
 
+pub(super) mod budgets;
 pub(super) mod drafts;
 pub(super) mod estimates;
 pub(super) mod exceptions;

@@ -106,9 +106,11 @@ pub async fn insert(connection: &mut PgConnection, review: &NewReview<'_>) -> Re
     Ok(())
 }
 
-/// Takes the requirements of a request away, to be replaced.
-pub async fn forget_requirements(connection: &mut PgConnection, request: RequestId) -> Result<()> {
-    sqlx::query!("DELETE FROM approval_requirement WHERE request_id = $1", request.0).execute(connection).await?;
+/// Takes the requirements of a request away, to be replaced, but that of this rule.
+pub async fn forget_requirements(connection: &mut PgConnection, request: RequestId, but: &str) -> Result<()> {
+    sqlx::query!("DELETE FROM approval_requirement WHERE request_id = $1 AND rule_id <> $2", request.0, but)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
