@@ -7,6 +7,7 @@
 //! problem JSON (RFC 9457), made in [`error`] only.
 
 mod audit;
+mod budgets;
 mod callbacks;
 mod caller;
 mod costs;
@@ -110,6 +111,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(templates::get_template_version))
         .routes(routes!(projects::list_projects))
         .routes(routes!(projects::get_project))
+        .routes(routes!(budgets::get_budget, budgets::set_budget, budgets::remove_budget))
         .routes(routes!(verdicts::ask_verdict))
         .routes(routes!(requests::list_requests, requests::submit_request))
         .routes(routes!(requests::get_request))

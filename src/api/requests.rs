@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
+use super::budgets::BudgetCheckView;
 use super::caller::{Caller, Reach, Reader, Reads, Requests, Reviews};
 use super::costs::EstimateView;
 use super::decisions::{DecisionView, PersonView};
@@ -59,6 +60,9 @@ pub struct RequestView {
     plan: Option<PlanView>,
     /// What it was said to cost when it was submitted; null where nothing was known, or nothing changed.
     cost: Option<EstimateView>,
+    /// By what numbers the budget of the project was held against it, when it is read alone by somebody who may see
+    /// the project; null: there was none, or it added no cost.
+    budget: Option<BudgetCheckView>,
     /// When it lapses without an approval.
     lapses_at: Option<Timestamp>,
     created_at: Timestamp,
@@ -270,8 +274,13 @@ pub async fn may_see_environment<S: Reach>(caller: &Caller<S>, id: EnvironmentId
 #[utoipa::path(get, path = "/requests/{id}", tag = "requests", params(("id" = String, Path)),
     security(("token" = ["read"]), ("session" = [])), responses((status = 200, body = RequestView)))]
 pub async fn get_request(caller: Caller<Reads>, Id(id): Id<RequestId>) -> Result<Json<RequestView>, Problem> {
-    caller.permit_request(&find(&caller, id).await?)?;
-    Ok(Json(load(&caller, id).await?))
+    let request = find(&caller, id).await?;
+    caller.permit_request(&request)?;
+    let view = load(&caller, id).await?;
+    let mut connection = caller.app.db.acquire().await?;
+    let seen = caller.visible(&mut connection, Action::ReadProject).await?.contains(request.project);
+    let held = if seen { requests::budget_of(&mut connection, id).await? } else { None };
+    Ok(Json(RequestView { budget: held.map(Into::into), ..view }))
 }
 
 /// Approves or rejects a request. Nobody reviews their own.
@@ -352,6 +361,7 @@ impl RequestView {
             approval_digest,
             plan,
             cost: None,
+            budget: None,
             lapses_at: request.lapses_at,
             created_at: request.created_at,
             decided_at: request.decided_at,

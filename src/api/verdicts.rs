@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::budgets::BudgetCheckView;
 use super::caller::{Caller, Requests};
 use super::costs::EstimateView;
 use super::decisions::{DecisionView, RequirementView, preview};
@@ -33,6 +34,8 @@ pub struct VerdictView {
     /// What it would cost by the prices of today; null: the template does not say what it takes, the operation does
     /// not change it, or values are not right yet.
     cost: Option<EstimateView>,
+    /// The budget of the project with it; null: there is none, or this adds no cost.
+    budget: Option<BudgetCheckView>,
     /// How long the environment would live.
     lifetime_seconds: Option<i64>,
     /// The longest that is allowed there.
@@ -131,6 +134,7 @@ impl From<Verdict> for VerdictView {
                 .map(|one| ShortageView { sentence: one.sentence, advice: one.advice })
                 .collect(),
             cost: verdict.cost.estimate().cloned().map(Into::into),
+            budget: verdict.budget.map(Into::into),
             lifetime_seconds: verdict.lifetime.map(|lifetime| lifetime.as_secs()),
             maximum_lifetime_seconds: verdict.maximum_lifetime.as_secs(),
             ends_at: verdict.ends_at,

@@ -1,13 +1,14 @@
 //! Money in words, and what things cost as pages show it.
 
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
 
 use crate::base::During;
-use crate::cost::{Estimate, Line, Money, Unit};
+use crate::cost::{BudgetCheck, Estimate, Line, Money, Month, Unit};
 use crate::environments::costs::{Accrued, EnvironmentAccrued};
 use crate::requests::Cost;
 use crate::web::error::sentence;
-use crate::web::ui::{CostLine, CostView, Fact};
+use crate::web::ui::{CostLine, CostView, Fact, QuotaBar};
 use crate::web::words::{Times, length, listed};
 
 /// An amount with its currency: `1,234.50 EUR`.
@@ -98,6 +99,31 @@ pub fn summed(cost: Money, accrued: &Accrued, currency: &str) -> String {
         (false, true) => "not known".to_owned(),
         (false, false) => format!("at least {}", money(cost.told(), currency)),
     }
+}
+
+/// A budget with what a request would add, in whole units of the currency.
+pub fn budget_bar(check: &BudgetCheck) -> QuotaBar {
+    let whole = |amount: Decimal| amount.round().to_u64().unwrap_or(u64::MAX);
+    let label =
+        format!("Budget of {}, {}", Month::parse(&check.month).map_or(String::new(), Month::words), check.currency);
+    QuotaBar::new(label, whole(check.before()), whole(check.after()), whole(check.terms.amount))
+}
+
+/// By what numbers a budget was held against a request.
+pub fn budget_words(check: &BudgetCheck) -> String {
+    let amount = |amount: Decimal| {
+        let mut amount = amount.round_dp(2);
+        amount.rescale(2);
+        money(amount, &check.currency)
+    };
+    format!(
+        "{} So far {}, expected {}, by others under way {}, by this {}.",
+        check.sentence(),
+        amount(check.so_far),
+        amount(check.forecast),
+        amount(check.under_way),
+        amount(check.adds)
+    )
 }
 
 /// What is not in the sums.

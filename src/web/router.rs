@@ -87,6 +87,8 @@ fn pages() -> Router<App> {
         .route(urls::ENVIRONMENT_HAND_OVER, post(environments::handover::hand_over))
         .route(urls::ENVIRONMENT_REAPPLY, post(environments::drift::reapply))
         .route(urls::COSTS, get(costs::page))
+        .route(urls::COSTS_BUDGET, get(costs::budget::page).post(costs::budget::change))
+        .route(urls::COSTS_BUDGET_REMOVE, post(costs::budget::remove))
         .route(urls::AUDIT, get(audit::list_page))
         .route(urls::AUDIT_RECORD, get(audit::page))
         .route(urls::RUN, get(runs::page))

@@ -36,6 +36,10 @@ pub const TEMPLATE_REQUEST: &str = "/catalog/{template}/request";
 pub const COSTS: &str = "/costs";
 /// What was used in a month, line by line, for other programs.
 pub const COSTS_CSV: &str = "/costs.csv";
+/// The budget of a project.
+pub const COSTS_BUDGET: &str = "/costs/budget/{project}";
+/// Taking it away.
+pub const COSTS_BUDGET_REMOVE: &str = "/costs/budget/{project}/remove";
 /// Requests.
 pub const REQUESTS: &str = "/requests";
 /// One request.
@@ -368,6 +372,16 @@ pub fn admin_price(item: impl Display) -> String {
     format!("/admin/prices/items/{item}")
 }
 
+/// The budget of a project.
+pub fn costs_budget(project: impl Display) -> String {
+    format!("/costs/budget/{project}")
+}
+
+/// Where it is taken away.
+pub fn costs_budget_remove(project: impl Display) -> String {
+    format!("/costs/budget/{project}/remove")
+}
+
 /// One quota.
 pub fn admin_quota(quota: impl Display) -> String {
     format!("/admin/quotas/{quota}")
@@ -431,6 +445,8 @@ mod tests {
     fn links_of_admins_fit_the_patterns_of_the_router() {
         fit(&[
             (admin_price("x"), ADMIN_PRICE),
+            (costs_budget("x"), COSTS_BUDGET),
+            (costs_budget_remove("x"), COSTS_BUDGET_REMOVE),
             (admin_quota("x"), ADMIN_QUOTA),
             (admin_quota_remove("x"), ADMIN_QUOTA_REMOVE),
             (admin_orphan("x"), ADMIN_ORPHAN),

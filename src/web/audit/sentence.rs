@@ -149,6 +149,10 @@ fn words(names: &Names, record: &AuditRecord) -> (&'static str, String) {
         "quota" if record.outcome == Outcome::Denied => {
             ("sliders-horizontal", format!("wanted to change the quota {object} and may not"))
         }
+        "budget" if record.outcome == Outcome::Denied => {
+            ("coins", format!("wanted to change the budget of {object} and may not"))
+        }
+        "budget" => ("coins", format!("{} the budget of {object}", past(verb))),
         "price" | "price_book" if record.outcome == Outcome::Denied => {
             ("coins", format!("wanted to change the price book ({object}) and may not"))
         }

@@ -1,6 +1,7 @@
 //! What environments cost, by month: for members what their projects cost, for admins and auditors everything, with
 //! a file of every line.
 
+pub mod budget;
 mod export;
 mod page;
 pub mod view;

@@ -6,10 +6,10 @@ use axum::response::Response;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 
-use super::month_of;
 use super::view::{CostRow, CostsPage};
+use super::{budget, month_of};
 use crate::base::id::ProjectId;
-use crate::cost::{Money, Month};
+use crate::cost::{self, BudgetTerms, Money, Month};
 use crate::environments::costs::{self, Accrued, MonthCosts, Subject};
 use crate::policy::{Action, Resource};
 use crate::projects::{self, Project};
@@ -90,6 +90,11 @@ pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError>
         slug => Some(projects.iter().filter(|one| one.slug == slug).map(|one| one.id).collect()),
     };
     let found = costs::month(&mut connection, month, wanted.as_deref()).await?;
+    let shown = projects.iter().find(|one| one.slug == chosen);
+    let budget = match shown {
+        Some(project) => cost::budget(&mut connection, project.id, false).await?,
+        None => None,
+    };
     drop(connection);
     let usual = if chosen.is_empty() { By::Project } else { By::Environment };
     let by = By::ALL.into_iter().find(|by| by.word() == query.get("by")).unwrap_or(usual);
@@ -117,10 +122,13 @@ pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError>
         tabs: tabs(&query, by),
         filter: (projects.len() > 1).then(|| bar(&projects, &query)),
         sums: if rows.is_empty() { Vec::new() } else { sums(&found, &total) },
+        budget: budget.map_or_else(Vec::new, |one| terms(&one.terms, &found.currency)),
+        budget_href: shown.filter(|_| budget::may_manage(&visitor)).map(|one| urls::costs_budget(&one.slug)),
         notes: notes(&visitor, &found, &total),
         column: by.columns().0,
         goes_on: found.goes_on(),
         empty: rows.is_empty().then(|| empty(month, present)),
+        has_notes: rows.iter().any(|row| !row.note.is_empty()),
         rows,
         more,
     };
@@ -177,6 +185,19 @@ fn sums(found: &MonthCosts, total: &Accrued) -> Vec<Fact> {
         sums.push(Fact::new("By the end of the month", told(total.forecast)));
     }
     sums
+}
+
+/// A budget in rows.
+fn terms(terms: &BudgetTerms, currency: &str) -> Vec<Fact> {
+    let above =
+        |label: &str, percent: Option<i32>| percent.map(|percent| Fact::new(label, format!("above {percent} % of it")));
+    let amount = Fact::new("Each month", money(terms.amount, currency));
+    let thresholds = [
+        above("Requests are warned", terms.warn_above),
+        above("A lead must agree", terms.approve_above),
+        above("Requests are denied", terms.deny_above),
+    ];
+    std::iter::once(amount).chain(thresholds.into_iter().flatten()).collect()
 }
 
 fn notes(visitor: &Visitor, found: &MonthCosts, total: &Accrued) -> Vec<String> {

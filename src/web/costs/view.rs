@@ -40,12 +40,18 @@ pub struct CostsPage {
     pub filter: Option<FilterBar>,
     /// The sums of all rows.
     pub sums: Vec<Fact>,
+    /// Of the one project that is shown; empty: there are several.
+    pub budget: Vec<Fact>,
+    /// Where it is changed; none: the viewer may only look.
+    pub budget_href: Option<String>,
     /// What is in no sum, and since when costs are known.
     pub notes: Vec<String>,
     /// "Project", "Environment"
     pub column: &'static str,
     /// Whether rows have a forecast.
     pub goes_on: bool,
+    /// Whether a row has a note.
+    pub has_notes: bool,
     pub rows: Vec<CostRow>,
     /// "and 12 more, which cost 3.20 EUR together"; empty: these are all.
     pub more: String,

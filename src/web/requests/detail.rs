@@ -12,7 +12,7 @@ use crate::catalog;
 use crate::db::Connection;
 use crate::environments::{self, Environment, Operation};
 use crate::policy::{Action, ability};
-use crate::requests::{Caller, PlanProgress, Request, RequestDetail, RequestStatus, ReviewVerdict};
+use crate::requests::{self, Caller, PlanProgress, Request, RequestDetail, RequestStatus, ReviewVerdict};
 use crate::web::answer;
 use crate::web::error::PageError;
 use crate::web::shell::Section;
@@ -51,7 +51,11 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
         Some(id) => environments::find(&mut connection, id).await?,
         None => None,
     };
+    let seen = visitor.visible(&mut connection, Action::ReadProject).await?.contains(request.project);
+    let held = if seen { requests::budget_of(&mut connection, request.id).await? } else { None };
     drop(connection);
+    let mut facts = facts(&visitor, request);
+    facts.extend(held.as_ref().map(|held| Fact::new("Budget", cost::budget_words(held))));
     let exception_href = exception_href(&visitor, &detail).await;
     let waiting = request.status == RequestStatus::AwaitingApproval;
     let me = visitor.access.person.id;
@@ -81,7 +85,7 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
         decision: decided,
         inputs: inputs(request, &version),
         cost: detail.estimate.as_ref().map(cost::of),
-        facts: facts(&visitor, request),
+        facts,
         timeline: timeline(&visitor, &detail),
         live: matches!(
             request.status,

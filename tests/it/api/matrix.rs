@@ -84,6 +84,7 @@ async fn cell(client: &Client, things: &Things, method: &str, path: &str, name: 
         ("POST", "/api/v1/policies/{number}/publish") => request.json(&json!({"in_force": 1})),
         ("PUT", "/api/v1/targets/{id}/limits") => request.json(&json!({"run_limit": 1, "labels": []})),
         ("POST", "/api/v1/targets") => request.json(&json!({"slug": name, "name": name, "provider": "simulated"})),
+        ("PUT", "/api/v1/projects/{slug}/budget") => request.json(&json!({"amount": "1000000", "deny_above": 100})),
         ("PUT", "/api/v1/price-book") => request.json(&json!({"currency": "EUR"})),
         ("POST", "/api/v1/price-book/import") => request.json(&json!({"csv": "item,unit,price\nvm.imported,hour,1\n"})),
         ("POST", "/api/v1/prices") => request.json(&json!({"item": name, "unit": "hour", "price": "1"})),

@@ -43,6 +43,13 @@ fn page(rows: Vec<CostRow>, goes_on: bool) -> CostsPage {
                 Fact::new("By the end of the month", "at least 2,000.00 EUR"),
             ]
         },
+        budget: if rows.is_empty() {
+            Vec::new()
+        } else {
+            vec![Fact::new("Each month", "2,000.00 EUR"), Fact::new("Requests are warned", "above 80 % of it")]
+        },
+        budget_href: o("/costs/budget/payments"),
+        has_notes: true,
         notes: vec![
             s("Not in the sum: gpu.t4 had no price; no cost is known for Legacy cluster."),
             s("Costs are known since 22 Nov 2026, 09:00 UTC: what was there before is counted from then on."),

@@ -48,7 +48,7 @@ const PRICES: [(&str, &str, i128); 6] = [
     ("m.disk", "2026-02-28", 1),
 ];
 
-async fn site() -> Site {
+pub(super) async fn site() -> Site {
     let site = Site::start().await;
     add_template(&site.test, "machines", &[("paddock.yaml", MANIFEST)]).await;
     site.sql("UPDATE quota SET maximum = 10000").await;
@@ -65,7 +65,7 @@ async fn site() -> Site {
     site
 }
 
-async fn create(client: &Client, project: &str, name: &str, inputs: &Value) -> EnvironmentId {
+pub(super) async fn create(client: &Client, project: &str, name: &str, inputs: &Value) -> EnvironmentId {
     let body = json!({"operation": "create", "project": project, "environment_type": "dev", "template": "machines",
                       "name": name, "inputs": inputs});
     let made = client.post("/api/v1/requests", &body).await.expect(StatusCode::CREATED);
@@ -73,7 +73,7 @@ async fn create(client: &Client, project: &str, name: &str, inputs: &Value) -> E
 }
 
 /// Asks for an operation and waits until its request has ended.
-async fn done(client: &Client, body: &Value) {
+pub(super) async fn done(client: &Client, body: &Value) {
     let asked = client.post("/api/v1/requests", body).await.expect(StatusCode::CREATED);
     let address = format!("/api/v1/requests/{}", text(&asked, "/id"));
     until_true("the request ends", async || !client.json(&address).await["finished_at"].is_null()).await;

@@ -3,6 +3,7 @@
 mod accrued;
 mod actions;
 mod approval;
+mod budgets;
 mod costs;
 mod crowd;
 mod exceptions;

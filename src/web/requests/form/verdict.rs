@@ -9,6 +9,7 @@ use super::subject::{Subject, Update};
 use super::typed::Typed;
 use crate::base::FieldError;
 use crate::catalog::form;
+use crate::cost::{BudgetCheck, BudgetLevel};
 use crate::policy;
 use crate::requests::{self, Cost, QuotaChange, Shortage};
 use crate::web::cost;
@@ -45,7 +46,7 @@ pub(super) fn of(
         advice: advice(outcome, judged, errors),
         approvers: people(&judged.approvers),
         approvers_note: approvers_note(outcome, judged),
-        quotas: judged.quotas.iter().map(bar).collect(),
+        quotas: judged.quotas.iter().map(bar).chain(judged.budget.as_ref().map(cost::budget_bar)).collect(),
         cost: cost::of_verdict(&judged.cost),
         ends: judged.ends_at.map(|at| visitor.times().at(at)),
         ends_note: match judged.ends_at {
@@ -111,8 +112,9 @@ fn advice(outcome: Outcome, judged: &requests::Verdict, errors: &[FieldError]) -
         return (!instead.is_empty())
             .then(|| format!("Allowed instead: {}.", instead.join("; ").trim_end_matches('.')));
     }
+    let warned = judged.budget.as_ref().filter(|budget| budget.level == BudgetLevel::Warned);
     match errors.len() {
-        0 => None,
+        0 => warned.map(BudgetCheck::sentence),
         n => Some(format!("{} still to fill in or to correct.", count(n, "field is", "fields are"))),
     }
 }
