@@ -1,8 +1,8 @@
-//! Answers of yes or no that were given before.
+//! Answers that were given before.
 //!
-//! Every page of a list asks the same about each project. An answer depends on its question and the
-//! policy set alone: so a memo belongs to one policy set, and its key is the digest of the whole
-//! question.
+//! Every page of a list asks the same about each project, and people ask for the same again and again.
+//! An answer depends on its question and the policy sets alone: so a memo belongs to one set (or to the
+//! two that a replay compares), and its key is the digest of the whole question.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,12 +14,18 @@ use crate::base::Digest;
 const MOST: usize = 10_000;
 
 /// Answers by the digests of their questions.
-#[derive(Debug, Default)]
-pub(super) struct Memo(Mutex<HashMap<Digest, bool>>);
+#[derive(Debug)]
+pub(super) struct Memo<T = bool>(Mutex<HashMap<Digest, T>>);
 
-impl Memo {
+impl<T> Default for Memo<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Copy> Memo<T> {
     /// The answer given before, or that of `decide`, which is kept.
-    pub(super) fn answer(&self, question: &Question, decide: impl FnOnce() -> bool) -> bool {
+    pub(super) fn answer(&self, question: &Question, decide: impl FnOnce() -> T) -> T {
         let Ok(text) = serde_json::to_vec(question) else { return decide() };
         let key = Digest::of(&text);
         if let Some(known) = self.known().get(&key) {
@@ -34,7 +40,7 @@ impl Memo {
         answer
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, bool>> {
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

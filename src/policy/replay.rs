@@ -1,10 +1,12 @@
 //! Stored decisions made again: by another set, to see what would come out otherwise, and by their own,
 //! to see that they follow from their records.
 //!
-//! Memory is bounded: decisions are read by chunks, and what does not flip is forgotten. Nothing is
-//! skipped in silence: what cannot be made again is counted.
+//! Memory is bounded: decisions are read by chunks, and what does not flip is forgotten, but for the
+//! short answers to the last questions, which people ask again and again. Nothing is skipped in silence:
+//! what cannot be made again is counted.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -12,6 +14,7 @@ use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use super::decision::{Decision, ENGINE_ERROR, Effect, Outcome, Requirement, Rule, StoredDecision};
+use super::memo::Memo;
 use super::question::{Question, Role};
 use super::{PolicyEngine, store};
 use crate::base::Digest;
@@ -109,6 +112,7 @@ pub struct Flip {
 pub struct Replay {
     before: PolicyEngine,
     after: PolicyEngine,
+    known: Arc<Memo<Known>>,
 }
 
 /// A part of a replay.
@@ -127,7 +131,7 @@ pub struct Replayed {
 impl Replay {
     /// Compares `after` with what is in force.
     pub fn new(before: &PolicyEngine, after: &PolicyEngine) -> Self {
-        Self { before: before.now(), after: after.now() }
+        Self { before: before.now(), after: after.now(), known: Arc::default() }
     }
 
     /// The digests of what is in force and of the other set.
@@ -185,17 +189,40 @@ impl Replay {
     }
 
     fn compare(&self, question: &Question) -> Compared {
-        let before = self.before.decide(question);
-        if failed(&before) {
-            return Compared::Lost;
+        let mut whole = None;
+        let known = self.known.answer(question, || {
+            let (known, both) = self.compare_anew(question);
+            whole = Some(both);
+            known
+        });
+        match known {
+            Known::Lost => Compared::Lost,
+            Known::Same => Compared::Same,
+            Known::Flips(kind) => Compared::Flips(kind, Box::new(whole.unwrap_or_else(|| self.both(question)))),
         }
-        let after = self.after.decide(question);
-        FlipKind::of(&before, &after).map_or(Compared::Same, |kind| Compared::Flips(kind, Box::new((before, after))))
+    }
+
+    fn compare_anew(&self, question: &Question) -> (Known, (Decision, Decision)) {
+        let both = self.both(question);
+        let known = match FlipKind::of(&both.0, &both.1) {
+            _ if failed(&both.0) => Known::Lost,
+            Some(kind) => Known::Flips(kind),
+            None => Known::Same,
+        };
+        (known, both)
     }
 }
 
-enum Compared {
+/// What is remembered of a comparison.
+#[derive(Debug, Clone, Copy)]
+enum Known {
     /// What is in force cannot even be asked.
+    Lost,
+    Same,
+    Flips(FlipKind),
+}
+
+enum Compared {
     Lost,
     Same,
     Flips(FlipKind, Box<(Decision, Decision)>),

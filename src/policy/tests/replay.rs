@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::base::Digest;
-use crate::policy::replay::{FlipKind, follows};
+use crate::base::id::DecisionId;
+use crate::policy::replay::{FlipKind, Replay, follows};
 
 /// What jsonb does to a value: other order of keys, other spelling of numbers.
 fn through_jsonb(value: Value) -> Value {
@@ -98,6 +99,34 @@ fn an_approval_is_added_or_dropped_by_roles_and_numbers() {
         assert_eq!(flip(more, less), Some(FlipKind::ApprovalDropped));
     }
     assert_eq!(flip(&[("lead", 2)], &[("admin", 1)]), Some(FlipKind::ApprovalAdded), "somebody else is asked");
+}
+
+/// What is asked again is answered as before, and what differs in anything is asked anew.
+#[test]
+fn equal_questions_are_remembered_and_others_are_not() {
+    let forbids = "@id(\"no\") @reason(\"No.\") forbid (principal, action, resource)
+        when { context.inputs.numbers.hasTag(\"size\") && context.inputs.numbers.getTag(\"size\") > 2 };";
+    let after = engine_of(&format!("{}\n{forbids}", engine().source()));
+    let replay = Replay::new(&engine(), &after);
+    for round in 0..3 {
+        for size in 0..6 {
+            for role in Role::ALL {
+                let mut asked = question(Action::UpdateEnvironment, &[role], "dev");
+                asked.context.inputs = json!({ "size": size }).as_object().unwrap().clone();
+                let (before, after) = (engine().decide(&asked), after.decide(&asked));
+                let stored = StoredDecision {
+                    id: DecisionId(uuid::Uuid::from_u128(size)),
+                    at: jiff::Timestamp::UNIX_EPOCH,
+                    question: asked,
+                    decision: before.clone(),
+                };
+                let found = replay.flip(stored).map(|flip| (flip.kind, flip.before, flip.after));
+                let expected = FlipKind::of(&before, &after).map(|kind| (kind, before, after));
+                assert_eq!(found, expected, "{round} {size} {role}");
+                assert_eq!(found.is_some(), size > 2 && [Role::Developer, Role::Lead].contains(&role));
+            }
+        }
+    }
 }
 
 #[test]
