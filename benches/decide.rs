@@ -18,6 +18,20 @@ const GATE: Duration = Duration::from_micros(200);
 
 pub fn run() {
     let few = PolicyEngine::embedded().unwrap();
+    let many = PolicyEngine::from_source(&many_rules(&few)).unwrap();
+    let before = measure(&few);
+    let ours = measure(&many);
+    let after = measure(&few);
+    let probe = f64::midpoint(total(&before), total(&after));
+    let more = format!("median {:.0?}, p99 {:.0?} (gate {GATE:.0?}), {RULES} rules", at(&ours, 50), at(&ours, 99));
+    result("decision, 1,000 rules / the built-in rules", probe / total(&ours), 0.8, &more);
+    if at(&ours, 99) > GATE {
+        println!("decision, p99                                  ABOVE its gate");
+    }
+}
+
+/// The text of `few` with a thousand rules more, each about one project.
+pub fn many_rules(few: &PolicyEngine) -> String {
     let mut source = few.source();
     for number in 0..RULES {
         let project = number % PROJECTS;
@@ -29,16 +43,7 @@ pub fn run() {
         )
         .unwrap();
     }
-    let many = PolicyEngine::from_source(&source).unwrap();
-    let before = measure(&few);
-    let ours = measure(&many);
-    let after = measure(&few);
-    let probe = f64::midpoint(total(&before), total(&after));
-    let more = format!("median {:.0?}, p99 {:.0?} (gate {GATE:.0?}), {RULES} rules", at(&ours, 50), at(&ours, 99));
-    result("decision, 1,000 rules / the built-in rules", probe / total(&ours), 0.8, &more);
-    if at(&ours, 99) > GATE {
-        println!("decision, p99                                  ABOVE its gate");
-    }
+    source
 }
 
 /// How long each of many decisions took, shortest first.
@@ -63,7 +68,7 @@ fn at(took: &[Duration], percent: usize) -> Duration {
     took[took.len() * percent / 100]
 }
 
-fn question(number: usize) -> Question {
+pub fn question(number: usize) -> Question {
     let project = format!("project-{}", number % PROJECTS);
     let person = format!("usr_{}", number * 7 % PEOPLE);
     Question {

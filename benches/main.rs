@@ -24,6 +24,7 @@ mod load;
 mod overhead;
 mod pgbench;
 mod process;
+mod replay;
 mod runs;
 mod start;
 mod submit;
@@ -72,6 +73,9 @@ fn main() {
         }
         if wanted("list") {
             list::run(&world).await;
+        }
+        if wanted("replay") {
+            replay::run(&world).await;
         }
         if wanted("process") {
             process::run(&world);
