@@ -29,13 +29,13 @@ pub use actions::{ActionSpec, Connect, RepeatClass, actions_of, auto_stop_of, co
 pub use demand::{charges_of, demand_of};
 pub use error::CatalogError;
 pub use model::{
-    CatalogSource, Facet, Facets, Filter, Format, Kind, Listing, NewSource, OutputSpec, PROVIDERS, Problem, Severity,
-    SourceKind, SyncCounts, SyncState, Template, TemplateSummary, TemplateVersion, VersionState, VersionSummary,
-    requestable,
+    CatalogSource, Facet, Facets, Filter, Format, Kind, Listing, NewSource, OutputSpec, PROVIDERS, Problem,
+    PublishedInputs, Severity, SourceKind, SyncCounts, SyncState, Template, TemplateSummary, TemplateVersion,
+    VersionState, VersionSummary, requestable,
 };
 pub use service::{
     add_source, current_version, get_template, get_version, get_version_number, list, list_sources, list_versions,
-    priced_items, problems, template_files, worker_labels,
+    priced_items, problems, published_inputs, template_files, worker_labels,
 };
 pub use source::use_git_credentials;
 pub use sync::{lint, sync, sync_due};

@@ -330,6 +330,17 @@ pub struct TemplateSummary {
     pub number: i32,
 }
 
+/// What the published version of a template asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PublishedInputs {
+    /// The slug of the template.
+    pub template: String,
+    /// Its name for people.
+    pub name: String,
+    /// The schema of the inputs.
+    pub schema: serde_json::Value,
+}
+
 /// Which templates to list; everything that is set narrows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {

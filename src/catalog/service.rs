@@ -7,8 +7,8 @@ use sqlx::PgConnection;
 
 use super::error::CatalogError;
 use super::model::{
-    CatalogSource, Facet, Facets, Filter, Kind, Listing, NewSource, Problem, SourceKind, Template, TemplateSummary,
-    TemplateVersion, VersionSummary,
+    CatalogSource, Facet, Facets, Filter, Kind, Listing, NewSource, Problem, PublishedInputs, SourceKind, Template,
+    TemplateSummary, TemplateVersion, VersionSummary,
 };
 use super::store::{self, Which};
 use crate::audit::{self, Entry, Object};
@@ -84,6 +84,11 @@ pub async fn list(db: &Db, filter: &Filter) -> Result<Listing> {
     let query = prefix_query(&filter.query);
     let all = store::list(&mut *db.acquire().await?, query.as_deref(), MAX_LISTED).await?;
     Ok(narrow(all, filter))
+}
+
+/// What every published template asks for, by its name.
+pub async fn published_inputs(connection: &mut PgConnection) -> Result<Vec<PublishedInputs>> {
+    Ok(store::published_inputs(connection, MAX_LISTED).await?)
 }
 
 /// The words of a search as a `tsquery` in which every word may go on: `post data` finds “Postgres database”.

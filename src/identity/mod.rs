@@ -43,8 +43,8 @@ pub use model::{
 };
 pub use oidc::{CALLBACK_PATH, Callback, Oidc, OidcError, OidcSignedIn, Redirect};
 pub use people::{
-    bind_role, create_person, ensure_person, ensure_team, find_person, get_person, join_team, list_people, names,
-    set_active, unbind_role,
+    bind_role, create_person, ensure_person, ensure_team, find_person, get_person, join_team, list_people, list_teams,
+    names, set_active, unbind_role,
 };
 pub use return_to::local_path;
 pub use role::Role;

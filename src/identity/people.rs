@@ -90,6 +90,11 @@ pub async fn ensure_team(tx: &mut Tx, op: &Op, slug: &str, name: &str) -> Result
     store::find_team(tx, slug).await?.ok_or(IdentityError::NotFound("team"))
 }
 
+/// The teams, by name.
+pub async fn list_teams(connection: &mut PgConnection) -> Result<Vec<Team>> {
+    Ok(store::list_teams(connection).await?)
+}
+
 /// Makes the person a member of the team. Nothing happens when they are one from this source.
 pub async fn join_team(tx: &mut Tx, op: &Op, team: &Team, person: &Person, source: Source) -> Result<()> {
     if store::insert_member(tx, team.id, person.id, source).await? {

@@ -29,7 +29,7 @@ const KNOWN: [&str; 11] = [
 ];
 
 /// More people than this never agree: a larger number is a mistake.
-const MAX_APPROVERS: u32 = 20;
+pub(super) const MAX_APPROVERS: u32 = 20;
 
 /// Reads the annotations of a policy whose scope matches `actions`.
 pub(super) fn read(policy: &Policy, actions: &[Action]) -> Result<RuleText, Vec<Wrong>> {
@@ -75,14 +75,22 @@ fn id(policy: &Policy) -> Result<String, Wrong> {
     if id.is_empty() {
         return Err(wrong("the rule has no @id", hint));
     }
-    let fits = id.len() <= 80 && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if !fits {
-        return Err(wrong(format!("“{id}” is not an @id"), hint));
-    }
-    if [DEFAULT_DENY, ENGINE_ERROR].contains(&id) {
+    if OWN.contains(&id) {
         return Err(wrong(format!("the @id “{id}” is Paddock's own"), "choose another"));
     }
+    if !is_id(id) {
+        return Err(wrong(format!("“{id}” is not an @id"), hint));
+    }
     Ok(id.to_owned())
+}
+
+/// What decisions say where no rule does.
+const OWN: [&str; 2] = [DEFAULT_DENY, ENGINE_ERROR];
+
+/// Whether a rule can have this `@id`.
+pub(super) fn is_id(id: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=80).contains(&id.len()) && id.bytes().all(plain) && !OWN.contains(&id)
 }
 
 fn reason(policy: &Policy) -> Result<String, Wrong> {
@@ -157,7 +165,7 @@ fn asked(policy: &Policy, actions: &[Action], asking: &Asking) -> Result<Option<
             None => Ok(None),
         };
     };
-    if let Some(action) = actions.iter().find(|action| !can_wait(**action)) {
+    if let Some(action) = actions.iter().find(|action| !Action::REQUESTS.contains(action)) {
         let message = format!("an {name} for {}, which does not wait for anybody", action.cedar_name());
         return Err(wrong(message, "only actions of the group Request become requests"));
     }
@@ -173,17 +181,4 @@ fn asked(policy: &Policy, actions: &[Action], asking: &Asking) -> Result<Option<
     };
     let who = policy.annotation(who).map(str::trim).filter(|who| !who.is_empty()).map(str::to_owned);
     Ok(Some(Approval { role, count: number, who }))
-}
-
-/// Actions that become requests.
-fn can_wait(action: Action) -> bool {
-    matches!(
-        action,
-        Action::CreateEnvironment
-            | Action::UpdateEnvironment
-            | Action::ExtendEnvironment
-            | Action::PowerEnvironment
-            | Action::ActOnEnvironment
-            | Action::DeleteEnvironment
-    )
 }

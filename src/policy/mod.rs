@@ -20,6 +20,7 @@ mod entities;
 mod error;
 mod exception;
 mod explain;
+pub mod forms;
 mod inputs;
 mod load;
 mod memo;

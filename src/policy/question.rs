@@ -141,6 +141,18 @@ actions! {
     ManageTokens = "manage_tokens", "manage one's own tokens";
 }
 
+impl Action {
+    /// Those that become requests, so that only they can wait for an approval.
+    pub const REQUESTS: [Self; 6] = [
+        Self::CreateEnvironment,
+        Self::UpdateEnvironment,
+        Self::ExtendEnvironment,
+        Self::PowerEnvironment,
+        Self::ActOnEnvironment,
+        Self::DeleteEnvironment,
+    ];
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

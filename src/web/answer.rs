@@ -88,6 +88,11 @@ impl Form {
         self.0.iter().rev().find(|(found, _)| found == name).map_or("", |(_, value)| value)
     }
 
+    /// Every value of a field, in order.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
     /// Whether a field of this name was posted.
     pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(found, _)| found == name)

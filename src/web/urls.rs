@@ -164,6 +164,8 @@ pub const ADMIN_POLICY_NEW: &str = "/admin/policies/new";
 pub const ADMIN_POLICY: &str = "/admin/policies/{number}";
 /// Its editor.
 pub const ADMIN_POLICY_EDIT: &str = "/admin/policies/{number}/edit";
+/// Adding a rule to it by form.
+pub const ADMIN_POLICY_RULE: &str = "/admin/policies/{number}/rule";
 /// Which decisions of the past it would make otherwise.
 pub const ADMIN_POLICY_REPLAY: &str = "/admin/policies/{number}/replay";
 /// What it would say to a request.
@@ -354,7 +356,11 @@ pub fn admin_target_new(provider: impl Display) -> String {
 pub fn admin_policy(number: impl Display) -> String {
     format!("/admin/policies/{number}")
 }
-/// What is done to a version: `edit`, `propose`, `take-back`, `discard`, `publish`.
+/// Adding a rule of this kind to a draft by form.
+pub fn admin_policy_rule(number: impl Display, kind: &str) -> String {
+    format!("/admin/policies/{number}/rule?kind={kind}")
+}
+/// What is done to a version: `edit`, `rule`, `propose`, `take-back`, `discard`, `publish`.
 pub fn admin_policy_verb(number: impl Display, verb: &str) -> String {
     format!("/admin/policies/{number}/{verb}")
 }

@@ -12,6 +12,6 @@ pub(super) use templates::{
     Known, find_template, get_template, insert_template, known_templates, list, update_template,
 };
 pub(super) use versions::{
-    Which, files, find_version, insert_version, list_versions, priced_items, publish, replace_published,
-    versions_for_sync, worker_labels,
+    Which, files, find_version, insert_version, list_versions, priced_items, publish, published_inputs,
+    replace_published, versions_for_sync, worker_labels,
 };

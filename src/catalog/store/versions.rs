@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use crate::base::Digest;
 use crate::base::id::{TemplateId, TemplateVersionId};
 use crate::catalog::loader::Loaded;
-use crate::catalog::model::{Format, OutputSpec, TemplateVersion, VersionState, VersionSummary};
+use crate::catalog::model::{Format, OutputSpec, PublishedInputs, TemplateVersion, VersionState, VersionSummary};
 use crate::db::{Error, Result};
 use crate::providers::TemplateFile;
 
@@ -263,4 +263,21 @@ pub(in crate::catalog) async fn files(
     )
     .fetch_all(connection)
     .await?)
+}
+
+/// The inputs of every published template, by the template's name.
+pub(in crate::catalog) async fn published_inputs(
+    connection: &mut PgConnection,
+    limit: i64,
+) -> Result<Vec<PublishedInputs>> {
+    let rows = sqlx::query_as!(
+        PublishedInputs,
+        "SELECT t.slug AS template, t.name, v.inputs_schema AS schema FROM template t
+         JOIN template_version v ON v.template_id = t.id AND v.state = 'published'
+         ORDER BY lower(t.name), t.id LIMIT $1",
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
 }

@@ -12,6 +12,9 @@ use crate::base::id::{PersonId, ProjectId, TeamId};
 use crate::db::{Error, Result};
 use crate::identity::{Access, NewPerson, Person, Source, Team};
 
+/// A choice of more is no choice.
+const MOST_TEAMS: i64 = 1000;
+
 pub(in crate::identity) struct PersonRow {
     pub id: PersonId,
     pub login: String,
@@ -222,6 +225,16 @@ pub(in crate::identity) async fn find_team(connection: &mut PgConnection, slug: 
         .fetch_optional(connection)
         .await?;
     Ok(row)
+}
+
+pub(in crate::identity) async fn list_teams(connection: &mut PgConnection) -> Result<Vec<Team>> {
+    Ok(sqlx::query_as!(
+        Team,
+        r#"SELECT id AS "id: _", slug, name FROM team ORDER BY lower(name), slug LIMIT $1"#,
+        MOST_TEAMS
+    )
+    .fetch_all(connection)
+    .await?)
 }
 
 /// True when the person was not a member from this source before.

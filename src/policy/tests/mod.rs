@@ -11,6 +11,7 @@ mod approvals;
 mod decide;
 mod drafts;
 mod exceptions;
+mod forms;
 mod matrix;
 mod properties;
 mod refused;

@@ -24,7 +24,7 @@ pub async fn show(visitor: Visitor, Path(number): Path<i32>) -> Result<Response,
 }
 
 /// The draft and its text, where it is one and is written here.
-async fn draft(visitor: &Visitor, number: i32) -> Result<(PolicyVersion, VersionText), PageError> {
+pub(super) async fn draft(visitor: &Visitor, number: i32) -> Result<(PolicyVersion, VersionText), PageError> {
     let version = found(visitor, number).await?;
     let back = urls::admin_policy(number);
     if let Some(folder) = visitor.app.policy_folder() {
@@ -72,7 +72,7 @@ pub async fn post(visitor: Visitor, Path(number): Path<i32>, form: Form) -> Resu
 }
 
 /// The draft as the editor was opened: who checks a text has not seen what others wrote meanwhile.
-fn seen(version: PolicyVersion, form: &Form) -> PolicyVersion {
+pub(super) fn seen(version: PolicyVersion, form: &Form) -> PolicyVersion {
     let generation = form.get("generation").parse().unwrap_or(version.generation);
     PolicyVersion { generation, ..version }
 }

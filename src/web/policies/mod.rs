@@ -8,6 +8,8 @@ mod lines;
 mod list;
 pub mod page;
 pub mod replay;
+pub mod rule;
+mod rule_fields;
 pub mod trial;
 pub mod view;
 

@@ -128,6 +128,7 @@ fn actions(visitor: &Visitor, version: &PolicyVersion, in_force: Option<i32>) ->
     match version.state {
         VersionState::Draft => {
             actions.edit_href = verb("edit");
+            actions.rule_href = verb("rule");
             actions.propose = verb("propose");
             actions.discard = verb("discard");
         }

@@ -122,10 +122,10 @@ fn trial(typed: &Form) -> Result<Trial, Error> {
 }
 
 /// Value and label of what can be chosen.
-type Choices = Vec<(String, String)>;
+pub(super) type Choices = Vec<(String, String)>;
 
 /// Projects, environment types and templates.
-async fn places(visitor: &Visitor) -> Result<(Choices, Choices, Choices), PageError> {
+pub(super) async fn places(visitor: &Visitor) -> Result<(Choices, Choices, Choices), PageError> {
     let mut connection = visitor.app.db.acquire().await?;
     let projects = projects::list(&mut connection, None).await?;
     let ids: Vec<_> = projects.iter().map(|project| project.id).collect();

@@ -94,6 +94,41 @@ pub struct PolicyEditPage {
     pub cancel_href: String,
 }
 
+/// The rule that a form would write.
+#[derive(Debug, Clone)]
+pub struct RulePreview {
+    /// What it says, and its text; none: something is missing.
+    pub rule: Option<(String, String)>,
+    /// What is wrong with the draft that has it.
+    pub problems: Vec<ProblemRow>,
+}
+
+/// The preview alone.
+#[derive(Debug, Template)]
+#[template(path = "policies/rule_previewed.html")]
+pub struct RulePreviewFragment {
+    pub preview: RulePreview,
+}
+
+/// `GET /admin/policies/{number}/rule`
+#[derive(Debug, Template)]
+#[template(path = "policies/rule.html")]
+pub struct RulePage {
+    pub shell: Shell,
+    pub crumbs: Vec<Crumb>,
+    pub title: String,
+    pub lede: String,
+    /// The kinds of rules.
+    pub tabs: Vec<Tab>,
+    pub action: String,
+    pub kind: &'static str,
+    pub generation: String,
+    pub errors: Vec<FormError>,
+    pub sections: Vec<FormSection>,
+    pub preview: RulePreview,
+    pub cancel_href: String,
+}
+
 /// A line of the difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DiffLine {
@@ -126,6 +161,8 @@ pub struct VersionActions {
     /// The number of the version in force, as the viewer saw it.
     pub in_force: String,
     pub edit_href: Option<String>,
+    /// Where a rule is added by form.
+    pub rule_href: Option<String>,
     pub propose: Option<String>,
     pub publish: Option<String>,
     pub take_back: Option<String>,

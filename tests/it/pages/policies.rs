@@ -1,11 +1,12 @@
 //! Sample data of the pages of policies.
 
+use paddock::base::FieldError;
 use paddock::web::policies::view::{
     ChangeRow, Checked, DiffLine, FlipRow, FlippedProject, PoliciesPage, PolicyEditPage, PolicyPage, ProblemRow,
-    ReplayPage, Replayed, RuleRow, Side, Tried, TryPage, VersionActions, VersionRow,
+    ReplayPage, Replayed, RulePage, RulePreview, RuleRow, Side, Tried, TryPage, VersionActions, VersionRow,
 };
 use paddock::web::shell::Section;
-use paddock::web::ui::{Crumb, Fact, FormSection, Look, Pill, own_field, text_control};
+use paddock::web::ui::{Crumb, Fact, FormError, FormSection, Look, Pill, Tab, own_field, text_control};
 
 use super::samples::{Sample, o, put, s, shell, tabs, when};
 
@@ -128,6 +129,7 @@ pub fn put_all(pages: &mut Vec<Sample>) {
             generation: s("3"),
             in_force: s("3"),
             edit_href: None,
+            rule_href: o("/admin/policies/4/rule"),
             propose: None,
             publish: o("/admin/policies/4/publish"),
             take_back: o("/admin/policies/4/take-back"),
@@ -137,7 +139,47 @@ pub fn put_all(pages: &mut Vec<Sample>) {
         },
     };
     put(pages, "policy", page);
+    put_rules(pages);
     put_replays(pages);
+}
+
+fn put_rules(pages: &mut Vec<Sample>) {
+    let text = "@id(\"no-large-databases\")\n@reason(\"Large databases are not made here.\")\nforbid (\n    principal,\n    action == Action::\"CreateEnvironment\",\n    resource\n);";
+    let tab =
+        |label: &str, current: bool| Tab { label: s(label), count: None, href: s("/admin/policies/4/rule"), current };
+    for (name, rule) in
+        [("policy_rule", Some((s("Nobody may create environments."), s(text)))), ("policy_rule_empty", None)]
+    {
+        let wrong = [FieldError::new("/id", "is taken by another rule of the draft")];
+        let found: &[FieldError] = if rule.is_some() { &[] } else { &wrong };
+        let section = FormSection {
+            id: s("about"),
+            title: s("About the rule"),
+            help: s("People see its name and its reason wherever it decides."),
+            fields: vec![own_field(found, "id", "Name", None, true, text_control("no-large-databases", "", Some(80)))],
+            reshapes: false,
+        };
+        let page = RulePage {
+            shell: shell("Add a rule to version 4", Section::Admin),
+            crumbs: vec![Crumb::to("Policies", "/admin/policies"), Crumb::to("Version 4", "/admin/policies/4")],
+            title: s("Add a rule to version 4"),
+            lede: s("A rule without writing Cedar. It goes to the end of the draft."),
+            tabs: vec![
+                tab("Allow", false),
+                tab("Forbid", true),
+                tab("Ask for approval", false),
+                tab("Limit lifetimes", false),
+            ],
+            action: s("/admin/policies/4/rule"),
+            kind: "forbid",
+            generation: s("2"),
+            errors: FormError::collect(std::slice::from_ref(&section)),
+            sections: vec![section],
+            preview: RulePreview { rule, problems: vec![] },
+            cancel_href: s("/admin/policies/4"),
+        };
+        put(pages, name, page);
+    }
 }
 
 fn side(state: &str, sentence: &str, rules: &[&str]) -> Side {

@@ -1,5 +1,6 @@
 //! Policies as a product: written by one admin, published by another, in force everywhere at once.
 
+mod forms;
 mod observe;
 mod processes;
 mod replay;

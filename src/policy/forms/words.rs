@@ -1,0 +1,83 @@
+//! What a rule says, in a sentence.
+
+use super::{RuleForm, Says, Scope};
+use crate::policy::question::Action;
+use crate::policy::words::{duration, joined};
+
+impl RuleForm {
+    /// “People with the role developer may create or extend environments of the type dev in project payments.”
+    pub fn sentence(&self) -> String {
+        let place = self.scope.place();
+        let (who, whose) = (self.scope.who(), self.scope.whose());
+        let verbs: Vec<&str> = self.says.actions().iter().map(|action| verb(*action)).collect();
+        let verbs = joined(&verbs, "or");
+        let said = match &self.says {
+            Says::Permit { .. } => format!("{} may {verbs} environments{place}", who.as_deref().unwrap_or("Everybody")),
+            Says::Forbid { .. } => match who {
+                Some(who) => format!("{who} may not {verbs} environments{place}"),
+                None => format!("Nobody may {verbs} environments{place}"),
+            },
+            Says::Approval { role, count, .. } => {
+                let who = who.as_deref().unwrap_or("Everybody");
+                let approvers = if *count == 1 { format!("one {role} has") } else { format!("{count} {role}s have") };
+                format!("{who} may {verbs} environments{place}, once {approvers} approved")
+            }
+            Says::Lifetime { seconds } => {
+                format!("Environments{place} live no longer than {}{whose}", duration(*seconds))
+            }
+            Says::Most { input, most } => {
+                let most = most.strip_suffix(".0").unwrap_or(most);
+                format!("The input {input} of environments{place} is at most {most}{whose}")
+            }
+            Says::Among { input, values } => {
+                let values: Vec<String> = values.iter().map(|value| format!("“{value}”")).collect();
+                let values: Vec<&str> = values.iter().map(String::as_str).collect();
+                format!("The input {input} of environments{place} is {}{whose}", joined(&values, "or"))
+            }
+        };
+        let exception = self.exception.filter(|_| !self.says.grants());
+        let exception =
+            exception.map(|role| format!(" Exceptions need the approval of one {role}.")).unwrap_or_default();
+        format!("{said}.{exception}")
+    }
+}
+
+impl Scope {
+    /// “ of the type dev or test from the template orders in project payments”.
+    fn place(&self) -> String {
+        let types: Vec<&str> = self.environment_types.iter().map(String::as_str).collect();
+        let types = if types.is_empty() { String::new() } else { format!(" of the type {}", joined(&types, "or")) };
+        let template = self.template.as_ref().map(|slug| format!(" from the template {slug}")).unwrap_or_default();
+        let project = self.project.as_ref().map(|slug| format!(" in project {slug}")).unwrap_or_default();
+        format!("{types}{template}{project}")
+    }
+
+    /// Who is named; none: everybody.
+    fn who(&self) -> Option<String> {
+        match (self.role, &self.team) {
+            (None, None) => None,
+            (Some(role), None) => Some(format!("People with the role {role}")),
+            (None, Some(team)) => Some(format!("Members of the team {team}")),
+            (Some(role), Some(team)) => Some(format!("Members of the team {team} with the role {role}")),
+        }
+    }
+
+    /// “ when members of the team sre ask for them”; empty: whoever asks.
+    fn whose(&self) -> String {
+        let lower = |who: String| [&who[..1].to_lowercase(), &who[1..]].concat();
+        self.who().map(|who| format!(" when {} ask for them", lower(who))).unwrap_or_default()
+    }
+}
+
+fn verb(action: Action) -> &'static str {
+    match action {
+        Action::CreateEnvironment => "create",
+        Action::UpdateEnvironment => "update",
+        Action::ExtendEnvironment => "extend",
+        Action::PowerEnvironment => "start or stop",
+        Action::ActOnEnvironment => "run actions on",
+        Action::DeleteEnvironment => "delete",
+        // No form is about the others; their words fit as well.
+        other => other.words(),
+    }
+}
