@@ -62,7 +62,9 @@ pub struct RequirementView {
     role: Role,
     /// How many different people.
     count: i64,
-    /// How many have agreed.
+    /// When they are asked: those of step 2 when everybody of step 1 has agreed, and so on.
+    step: i64,
+    /// How many have agreed. Whoever has counts for one requirement.
     approvals: i64,
     /// Whether that is enough.
     satisfied: bool,
@@ -111,6 +113,7 @@ impl DecisionView {
             who: requirement.who.clone(),
             role: requirement.role,
             count: requirement.count.into(),
+            step: requirement.step.into(),
             approvals: requirement.approvals,
             satisfied: requirement.is_satisfied(),
             rule_id: requirement.rule_id.clone(),
@@ -131,6 +134,7 @@ pub fn preview(requirements: &[Requirement], approvers: &[Vec<Approver>]) -> Vec
         who: requirement.who.clone(),
         role: requirement.role,
         count: requirement.count.into(),
+        step: requirement.step.into(),
         approvals: 0,
         satisfied: false,
         rule_id: requirement.rule_id.clone(),

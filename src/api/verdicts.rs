@@ -27,6 +27,8 @@ pub struct VerdictView {
     /// When it is denied by rules that allow an exception: what `exception: true` would take.
     #[serde(skip_serializing_if = "Option::is_none")]
     exception: Option<ExceptionView>,
+    /// For one that needs approval: whether there are enough different people to agree.
+    can_be_approved: bool,
     /// Quotas before and after.
     quotas: Vec<QuotaChangeView>,
     /// Why there is no room, for each quota that is full, and what would make some.
@@ -123,6 +125,7 @@ impl From<Verdict> for VerdictView {
         });
         Self {
             decision: DecisionView::preview(&verdict.decision, &verdict.approvers),
+            can_be_approved: verdict.nobody_for.is_none(),
             exception: verdict.exception.map(|one| ExceptionView {
                 requirements: preview(&one.offer.requirements, &one.approvers),
                 longest_seconds: one.offer.longest.map(|longest| longest.as_secs()),

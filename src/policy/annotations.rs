@@ -14,15 +14,17 @@ pub(super) struct Wrong {
     pub(super) hint: Option<String>,
 }
 
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 13] = [
     "id",
     "reason",
     "approval",
     "approval_count",
     "approval_who",
+    "approval_step",
     "exception",
     "exception_count",
     "exception_who",
+    "exception_step",
     "exception_lifetime",
     "owner",
     "mode",
@@ -30,6 +32,8 @@ const KNOWN: [&str; 11] = [
 
 /// More people than this never agree: a larger number is a mistake.
 pub(super) const MAX_APPROVERS: u32 = 20;
+/// More steps than these one after the other are a mistake.
+const MAX_STEPS: u32 = 9;
 
 /// Reads the annotations of a policy whose scope matches `actions`.
 pub(super) fn read(policy: &Policy, actions: &[Action]) -> Result<RuleText, Vec<Wrong>> {
@@ -64,8 +68,8 @@ fn unknown(policy: &Policy) -> Vec<Wrong> {
     let mut names: Vec<&str> =
         policy.annotations().map(|(name, _)| name).filter(|name| !KNOWN.contains(name)).collect();
     names.sort_unstable();
-    let hint = "known are @id, @reason, @owner, @mode, @approval, @exception, and with _count or _who behind one of \
-                these two, and @exception_lifetime";
+    let hint = "known are @id, @reason, @owner, @mode, @approval, @exception, and with _count, _who or _step behind one \
+                of these two, and @exception_lifetime";
     names.into_iter().map(|name| wrong(format!("the annotation @{name} is not known"), hint)).collect()
 }
 
@@ -119,12 +123,19 @@ struct Asking {
     name: &'static str,
     count: &'static str,
     who: &'static str,
+    step: &'static str,
     more: &'static [&'static str],
 }
 
-const APPROVAL: Asking = Asking { name: "approval", count: "approval_count", who: "approval_who", more: &[] };
-const EXCEPTION: Asking =
-    Asking { name: "exception", count: "exception_count", who: "exception_who", more: &["exception_lifetime"] };
+const APPROVAL: Asking =
+    Asking { name: "approval", count: "approval_count", who: "approval_who", step: "approval_step", more: &[] };
+const EXCEPTION: Asking = Asking {
+    name: "exception",
+    count: "exception_count",
+    who: "exception_who",
+    step: "exception_step",
+    more: &["exception_lifetime"],
+};
 
 fn approval(policy: &Policy, actions: &[Action]) -> Result<Option<Approval>, Wrong> {
     let Some(approval) = asked(policy, actions, &APPROVAL)? else { return Ok(None) };
@@ -156,9 +167,9 @@ fn exception(policy: &Policy, actions: &[Action]) -> Result<Option<Exception>, W
 }
 
 fn asked(policy: &Policy, actions: &[Action], asking: &Asking) -> Result<Option<Approval>, Wrong> {
-    let Asking { name, count, who, more } = *asking;
+    let Asking { name, count, who, step, more } = *asking;
     let Some(role) = policy.annotation(name) else {
-        let mut rest = [count, who].into_iter().chain(more.iter().copied());
+        let mut rest = [count, who, step].into_iter().chain(more.iter().copied());
         let rest = rest.find(|name| policy.annotation(name).is_some());
         return match rest {
             Some(other) => Err(wrong(format!("@{other} without @{name}"), &format!("say whose: @{name}(\"lead\")"))),
@@ -173,12 +184,15 @@ fn asked(policy: &Policy, actions: &[Action], asking: &Asking) -> Result<Option<
         let hint = format!("@{name} takes developer, lead, admin or auditor");
         wrong(format!("“{role}” is not a role"), &hint)
     })?;
-    let number = match policy.annotation(count) {
-        None => 1,
-        Some(text) => text.parse().ok().filter(|count| (1..=MAX_APPROVERS).contains(count)).ok_or_else(|| {
-            wrong(format!("“{text}” is not a number of approvers"), &format!("@{count} takes 1 to {MAX_APPROVERS}"))
-        })?,
-    };
+    let count = number(policy, count, "a number of approvers", MAX_APPROVERS)?;
+    let step = number(policy, step, "a step", MAX_STEPS)?;
     let who = policy.annotation(who).map(str::trim).filter(|who| !who.is_empty()).map(str::to_owned);
-    Ok(Some(Approval { role, count: number, who }))
+    Ok(Some(Approval { role, count, step, who }))
+}
+
+/// The number that an annotation says, from 1; 1 where it is not there.
+fn number(policy: &Policy, name: &str, what: &str, largest: u32) -> Result<u32, Wrong> {
+    let Some(text) = policy.annotation(name) else { return Ok(1) };
+    let number = text.parse().ok().filter(|number| (1..=largest).contains(number));
+    number.ok_or_else(|| wrong(format!("“{text}” is not {what}"), &format!("@{name} takes 1 to {largest}")))
 }

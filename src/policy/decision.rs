@@ -66,7 +66,7 @@ pub const DEFAULT_DENY: &str = "default-deny";
 /// The id that stands for “the question could not be decided”.
 pub const ENGINE_ERROR: &str = "engine-error";
 
-/// Whose approval a rule asks for. Requirements of several rules are each to be met.
+/// Whose approval a rule asks for. Requirements of several rules are each to be met, by different people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requirement {
     /// The rule that asks.
@@ -77,6 +77,18 @@ pub struct Requirement {
     pub role: Role,
     /// How many different people.
     pub count: u32,
+    /// When they are asked: those of step 2 when everybody of step 1 has agreed, and so on.
+    #[serde(default = "first_step", skip_serializing_if = "is_first_step")]
+    pub step: u32,
+}
+
+fn first_step() -> u32 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_first_step(step: &u32) -> bool {
+    *step == 1
 }
 
 /// What policy said, and why.

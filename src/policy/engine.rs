@@ -55,6 +55,8 @@ pub(super) struct RuleText {
 pub(super) struct Approval {
     pub(super) role: Role,
     pub(super) count: u32,
+    /// Those of later steps are asked when all of the earlier ones have agreed.
+    pub(super) step: u32,
     pub(super) who: Option<String>,
 }
 
@@ -230,8 +232,9 @@ impl Compiled {
             };
         }
         // A person cannot escape an approval by matching another permit: they add up.
-        let requirements: Vec<Requirement> =
+        let mut requirements: Vec<Requirement> =
             texts.iter().filter_map(|text| Some(requirement(question, &text.rule, text.approval.as_ref()?))).collect();
+        requirements.sort_by_key(|requirement| requirement.step);
         let outcome = if requirements.is_empty() { Outcome::Allowed } else { Outcome::NeedsApproval };
         (outcome, rules, requirements)
     }
@@ -243,6 +246,7 @@ pub(super) fn requirement(question: &Question, rule: &Rule, approval: &Approval)
         who: words::approver(approval.who.as_deref(), approval.role, approval.count, question),
         role: approval.role,
         count: approval.count,
+        step: approval.step,
     }
 }
 

@@ -55,6 +55,7 @@ impl Compiled {
             rules.insert(0, Rule { effect: Effect::Excepted, ..(*rule).clone() });
             requirements.insert(0, requirement(question, rule, &exception.approval));
         }
+        requirements.sort_by_key(|requirement| requirement.step);
         (Outcome::NeedsApproval, rules, requirements)
     }
 }

@@ -76,12 +76,11 @@ impl FlipKind {
     }
 }
 
-/// How many people of each role: an approval counts for every rule that asks for its role.
+/// How many people of each role: an approval counts for one rule, whatever its step.
 fn needed(requirements: &[Requirement]) -> BTreeMap<Role, u32> {
     let mut needed = BTreeMap::new();
     for requirement in requirements {
-        let count = needed.entry(requirement.role).or_insert(0);
-        *count = requirement.count.max(*count);
+        *needed.entry(requirement.role).or_insert(0) += requirement.count;
     }
     needed
 }

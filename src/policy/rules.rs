@@ -51,8 +51,12 @@ impl PolicyEngine {
 }
 
 fn whose(approval: &Approval) -> String {
-    match approval.count {
+    let who = match approval.count {
         1 => approval.role.to_string(),
         count => format!("{count} × {}", approval.role),
+    };
+    match approval.step {
+        1 => who,
+        step => format!("{who}, in step {step}"),
     }
 }

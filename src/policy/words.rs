@@ -27,8 +27,7 @@ pub(super) fn sentence(question: &Question, outcome: Outcome, rules: &[Rule], re
     match outcome {
         Outcome::Allowed => format!("Allowed: {reasons}"),
         Outcome::NeedsApproval => {
-            let who: Vec<&str> = requirements.iter().map(|requirement| requirement.who.as_str()).collect();
-            format!("Needs approval by {}: {reasons}", joined(&who, "and by"))
+            format!("Needs approval by {}: {reasons}", approval_by(requirements))
         }
         Outcome::Denied => match rules.first() {
             Some(rule) if rule.effect == Effect::Default => format!("Denied: {}", rule.reason),
@@ -39,6 +38,15 @@ pub(super) fn sentence(question: &Question, outcome: Outcome, rules: &[Rule], re
             None => format!("Denied: {}", nothing_permits(question)),
         },
     }
+}
+
+/// “a lead of payments and by an auditor of payments, then by an admin of payments”.
+fn approval_by(requirements: &[Requirement]) -> String {
+    let steps = requirements.chunk_by(|a, b| a.step == b.step).map(|step| {
+        let who: Vec<&str> = step.iter().map(|requirement| requirement.who.as_str()).collect();
+        joined(&who, "and by")
+    });
+    steps.collect::<Vec<_>>().join(", then by ")
 }
 
 /// “No rule lets ada create an environment of the type prod in project payments.”

@@ -138,12 +138,16 @@ fn judge(decision: &mut Decision, caller: Caller<'_>, held: &Held, project: &str
         BudgetLevel::NeedsApproval if caller.person().is_none() => {}
         BudgetLevel::NeedsApproval => {
             decision.outcome = Outcome::NeedsApproval;
-            decision.requirements.push(Requirement {
-                rule_id: BUDGET_RULE.to_owned(),
-                who: format!("a lead of {project}"),
-                role: Role::Lead,
-                count: 1,
-            });
+            decision.requirements.insert(
+                0,
+                Requirement {
+                    rule_id: BUDGET_RULE.to_owned(),
+                    who: format!("a lead of {project}"),
+                    role: Role::Lead,
+                    count: 1,
+                    step: 1,
+                },
+            );
             decision.rules.insert(0, rule(Effect::Permit));
             decision.sentence = format!("Needs approval by a lead of {project}: {words} {}", decision.sentence);
         }

@@ -26,6 +26,9 @@ pub enum Error {
     /// The request is not in a state for this.
     #[error("{0}")]
     WrongStatus(&'static str),
+    /// An approval that would count for nothing.
+    #[error("{0}")]
+    NotAwaited(String),
     /// What was approved is not what would be done.
     #[error("the request is not what you looked at any more; look at it again")]
     NotAsReviewed,
@@ -52,7 +55,7 @@ impl Kinded for Error {
             Self::Invalid(_) | Self::KeyReused => ErrorKind::Invalid,
             Self::Denied(error) => error.kind(),
             Self::NotFound => ErrorKind::NotFound,
-            Self::Busy(_) | Self::WrongStatus(_) | Self::NotAsReviewed => ErrorKind::Conflict,
+            Self::Busy(_) | Self::WrongStatus(_) | Self::NotAwaited(_) | Self::NotAsReviewed => ErrorKind::Conflict,
             Self::Environments(error) => error.kind(),
             Self::Projects(error) => error.kind(),
             Self::Catalog(error) => error.kind(),

@@ -24,6 +24,7 @@ mod reconcile;
 mod resolve;
 mod review;
 mod saved;
+mod seats;
 mod service;
 mod sink;
 mod store;

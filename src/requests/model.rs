@@ -262,7 +262,9 @@ pub struct ProgressedRequirement {
     pub role: Role,
     /// How many people.
     pub count: i32,
-    /// How many have agreed.
+    /// When they are asked: those of a step when everybody of the earlier ones has agreed.
+    pub step: i32,
+    /// How many have agreed. Whoever has counts for one requirement.
     pub approvals: i64,
 }
 
@@ -270,6 +272,17 @@ impl ProgressedRequirement {
     /// Whether enough people have agreed.
     pub fn is_satisfied(&self) -> bool {
         self.approvals >= i64::from(self.count)
+    }
+
+    /// The step whose people are asked now; none when everybody has agreed.
+    pub fn open_step(all: &[Self]) -> Option<i32> {
+        all.iter().filter(|one| !one.is_satisfied()).map(|one| one.step).min()
+    }
+
+    /// Those that are not met and whose turn it is.
+    pub fn awaited(all: &[Self]) -> impl Iterator<Item = &Self> {
+        let open = Self::open_step(all);
+        all.iter().filter(move |one| Some(one.step) == open && !one.is_satisfied())
     }
 }
 

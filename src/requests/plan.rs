@@ -65,12 +65,20 @@ async fn renew(tx: &mut Tx, op: &Op, request: &Request) -> Result<RunId, Error> 
     let version = catalog::get_version(tx, request.version_id).await?;
     let run = environments::plan(tx, op, environment, request.operation, &version, request.id).await?;
     plans::set_run(tx, request.id, run).await?;
+    // What was approved was another plan: everybody is asked from the first step on.
+    let requirements = reviews::requirements(tx, request.id).await?;
+    reviews::keep_awaited(tx, request.id, &requirements).await?;
     Ok(run)
 }
 
 /// What a review binds to. The run is a part of it, so that whoever is asked again answers again.
 pub fn binding(asked: Digest, run: RunId, parts: &Parts, requirements: &[ProgressedRequirement]) -> Digest {
-    let approvers: Vec<_> = requirements.iter().map(|one| json!([one.rule_id, one.role, one.count])).collect();
+    let approver = |one: &ProgressedRequirement| match one.step {
+        // As it was before there were steps: what was approved then stays so.
+        1 => json!([one.rule_id, one.role, one.count]),
+        step => json!([one.rule_id, one.role, one.count, step]),
+    };
+    let approvers: Vec<_> = requirements.iter().map(approver).collect();
     Digest::of_json(&json!({
         "asked": asked,
         "run": run,
@@ -196,10 +204,7 @@ impl Sink {
                 let decision = policy::record(tx, op, &stored.question, &now).await?;
                 requests::set_decision(tx, request.id, decision).await?;
                 reviews::forget_requirements(tx, request.id, BUDGET_RULE).await?;
-                for requirement in &now.requirements {
-                    let id = crate::base::id::RequirementId::new(op.clock(), op.entropy());
-                    reviews::insert_requirement(tx, id, request.id, requirement).await?;
-                }
+                reviews::insert_requirements(tx, op, request.id, &now.requirements).await?;
             }
         }
         carry_out::finish(tx, op, request, request.status, RequestStatus::AwaitingApproval, Some(why)).await?;

@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use super::store::{requests, reviews};
-use super::{Caller, Error, Request, RequestStatus, Requests, ReviewVerdict, carry_out, plan, quota};
+use super::{
+    Caller, Error, ProgressedRequirement, Request, RequestStatus, Requests, ReviewVerdict, carry_out, plan, quota,
+};
 use crate::audit;
 use crate::base::id::{RequestId, ReviewId, RunId};
 use crate::base::text::NUL_REFUSED;
@@ -88,6 +90,7 @@ impl Requests {
             reason,
             digest,
         };
+        let before = reviews::requirements(&mut tx, id).await?;
         reviews::insert(&mut tx, &review).await.map_err(|error| {
             if error.is_constraint("review_once") {
                 Error::WrongStatus("you have reviewed this request already")
@@ -99,7 +102,7 @@ impl Requests {
         audit::append(&mut tx, op, carry_out::about(&request, "request.reviewed").detail(detail)).await?;
         match verdict {
             ReviewVerdict::Rejected => self.reject(&mut tx, op, &request).await?,
-            ReviewVerdict::Approved => self.approve_if_enough(&mut tx, op, &request).await?,
+            ReviewVerdict::Approved => self.approved(&mut tx, op, &request, &before).await?,
         }
         let request = requests::find(&mut tx, id).await?.ok_or(Error::NotFound)?;
         tx.commit().await?;
@@ -112,10 +115,18 @@ impl Requests {
         discard(tx, op, request).await
     }
 
-    async fn approve_if_enough(&self, tx: &mut crate::db::Tx, op: &Op, request: &Request) -> Result<(), Error> {
+    /// One more has agreed: it goes on, or the next are asked.
+    async fn approved(
+        &self,
+        tx: &mut crate::db::Tx,
+        op: &Op,
+        request: &Request,
+        before: &[ProgressedRequirement],
+    ) -> Result<(), Error> {
         let requirements = reviews::requirements(tx, request.id).await?;
-        if requirements.is_empty() || !requirements.iter().all(super::ProgressedRequirement::is_satisfied) {
-            return Ok(());
+        counts(before, &requirements)?;
+        if requirements.is_empty() || ProgressedRequirement::open_step(&requirements).is_some() {
+            return Ok(reviews::keep_awaited(tx, request.id, &requirements).await?);
         }
         carry_out::finish(tx, op, request, RequestStatus::AwaitingApproval, RequestStatus::Approved, None).await?;
         carry_out::carry_out(tx, op, &self.sealer, request.id).await
@@ -170,6 +181,26 @@ impl Requests {
         self.signals.send(Event::Queue);
         Ok(run)
     }
+}
+
+/// An approval that brings nobody nearer is refused, so that nobody believes to have agreed: it fills a seat of the
+/// step whose turn it is, or none.
+fn counts(before: &[ProgressedRequirement], after: &[ProgressedRequirement]) -> Result<(), Error> {
+    let Some(open) = ProgressedRequirement::open_step(before) else { return Ok(()) };
+    let agreed = |all: &[ProgressedRequirement]| -> i64 {
+        all.iter().filter(|one| one.step <= open).map(|one| one.approvals).sum()
+    };
+    if agreed(after) > agreed(before) {
+        return Ok(());
+    }
+    let awaited: Vec<&str> = ProgressedRequirement::awaited(before).map(|one| one.who.as_str()).collect();
+    let awaited = awaited.join(" and ");
+    let later = after.iter().zip(before).any(|(after, before)| after.approvals > before.approvals);
+    Err(Error::NotAwaited(if later {
+        format!("it is not your turn yet: first it needs {awaited}")
+    } else {
+        format!("it needs {awaited}, and your approval would not count for that")
+    }))
 }
 
 /// What a rejected, withdrawn or lapsed create leaves: nothing.

@@ -6,7 +6,7 @@ use super::resolve::{Resolved, resolve};
 use super::store::{budgets, estimates, requests, reviews};
 use super::{Caller, Draft, Error, RequestStatus, Requests, Shortage, Submitted, carry_out, cost, plan, quota};
 use crate::audit::{self, Entry, Object, Outcome as Ended};
-use crate::base::id::{DecisionId, EnvironmentId, RequestId, RequirementId};
+use crate::base::id::{DecisionId, EnvironmentId, RequestId};
 use crate::base::{Digest, FieldError, Op};
 use crate::cost::{BudgetCheck, Estimate};
 use crate::db::Tx;
@@ -135,10 +135,7 @@ impl Requests {
         if let Some(check) = stored.budget {
             budgets::insert(tx, stored.id, check).await?;
         }
-        for requirement in &decision.requirements {
-            let id = RequirementId::new(op.clock(), op.entropy());
-            reviews::insert_requirement(tx, id, stored.id, requirement).await?;
-        }
+        reviews::insert_requirements(tx, op, stored.id, &decision.requirements).await?;
         audit::append(tx, op, submitted_entry(resolved, decision, stored, environment)).await?;
         if let (RequestStatus::AwaitingApproval, Some(environment)) = (status, environment) {
             plan::ask(tx, op, stored.id, resolved.operation, environment, &resolved.version).await?;

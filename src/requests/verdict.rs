@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 
 use super::resolve::{Resolved, resolve};
+use super::seats::{self, Seats};
 use super::{Caller, Cost, Draft, Error, QuotaChange, Requests, Shortage, cost};
 use crate::base::id::PersonId;
 use crate::base::{FieldError, Op};
@@ -20,6 +21,8 @@ pub struct Verdict {
     pub decision: Decision,
     /// Who can approve, by name, for each requirement in the decision's order.
     pub approvers: Vec<Vec<Approver>>,
+    /// When there are not enough different people to agree: for which of the requirements nobody is left.
+    pub nobody_for: Option<usize>,
     /// When it is denied by rules that allow an exception: what that would take.
     pub exception: Option<OfferedException>,
     /// Quotas before and after.
@@ -105,6 +108,7 @@ impl Requests {
             _ => None,
         };
         Ok(Verdict {
+            nobody_for: nobody_for(&decision.requirements, &approvers),
             decision,
             approvers,
             exception,
@@ -123,6 +127,17 @@ impl Requests {
     pub(super) fn decide(&self, op: &Op, caller: Caller<'_>, resolved: &Resolved) -> Decision {
         self.policy.explain(&resolved.question(caller, op.origin.channel), &resolved.alternatives)
     }
+}
+
+/// The first requirement that cannot be met when each of these people agrees once.
+fn nobody_for(requirements: &[Requirement], approvers: &[Vec<Approver>]) -> Option<usize> {
+    let wanted = requirements.iter().zip(approvers).map(|(requirement, people)| Seats {
+        count: usize::try_from(requirement.count).unwrap_or(usize::MAX),
+        people: people.iter().map(|person| person.id).collect(),
+    });
+    let wanted: Vec<Seats> = wanted.collect();
+    let filled = seats::fill(&wanted);
+    wanted.iter().zip(&filled).position(|(wanted, filled)| filled.len() < wanted.count)
 }
 
 /// Who can approve, for each requirement: never the requester.

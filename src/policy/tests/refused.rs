@@ -134,6 +134,7 @@ fn the_limits_of_annotations_hold_at_their_edges() {
     }
     let too_long = "x".repeat(81);
     for (id, more, why) in [
+        ("a", "@approval(\"lead\") @approval_step(\"10\")", "“10” is not a step"),
         ("a", "@approval(\"lead\") @approval_count(\"21\")", "“21” is not a number of approvers"),
         ("a", "@approval(\"lead\") @approval_count(\"-1\")", "“-1” is not a number of approvers"),
         ("a", "@approval_who(\"them\")", "@approval_who without @approval"),

@@ -238,7 +238,7 @@ pub async fn list(
                AND NOT EXISTS (SELECT FROM review v WHERE v.request_id = r.id AND v.reviewer_id = $6
                                AND v.request_digest = coalesce(r.approval_digest, r.digest))
                AND EXISTS (
-                   SELECT FROM approval_requirement a WHERE a.request_id = r.id
+                   SELECT FROM approval_requirement a WHERE a.request_id = r.id AND a.awaited
                      AND (a.role = ANY ($7) OR EXISTS (
                          SELECT FROM unnest($8::uuid[], $9::text[]) AS held (project_id, role)
                          WHERE held.project_id = r.project_id AND held.role = a.role)))))

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::base::Digest;
 use crate::base::id::{PersonId, RequestId, RequirementId, ReviewId};
+use crate::base::{Digest, Op};
 use crate::db::Result;
 use crate::policy::{Requirement, Role};
+use crate::requests::seats::{self, Seats};
 use crate::requests::{ProgressedRequirement, Review, ReviewVerdict};
 
 /// A review to be inserted.
@@ -21,20 +22,37 @@ pub struct NewReview<'a> {
     pub digest: Digest,
 }
 
-pub async fn insert_requirement(
+/// More who must agree.
+pub async fn insert_requirements(
+    connection: &mut PgConnection,
+    op: &Op,
+    request: RequestId,
+    requirements: &[Requirement],
+) -> Result<()> {
+    for requirement in requirements {
+        let id = RequirementId::new(op.clock(), op.entropy());
+        insert_requirement(connection, id, request, requirement).await?;
+    }
+    let all = self::requirements(connection, request).await?;
+    keep_awaited(connection, request, &all).await
+}
+
+async fn insert_requirement(
     connection: &mut PgConnection,
     id: RequirementId,
     request: RequestId,
     requirement: &Requirement,
 ) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO approval_requirement (id, request_id, rule_id, who, role, count) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO approval_requirement (id, request_id, rule_id, who, role, count, step)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         id.0,
         request.0,
         requirement.rule_id,
         requirement.who,
         requirement.role as Role,
-        i32::try_from(requirement.count).unwrap_or(i32::MAX)
+        i32::try_from(requirement.count).unwrap_or(i32::MAX),
+        i32::try_from(requirement.step).unwrap_or(i32::MAX)
     )
     .execute(connection)
     .await?;
@@ -48,12 +66,13 @@ struct RequirementRow {
     who: String,
     role: Role,
     count: i32,
-    approvals: i64,
+    step: i32,
+    approved_by: Vec<Uuid>,
 }
 
-/// Requirements with their progress. An approval counts for a requirement when it was given for what
-/// waits now, and the reviewer holds the role, on the platform or in the project, by themselves or
-/// through a team.
+/// Requirements with their progress, by step. An approval can count for a requirement when it was given for
+/// what waits now, and the reviewer holds the role, on the platform or in the project, by themselves or
+/// through a team; it counts for one ([`seats`]).
 pub async fn requirements_of(
     connection: &mut PgConnection,
     requests: &[RequestId],
@@ -62,7 +81,8 @@ pub async fn requirements_of(
     let rows = sqlx::query_as!(
         RequirementRow,
         r#"SELECT a.request_id AS "request_id: _", a.id AS "id: _", a.rule_id, a.who, a.role AS "role: _", a.count,
-               (SELECT count(*) FROM review v
+               a.step,
+               (SELECT coalesce(array_agg(v.reviewer_id ORDER BY v.created_at, v.id), '{}') FROM review v
                 WHERE v.request_id = a.request_id AND v.verdict = 'approved'
                   AND v.request_digest = coalesce(r.approval_digest, r.digest)
                   AND v.reviewer_id IS DISTINCT FROM r.requester_id
@@ -70,19 +90,53 @@ pub async fn requirements_of(
                       SELECT FROM role_binding b
                       WHERE b.role = a.role AND (b.project_id IS NULL OR b.project_id = r.project_id)
                         AND (b.person_id = v.reviewer_id OR b.team_id IN (
-                            SELECT m.team_id FROM team_member m WHERE m.person_id = v.reviewer_id)))) AS "approvals!"
+                            SELECT m.team_id FROM team_member m WHERE m.person_id = v.reviewer_id)))) AS "approved_by!"
            FROM approval_requirement a JOIN request r ON r.id = a.request_id
-           WHERE a.request_id = ANY ($1) ORDER BY a.rule_id"#,
+           WHERE a.request_id = ANY ($1) ORDER BY a.step, a.rule_id"#,
         &requests
     )
     .fetch_all(connection)
     .await?;
-    let mut found: BTreeMap<RequestId, Vec<ProgressedRequirement>> = BTreeMap::new();
-    for RequirementRow { request_id, id, rule_id, who, role, count, approvals } in rows {
-        let requirement = ProgressedRequirement { id, rule_id, who, role, count, approvals };
-        found.entry(request_id).or_default().push(requirement);
+    let mut found: BTreeMap<RequestId, Vec<RequirementRow>> = BTreeMap::new();
+    for row in rows {
+        found.entry(row.request_id).or_default().push(row);
     }
-    Ok(found)
+    Ok(found.into_iter().map(|(request, rows)| (request, progressed(rows))).collect())
+}
+
+fn progressed(rows: Vec<RequirementRow>) -> Vec<ProgressedRequirement> {
+    let wanted: Vec<Seats> = rows
+        .iter()
+        .map(|row| Seats {
+            count: usize::try_from(row.count).unwrap_or(0),
+            people: row.approved_by.iter().copied().map(PersonId).collect(),
+        })
+        .collect();
+    let filled = seats::fill(&wanted);
+    let progressed = |(row, people): (RequirementRow, Vec<PersonId>)| {
+        let RequirementRow { request_id: _, id, rule_id, who, role, count, step, approved_by: _ } = row;
+        let approvals = i64::try_from(people.len()).unwrap_or(i64::MAX);
+        ProgressedRequirement { id, rule_id, who, role, count, step, approvals }
+    };
+    rows.into_iter().zip(filled).map(progressed).collect()
+}
+
+/// Keeps which requirements wait now: their people find the request in their list.
+pub async fn keep_awaited(
+    connection: &mut PgConnection,
+    request: RequestId,
+    all: &[ProgressedRequirement],
+) -> Result<()> {
+    let awaited: Vec<Uuid> = ProgressedRequirement::awaited(all).map(|one| one.id.0).collect();
+    sqlx::query!(
+        "UPDATE approval_requirement SET awaited = id = ANY ($2)
+         WHERE request_id = $1 AND awaited IS DISTINCT FROM (id = ANY ($2))",
+        request.0,
+        &awaited
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// The requirements of one request.

@@ -123,7 +123,7 @@ fn view(stored: &StoredDecision, times: &Times) -> DecisionView {
     let instead = &decision.would_be_allowed;
     DecisionView {
         pill: Pill::of(decision.outcome.as_str()),
-        rules: decision.rules.iter().map(|rule| Rule { text: rule.reason.clone(), id: rule.id.clone() }).collect(),
+        rules: decision.rules.iter().map(Rule::from).collect(),
         advice: (!instead.is_empty())
             .then(|| format!("Allowed instead: {}.", instead.join("; ").trim_end_matches('.'))),
         requirements: requirements.collect(),

@@ -3,7 +3,7 @@
 use super::rows::Approvers;
 use crate::db::Connection;
 use crate::policy::{Decision, Observed, Outcome};
-use crate::requests::{RequestDetail, RequestStatus, ReviewVerdict};
+use crate::requests::{ProgressedRequirement, RequestDetail, RequestStatus, ReviewVerdict};
 use crate::web::error::PageError;
 use crate::web::ui::{DecisionView, Person, Pill, Requirement, Review, Rule};
 use crate::web::visitor::Visitor;
@@ -17,16 +17,18 @@ pub async fn view(
 ) -> Result<DecisionView, PageError> {
     let (decision, times) = (&detail.decision.decision, visitor.times());
     let waits = detail.request.status == RequestStatus::AwaitingApproval;
+    let open = ProgressedRequirement::open_step(&detail.requirements);
     let mut requirements = Vec::new();
     for requirement in &detail.requirements {
         let mut people = Vec::new();
         if waits && !requirement.is_satisfied() {
-            let found = approvers.with_role(connection, &detail.request, requirement.role).await?;
+            let found = approvers.left(connection, detail, requirement.role).await?;
             people.extend(found.iter().map(|person| Person::named(&person.display_name)));
         }
         requirements.push(Requirement {
             who: crate::web::error::sentence(&requirement.who).trim_end_matches('.').to_owned(),
             progress: match requirement.approvals {
+                _ if waits && open.is_some_and(|open| requirement.step > open) => "asked after the others".to_owned(),
                 0 => "nobody yet".to_owned(),
                 n => format!("{n} of {} agreed", requirement.count),
             },
@@ -46,7 +48,7 @@ pub async fn view(
     let instead = &decision.would_be_allowed;
     Ok(DecisionView {
         pill: Pill::of(decision.outcome.as_str()),
-        rules: decision.rules.iter().map(|rule| Rule { text: rule.reason.clone(), id: rule.id.clone() }).collect(),
+        rules: decision.rules.iter().map(Rule::from).collect(),
         advice: (!instead.is_empty())
             .then(|| format!("Allowed instead: {}.", instead.join("; ").trim_end_matches('.'))),
         requirements,
@@ -61,7 +63,7 @@ pub async fn view(
 /// The rules that were only watched.
 pub fn observed_rules(decision: &Decision) -> Vec<Rule> {
     let rules = decision.observed.iter().flat_map(|observed| &observed.rules);
-    rules.map(|rule| Rule { text: rule.reason.clone(), id: rule.id.clone() }).collect()
+    rules.map(Rule::from).collect()
 }
 
 /// What would have become of it, in words.

@@ -9,7 +9,7 @@ use crate::db::Connection;
 use crate::environments::Operation;
 use crate::identity::{self, Person};
 use crate::policy::Role;
-use crate::requests::{Request, RequestDetail, RequestStatus};
+use crate::requests::{ProgressedRequirement, Request, RequestDetail, RequestStatus};
 use crate::web::error::PageError;
 use crate::web::ui::{LinkRow, Person as Shown, Pill};
 use crate::web::visitor::Visitor;
@@ -90,7 +90,7 @@ pub struct Approvers {
 
 impl Approvers {
     /// The people who hold `role` in the request's project, but for the requester.
-    pub async fn with_role(
+    async fn with_role(
         &mut self,
         connection: &mut Connection,
         request: &Request,
@@ -115,12 +115,28 @@ impl Approvers {
         if detail.request.status != RequestStatus::AwaitingApproval {
             return Ok(String::new());
         }
-        for requirement in detail.requirements.iter().filter(|one| !one.is_satisfied()) {
-            let people = self.with_role(connection, &detail.request, requirement.role).await?;
-            let left = people.iter().filter(|one| !detail.reviews.iter().any(|review| review.reviewer == one.id));
-            let names: Vec<&str> = left.map(|person| person.display_name.as_str()).collect();
+        for requirement in ProgressedRequirement::awaited(&detail.requirements) {
+            let people = self.left(connection, detail, requirement.role).await?;
+            let names: Vec<&str> = people.iter().map(|person| person.display_name.as_str()).collect();
             parts.push(if names.is_empty() { requirement.who.clone() } else { listed(&names, "or") });
         }
-        Ok(listed(&parts, "and"))
+        let open = ProgressedRequirement::open_step(&detail.requirements);
+        let later = detail.requirements.iter().filter(|one| Some(one.step) > open && !one.is_satisfied());
+        let later: Vec<&str> = later.map(|one| one.who.as_str()).collect();
+        let now = listed(&parts, "and");
+        Ok(if later.is_empty() { now } else { format!("{now}, then {}", listed(&later, "and")) })
+    }
+
+    /// Those with the role who can still agree: neither the requester nor whoever has reviewed it already.
+    pub async fn left(
+        &mut self,
+        connection: &mut Connection,
+        detail: &RequestDetail,
+        role: Role,
+    ) -> Result<Vec<Person>, PageError> {
+        let reviewed = |id| detail.reviews.iter().any(|review| review.counts && review.reviewer == id);
+        let mut people = self.with_role(connection, &detail.request, role).await?;
+        people.retain(|person| !reviewed(person.id));
+        Ok(people)
     }
 }

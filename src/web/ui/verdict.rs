@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "display values, named as the page shows them")]
 
 use super::{CostView, Look, Person, Pill, When};
+use crate::policy;
 
 /// What policy says about the draft, as far as it is filled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,15 @@ pub struct Rule {
     pub text: String,
     /// `prod-needs-lead`.
     pub id: String,
+    /// It forbids, and an exception from it is asked for.
+    pub excepted: bool,
+}
+
+impl From<&policy::Rule> for Rule {
+    fn from(rule: &policy::Rule) -> Self {
+        let excepted = rule.effect == policy::Effect::Excepted;
+        Self { text: rule.reason.clone(), id: rule.id.clone(), excepted }
+    }
 }
 
 /// Used before and after, of a limit. Percentages are 0 to 100 and made by [`QuotaBar::new`].

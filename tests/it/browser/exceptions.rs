@@ -58,7 +58,7 @@ async fn an_exception_is_asked_for_granted_used_and_over() {
     let lead = Browser::of(&stage, true, "lead").await;
     lead.open(&request.replace("/requests/", "/approvals/")).await;
     lead.see("The yearly load test.").await;
-    lead.see("Large databases are not made in dev.").await;
+    lead.see("An exception from “Large databases are not made in dev.”").await;
     lead.until("the plan", async || lead.text("main").await.contains("Your review").then_some(())).await;
     lead.see_later("#live", "Approve").await;
     lead.inspect("exception-review").await;

@@ -124,7 +124,7 @@ fn verdict(outcome: Outcome) -> Verdict {
     Verdict {
         outcome,
         headline: s(headline),
-        rules: if id.is_empty() { vec![] } else { vec![Rule { text: s(rule), id: s(id) }] },
+        rules: if id.is_empty() { vec![] } else { vec![Rule { text: s(rule), id: s(id), excepted: false }] },
         advice: advice.map(s),
         approvers,
         approvers_note: s(note),
@@ -368,6 +368,7 @@ fn decision(state: &str) -> DecisionView {
         rules: vec![Rule {
             text: s("Production needs a lead of the project who is not the requester."),
             id: s("prod-needs-lead"),
+            excepted: false,
         }],
         advice: None,
         requirements: vec![Requirement {
@@ -383,7 +384,11 @@ fn decision(state: &str) -> DecisionView {
             when: when("2 min ago"),
         }],
         observed: o("would have been denied"),
-        observed_rules: vec![paddock::web::ui::Rule { text: s("Large ones wait."), id: s("large-wait") }],
+        observed_rules: vec![paddock::web::ui::Rule {
+            text: s("Large ones wait."),
+            id: s("large-wait"),
+            excepted: false,
+        }],
         policy_digest: s("7c1e90ab"),
         when: when("12 min ago"),
     }

@@ -245,7 +245,11 @@ async fn what_a_budget_asks_for_stays_when_a_request_asks_again() {
     site.test.plan().await;
     let address = format!("/api/v1/requests/{}", text(&made, "/id"));
     let agrees = json!({"verdict": "approved", "reason": "Needed."});
-    let agreed = lead.post(&format!("{address}/reviews"), &agrees).await.expect(StatusCode::CREATED);
+    let half = lead.post(&format!("{address}/reviews"), &agrees).await.expect(StatusCode::CREATED);
+    assert_eq!(half["status"], "awaiting_approval", "one lead for each: {half:#}");
+    site.grant("second", Role::Lead, Some("payments")).await;
+    let second = site.client("second").await;
+    let agreed = second.post(&format!("{address}/reviews"), &agrees).await.expect(StatusCode::CREATED);
     assert_eq!(agreed["status"], "approved", "{agreed:#}");
     let policy = TestApp::policies_and(
         "@id(\"two-leads\") @reason(\"Two leads agree.\") @approval(\"lead\") @approval_count(\"2\")

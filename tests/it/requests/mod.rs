@@ -15,3 +15,4 @@ mod records;
 mod refusals;
 mod schedules;
 mod secrets;
+mod several;

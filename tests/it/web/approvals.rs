@@ -79,3 +79,28 @@ async fn nobody_decides_on_their_own_or_without_the_role() {
     page.shows(&["Withdrawn", "You took the request for leads-db back."]);
     page.hides(&["every 2s"]);
 }
+
+#[tokio::test]
+async fn pages_say_whose_turn_it_is_and_refuse_what_would_not_count() {
+    let rules = r#"
+        @id("admins-at-last") @reason("An admin looks at it at last.") @approval("admin") @approval_step("2")
+        permit (principal, action == Action::"CreateEnvironment", resource)
+        when { resource has environment_type && resource.environment_type == "prod" };
+        @id("admins-review") @reason("Admins review requests.")
+        permit (principal, action == Action::"ReviewRequest", resource) when { context.roles.contains(Role::"admin") };"#;
+    let test = TestApp::start_with(TestApp::policies_and(rules)).await;
+    let (mut developer, mut lead) = (test.browser_of("developer").await, test.browser_of("lead").await);
+    let mut admin = test.browser_of("admin").await;
+    let id = ask(&mut developer, "orders-db").await;
+    test.plan().await;
+    let (page, review) = (format!("/requests/{id}"), format!("/approvals/{id}"));
+    developer.get(&page).await.shows(&["Waits for Lee Okafor, then an admin", "asked after the others"]);
+    admin.get("/approvals").await.hides(&["orders-db"]);
+    let early = admin.post(&review, &[("verdict", "approve"), ("reason", "I would")]).await;
+    assert_eq!(early.status, StatusCode::CONFLICT);
+    early.shows(&["It is not your turn yet: first it needs a lead of payments", "I would"]);
+    lead.post(&review, &[("verdict", "approve")]).await;
+    developer.get(&page).await.hides(&["Waits for Lee Okafor", "asked after the others"]);
+    admin.get("/approvals").await.shows(&["orders-db"]);
+    lead.get("/approvals").await.hides(&["href=\"/approvals/"]);
+}

@@ -33,10 +33,9 @@ pub(super) fn of(
         policy::Outcome::Allowed => Outcome::Allowed,
         policy::Outcome::NeedsApproval => Outcome::NeedsApproval,
     };
-    let mut rules: Vec<Rule> =
-        decision.rules.iter().map(|rule| Rule { text: rule.reason.clone(), id: rule.id.clone() }).collect();
+    let mut rules: Vec<Rule> = decision.rules.iter().map(Rule::from).collect();
     if !judged.shortages.is_empty() && decision.outcome != policy::Outcome::Denied {
-        let rule = |one: &Shortage| Rule { text: one.sentence.clone(), id: "quota".to_owned() };
+        let rule = |one: &Shortage| Rule { text: one.sentence.clone(), id: "quota".to_owned(), excepted: false };
         rules = judged.shortages.iter().map(rule).collect();
     }
     Verdict {
@@ -139,16 +138,17 @@ fn approvers_note(outcome: Outcome, judged: &requests::Verdict) -> String {
         Outcome::Denied => "Approval would not change it.".to_owned(),
         Outcome::Incomplete => String::new(),
         Outcome::NeedsApproval => {
-            let lonely = requirements.iter().zip(&judged.approvers).find(|(_, people)| people.is_empty());
-            if let Some((requirement, _)) = lonely {
-                return format!("It needs {}, and nobody else is that at the moment.", requirement.who);
+            if let Some(requirement) = judged.nobody_for.and_then(|index| requirements.get(index)) {
+                return format!("It needs {}, and nobody who could is left at the moment.", requirement.who);
             }
             match requirements.as_slice() {
                 [one] if one.count == 1 => format!("It needs {}. One of them must agree.", one.who),
                 _ => {
-                    let who: Vec<String> =
-                        requirements.iter().map(|one| format!("{} × {}", one.count, one.who)).collect();
-                    format!("It needs {}.", listed(&who, "and"))
+                    let steps = requirements.chunk_by(|a, b| a.step == b.step).map(|step| {
+                        let who: Vec<&str> = step.iter().map(|one| one.who.as_str()).collect();
+                        listed(&who, "and")
+                    });
+                    format!("It needs {}: different people.", steps.collect::<Vec<_>>().join(", then "))
                 }
             }
         }
