@@ -235,7 +235,7 @@ pub struct CheckedView {
 pub async fn check_policies(caller: Caller<Admins>, Body(text): Body<CheckText>) -> Result<Json<CheckedView>, Problem> {
     let _: Permit<ability::ReadAdmin> = caller.permit_platform(Resource::platform())?;
     let text = VersionText { source: text.source, schema: None };
-    let problems = versions::check(&text).err().unwrap_or_default();
+    let problems = caller.app.check_policies(text.clone()).await?;
     Ok(Json(CheckedView {
         valid: problems.is_empty(),
         problems: problems

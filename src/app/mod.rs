@@ -11,6 +11,7 @@ mod keys;
 mod orphans;
 mod policies;
 mod prices;
+mod proofs;
 mod queue;
 mod quotas;
 mod reconcilers;

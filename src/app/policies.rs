@@ -218,7 +218,7 @@ impl App {
         Ok(version)
     }
 
-    /// Asks a second person to publish a draft, which must be valid.
+    /// Asks a second person to publish a draft, which must be valid, and for which the standing proofs hold.
     pub async fn propose_policies(
         &self,
         op: &Op,
@@ -227,11 +227,13 @@ impl App {
         generation: Option<i64>,
     ) -> Result<PolicyVersion> {
         let by = self.writer(op)?;
+        let proved = self.proved(number).await?;
         let mut tx = self.db.begin().await?;
         versions::lock(&mut tx).await?;
         let version = versions::held(&mut tx, number, generation).await?;
-        let text = versions::text_of(&mut tx, version.id).await?;
-        versions::check(&text).map_err(VersionError::Invalid)?;
+        if versions::text_of(&mut tx, version.id).await? != proved {
+            return Err(VersionError::Stale(number));
+        }
         versions::propose(&mut tx, &version, by).await?;
         tell(&mut tx, op, "policy_version.proposed", &version, json!({"digest": version.digest})).await?;
         tx.commit().await?;
@@ -284,6 +286,7 @@ impl App {
         seen: (Option<i64>, Option<i32>),
     ) -> Result<PolicyVersion> {
         let by = self.writer(op)?;
+        let proved = self.proved(number).await?;
         let mut tx = self.db.begin().await?;
         versions::lock(&mut tx).await?;
         let version = versions::held(&mut tx, number, seen.0).await?;
@@ -296,7 +299,9 @@ impl App {
         }
         let old = self.policy.source();
         let text = versions::text_of(&mut tx, version.id).await?;
-        versions::check(&text).map_err(VersionError::Invalid)?;
+        if text != proved {
+            return Err(VersionError::Stale(number));
+        }
         versions::publish(&mut tx, &version, by).await?;
         let detail = json!({
             "digest": version.digest, "instead_of": before, "note": version.note,
@@ -382,10 +387,9 @@ pub(super) fn engine_of(
     version: &PolicyVersion,
     text: &VersionText,
 ) -> std::result::Result<PolicyEngine, policy::Error> {
-    match (version.origin, &text.schema) {
-        (VersionOrigin::BuiltIn, _) => PolicyEngine::embedded(),
-        (VersionOrigin::Folder | VersionOrigin::Person, Some(schema)) => PolicyEngine::from_text(schema, &text.source),
-        (VersionOrigin::Folder | VersionOrigin::Person, None) => PolicyEngine::from_source(&text.source),
+    match version.origin {
+        VersionOrigin::BuiltIn => PolicyEngine::embedded(),
+        VersionOrigin::Folder | VersionOrigin::Person => text.engine(),
     }
 }
 

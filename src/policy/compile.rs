@@ -1,7 +1,7 @@
 //! From texts to a compiled policy set. Everything that is wrong is listed, with its place.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cedar_policy::ffi::DetailedError;
 use cedar_policy::{
@@ -58,7 +58,8 @@ pub(super) fn compile(schema_file: &File, mut files: Vec<File>) -> Result<Compil
     let digest = digest(&schema_file.text, &source);
     let text = Arc::new(PolicySetText { digest, schema: schema_file.text.clone(), source });
     let tried = with_observed(&slices, observed);
-    let compiled = Compiled { schema, types, slices, tried, rules, text, memo: Memo::default() };
+    let compiled =
+        Compiled { schema, types, slices, tried, rules, text, memo: Memo::default(), proofs: OnceLock::new() };
     probe(&compiled)?;
     Ok(compiled)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use cedar_policy::{Authorizer, Decision as CedarDecision, Entities, PolicyId, PolicySet, Response, Schema};
 use jiff::SignedDuration;
@@ -13,6 +13,7 @@ use super::decision::{
 use super::entities::Types;
 use super::memo::Memo;
 use super::permit::{Ability, Denied, Permit};
+use super::proofs::Proof;
 use super::question::{Action, Question, Role};
 use super::slice::Slice;
 use super::{Error, exception, load, words};
@@ -35,6 +36,7 @@ pub(super) struct Compiled {
     pub(super) rules: HashMap<PolicyId, RuleText>,
     pub(super) text: Arc<PolicySetText>,
     pub(super) memo: Memo,
+    pub(super) proofs: OnceLock<Vec<Proof>>,
 }
 
 /// What the annotations of a rule say.

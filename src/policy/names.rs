@@ -32,7 +32,7 @@ pub(super) fn unknown(policy: &Policy, declared: &BTreeSet<String>) -> BTreeSet<
 }
 
 /// Calls `found` with every value that stands under `key`, at any depth.
-fn collect(json: &Value, key: &str, found: &mut impl FnMut(&Value)) {
+pub(super) fn collect(json: &Value, key: &str, found: &mut impl FnMut(&Value)) {
     match json {
         Value::Object(map) => {
             for (name, value) in map {

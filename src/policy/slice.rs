@@ -49,6 +49,11 @@ impl Slice {
         group.policies.push(policy);
     }
 
+    /// All of them.
+    pub(super) fn policies(&self) -> impl Iterator<Item = &Policy> {
+        self.general.iter().chain(self.scoped.values().flat_map(|group| &group.policies))
+    }
+
     /// The policies that can speak to a request.
     pub(super) fn about(&self, request: &Request, entities: &Entities) -> Result<Arc<PolicySet>, String> {
         let mut groups: Vec<&Group> = Vec::new();

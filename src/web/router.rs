@@ -142,6 +142,7 @@ fn administration() -> Router<App> {
         .route(urls::ADMIN_POLICY_EDIT, get(policies::edit::show).post(policies::edit::post))
         .route(urls::ADMIN_POLICY_RULE, get(policies::rule::show).post(policies::rule::post))
         .route(urls::ADMIN_POLICY_REPLAY, get(policies::replay::show).post(policies::replay::go_on))
+        .route(urls::ADMIN_POLICY_PROOFS, get(policies::proofs::show))
         .route(urls::ADMIN_POLICY_TRY, get(policies::trial::show))
         .route(urls::ADMIN_POLICY_PROPOSE, post(policies::act::propose))
         .route(urls::ADMIN_POLICY_TAKE_BACK, post(policies::act::take_back))

@@ -168,6 +168,8 @@ pub const ADMIN_POLICY_EDIT: &str = "/admin/policies/{number}/edit";
 pub const ADMIN_POLICY_RULE: &str = "/admin/policies/{number}/rule";
 /// Which decisions of the past it would make otherwise.
 pub const ADMIN_POLICY_REPLAY: &str = "/admin/policies/{number}/replay";
+/// What is proved of a version.
+pub const ADMIN_POLICY_PROOFS: &str = "/admin/policies/{number}/proofs";
 /// What it would say to a request.
 pub const ADMIN_POLICY_TRY: &str = "/admin/policies/{number}/try";
 /// Asking another admin to publish it.
@@ -467,6 +469,7 @@ mod tests {
             (admin_policy_verb("x", "edit"), ADMIN_POLICY_EDIT),
             (admin_policy_verb("x", "replay"), ADMIN_POLICY_REPLAY),
             (admin_policy_verb("x", "try"), ADMIN_POLICY_TRY),
+            (admin_policy_verb("x", "proofs"), ADMIN_POLICY_PROOFS),
             (admin_policy_verb("x", "propose"), ADMIN_POLICY_PROPOSE),
             (admin_policy_verb("x", "take-back"), ADMIN_POLICY_TAKE_BACK),
             (admin_policy_verb("x", "discard"), ADMIN_POLICY_DISCARD),

@@ -52,7 +52,16 @@ pub(super) async fn run(args: PolicyArgs) -> ExitCode {
 /// Whether nothing is wrong.
 fn check(folder: &Path) -> anyhow::Result<bool> {
     let problems = match PolicyEngine::from_folder(folder) {
-        Ok(engine) => versions::locked_out(&engine).into_iter().map(|problem| problem.to_string()).collect(),
+        Ok(engine) => {
+            for proof in engine.proofs() {
+                out(match proof.broken_by {
+                    None => format!("proved over {} questions: {}", proof.asked, proof.claim),
+                    Some(example) => format!("broken: {}, by {example}", proof.claim),
+                });
+            }
+            let unproved = versions::unproved(&engine);
+            versions::locked_out(&engine).into_iter().chain(unproved).map(|problem| problem.to_string()).collect()
+        }
         Err(error @ Error::Unreadable { .. }) => return Err(error.into()),
         Err(Error::Invalid(problems)) => problems.iter().map(ToString::to_string).collect(),
         Err(error) => vec![error.to_string()],

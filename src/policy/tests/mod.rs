@@ -13,6 +13,7 @@ mod drafts;
 mod exceptions;
 mod forms;
 mod matrix;
+mod proofs;
 mod properties;
 mod refused;
 mod replay;

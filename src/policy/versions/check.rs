@@ -6,13 +6,23 @@ use cedar_policy_formatter::{Config, policies_str_to_pretty};
 
 use super::VersionText;
 use crate::policy::question::{Action, Context, Principal, Question, Resource, ResourceKind, Role};
-use crate::policy::{Error, PolicyEngine, Problem};
+use crate::policy::{Error, PolicyEngine, Problem, Proof};
 
 /// The longest text, in bytes; the table has the same.
 pub const LONGEST_SOURCE: usize = 256 * 1024;
 
 /// Width and indent of the rules of the default set.
 const LAYOUT: Config = Config { line_width: 110, indent_width: 4 };
+
+impl VersionText {
+    /// The set of this text, under its schema or that of this version of Paddock.
+    pub fn engine(&self) -> Result<PolicyEngine, Error> {
+        match &self.schema {
+            Some(schema) => PolicyEngine::from_text(schema, &self.source),
+            None => PolicyEngine::from_source(&self.source),
+        }
+    }
+}
 
 /// Reads a text under its schema, or that of this version of Paddock. Every problem is listed.
 pub fn check(text: &VersionText) -> Result<PolicyEngine, Vec<Problem>> {
@@ -22,12 +32,28 @@ pub fn check(text: &VersionText) -> Result<PolicyEngine, Vec<Problem>> {
     if text.source.contains('\0') {
         return Err(vec![alone(format!("the text {}", crate::base::text::NUL_REFUSED), None)]);
     }
-    let engine = match &text.schema {
-        Some(schema) => PolicyEngine::from_text(schema, &text.source),
-        None => PolicyEngine::from_source(&text.source),
-    };
-    let engine = engine.map_err(problems_of)?;
+    let engine = text.engine().map_err(problems_of)?;
     locked_out(&engine).map_or(Ok(engine), |problem| Err(vec![problem]))
+}
+
+/// What may be proposed and published: valid, and every standing proof holds.
+pub fn proved(text: &VersionText) -> Result<PolicyEngine, Vec<Problem>> {
+    let engine = check(text)?;
+    let broken = unproved(&engine);
+    if broken.is_empty() { Ok(engine) } else { Err(broken) }
+}
+
+/// The standing proofs that do not hold, each with an example.
+pub fn unproved(engine: &PolicyEngine) -> Vec<Problem> {
+    let broken = |proof: Proof| {
+        let example = proof.broken_by?;
+        Some(alone(format!("it does not hold that: {}", lower(proof.claim)), Some(&format!("for example {example}"))))
+    };
+    engine.proofs().into_iter().filter_map(broken).collect()
+}
+
+fn lower(claim: &str) -> String {
+    claim.chars().enumerate().map(|(at, letter)| if at == 0 { letter.to_ascii_lowercase() } else { letter }).collect()
 }
 
 /// The problems that an error tells of.

@@ -38,6 +38,9 @@ pub enum VersionError {
     /// The note is wrong.
     #[error("the note {0}")]
     Note(String),
+    /// It was looked at, and the process stopped.
+    #[error("the process is stopping; try again")]
+    Stopping,
     /// The store.
     #[error(transparent)]
     Db(#[from] db::Error),
@@ -55,6 +58,7 @@ impl Kinded for VersionError {
             Self::NotNow { .. } | Self::FromFolder(_) => ErrorKind::Conflict,
             Self::OwnVersion(_) | Self::NoPerson => ErrorKind::Denied,
             Self::Invalid(_) | Self::Note(_) => ErrorKind::Invalid,
+            Self::Stopping => ErrorKind::Unavailable,
             Self::Db(error) => error.kind(),
         }
     }

@@ -14,7 +14,7 @@ mod error;
 mod model;
 mod store;
 
-pub use check::{LONGEST_SOURCE, check, formatted, locked_out, problems_of};
+pub use check::{LONGEST_SOURCE, check, formatted, locked_out, problems_of, proved, unproved};
 pub use compare::{RuleChange, RuleDifference, compare};
 pub use error::VersionError;
 pub use model::{NewVersion, PolicyVersion, VersionOrigin, VersionState, VersionText};

@@ -7,6 +7,7 @@ pub mod edit;
 mod lines;
 mod list;
 pub mod page;
+pub mod proofs;
 pub mod replay;
 pub mod rule;
 mod rule_fields;

@@ -28,10 +28,16 @@ pub async fn show(visitor: Visitor, Path(number): Path<i32>) -> Result<Response,
     let text = versions::text_of(&mut connection, version.id).await?;
     let in_force = versions::published(&mut connection).await?;
     let open = matches!(version.state, VersionState::Draft | VersionState::Proposed);
-    let rules = rules(&mut connection, &version, &text).await?;
+    let engine = engine(&visitor, &version, &text);
+    let rules = match &engine {
+        Some(engine) => rules(&mut connection, &version, engine).await?,
+        None => Vec::new(),
+    };
     drop(connection);
-    let valid = !rules.is_empty();
+    let valid = engine.is_some();
     let now = visitor.app.policy.source();
+    let mut warnings = warnings(&visitor);
+    warnings.extend(engine.as_ref().filter(|_| version.state == VersionState::Published).and_then(never_permitted));
     let title = format!("Policies, version {number}");
     answer::page(&PolicyPage {
         shell: frame::shell(&visitor, Section::Admin, &title).await?,
@@ -41,12 +47,13 @@ pub async fn show(visitor: Visitor, Path(number): Path<i32>) -> Result<Response,
         pill: pill(version.state),
         number,
         facts: facts(&version, &visitor.times()),
-        warnings: warnings(&visitor),
+        warnings,
         checked: open.then(|| checked(&visitor, &text)),
         diff: if open { lines::difference(&now, &text.source) } else { Vec::new() },
         rules,
         actions: actions(&visitor, &version, in_force.map(|version| version.number)),
         try_href: (valid && may_replay(&visitor)).then(|| urls::admin_policy_verb(number, "try")),
+        proofs_href: valid.then(|| urls::admin_policy_verb(number, "proofs")),
         replay_href: (valid && may_replay(&visitor)).then(|| urls::admin_policy_verb(number, "replay")),
         source: text.source,
     })
@@ -58,16 +65,27 @@ fn may_replay(visitor: &Visitor) -> bool {
     app.policy.allows(&app.platform_question(op, access, Action::ReadAudit, Resource::audit_log(None)))
 }
 
+/// The set of a version, where it can be read. That in force is compiled already.
+fn engine(visitor: &Visitor, version: &PolicyVersion, text: &VersionText) -> Option<PolicyEngine> {
+    let now = visitor.app.policy.now();
+    if now.digest() == version.digest {
+        return Some(now);
+    }
+    text.engine().ok()
+}
+
+/// What a release can do and these rules let nobody do.
+fn never_permitted(engine: &PolicyEngine) -> Option<String> {
+    let gaps: Vec<String> = engine.without_permit().iter().map(|action| action.words().to_owned()).collect();
+    let what = (!gaps.is_empty()).then(|| listed(&gaps, "or"))?;
+    Some(format!("No rule lets anybody {what}. A newer Paddock may be able to do more than its rules know."))
+}
+
 async fn rules(
     connection: &mut Connection,
     version: &PolicyVersion,
-    text: &VersionText,
+    engine: &PolicyEngine,
 ) -> Result<Vec<RuleRow>, PageError> {
-    let read = match &text.schema {
-        Some(schema) => PolicyEngine::from_text(schema, &text.source),
-        None => PolicyEngine::from_source(&text.source),
-    };
-    let Ok(engine) = read else { return Ok(Vec::new()) };
     let in_force = version.state == VersionState::Published;
     let counts = if in_force { versions::counted(connection, engine.digest()).await? } else { Vec::new() };
     let observed = |id: &str| {

@@ -6,7 +6,7 @@ use crate::base::lifetime::Lifetime;
 use crate::catalog::form::{Control, Field, fields};
 use crate::policy::forms::{RuleForm, Says, Scope, id_from, reviewers};
 use crate::policy::versions::VersionText;
-use crate::policy::{Action, PolicyEngine, Role};
+use crate::policy::{Action, Role};
 use crate::web::answer::Form;
 use crate::web::error::{PageError, sentence};
 use crate::web::ui::{FormSection, choice, own_field, text_control};
@@ -50,7 +50,7 @@ impl Offered {
             types,
             templates,
             teams: teams.into_iter().map(|team| (team.slug, team.name)).collect(),
-            approvers: read(text).map_or_else(|| Role::ALL.to_vec(), |engine| reviewers(&engine)),
+            approvers: text.engine().ok().map_or_else(|| Role::ALL.to_vec(), |engine| reviewers(&engine)),
             numbers: Vec::new(),
             texts: Vec::new(),
         };
@@ -85,13 +85,6 @@ impl Offered {
                 None => list.push((path.clone(), format!("{path}: {template}"))),
             }
         }
-    }
-}
-
-fn read(text: &VersionText) -> Option<PolicyEngine> {
-    match &text.schema {
-        Some(schema) => PolicyEngine::from_text(schema, &text.source).ok(),
-        None => PolicyEngine::from_source(&text.source).ok(),
     }
 }
 

@@ -154,6 +154,17 @@ pub struct RuleRow {
     pub observed: Option<String>,
 }
 
+/// What must hold under every version.
+#[derive(Debug, Clone)]
+pub struct ProofRow {
+    /// "Holds", "Broken"
+    pub pill: Pill,
+    /// "Nobody approves their own request"
+    pub claim: &'static str,
+    /// "264 questions asked", "For example somebody with the role lead: …"
+    pub found: String,
+}
+
 /// What the viewer may do with a version.
 #[derive(Debug, Default)]
 pub struct VersionActions {
@@ -194,6 +205,7 @@ pub struct PolicyPage {
     pub try_href: Option<String>,
     /// Where it is replayed; none: it decides nothing as it is, or the viewer may not read all decisions.
     pub replay_href: Option<String>,
+    pub proofs_href: Option<String>,
 }
 
 /// What one set of rules says about a question.
@@ -298,4 +310,14 @@ pub struct TryPage {
     pub section: FormSection,
     /// None: nothing was tried yet.
     pub tried: Option<Tried>,
+}
+
+/// `GET /admin/policies/{number}/proofs`
+#[derive(Debug, Template)]
+#[template(path = "policies/proofs.html")]
+pub struct ProofsPage {
+    pub shell: Shell,
+    pub crumbs: Vec<Crumb>,
+    pub title: String,
+    pub proofs: Vec<ProofRow>,
 }

@@ -3,7 +3,8 @@
 use paddock::base::FieldError;
 use paddock::web::policies::view::{
     ChangeRow, Checked, DiffLine, FlipRow, FlippedProject, PoliciesPage, PolicyEditPage, PolicyPage, ProblemRow,
-    ReplayPage, Replayed, RulePage, RulePreview, RuleRow, Side, Tried, TryPage, VersionActions, VersionRow,
+    ProofRow, ProofsPage, ReplayPage, Replayed, RulePage, RulePreview, RuleRow, Side, Tried, TryPage, VersionActions,
+    VersionRow,
 };
 use paddock::web::shell::Section;
 use paddock::web::ui::{Crumb, Fact, FormError, FormSection, Look, Pill, Tab, own_field, text_control};
@@ -124,6 +125,7 @@ pub fn put_all(pages: &mut Vec<Sample>) {
         ],
         try_href: o("/admin/policies/4/try"),
         replay_href: o("/admin/policies/4/replay"),
+        proofs_href: o("/admin/policies/4/proofs"),
         source: s("permit (principal, action, resource);"),
         actions: VersionActions {
             generation: s("3"),
@@ -242,6 +244,24 @@ fn put_replays(pages: &mut Vec<Sample>) {
         }),
     };
     put(pages, "policy-try", page);
+    let page = ProofsPage {
+        shell: shell("What is proved", Section::Admin),
+        crumbs: vec![Crumb::to("Policies", "/admin/policies"), Crumb::to("Version 4", "/admin/policies/4")],
+        title: s("What is proved"),
+        proofs: vec![
+            ProofRow {
+                pill: Pill::of("ready").saying("Holds"),
+                claim: "No rule fails",
+                found: s("1204 questions asked"),
+            },
+            ProofRow {
+                pill: Pill::of("failed").saying("Broken"),
+                claim: "Nobody approves their own request",
+                found: s("For example somebody with the role lead: approve or reject a request in project payments."),
+            },
+        ],
+    };
+    put(pages, "policy-proofs", page);
     for (name, look, reached) in
         [("policy-replayed", Look::Wait, None), ("policy-replaying", Look::Busy, Some(when("3 Oct 2026, 12:00 UTC")))]
     {

@@ -3,6 +3,7 @@
 mod forms;
 mod observe;
 mod processes;
+mod proofs;
 mod replay;
 mod second;
 mod trial;
