@@ -1,9 +1,10 @@
 //! What policy said, as the API shows it.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::policy::{Decision, Effect, Outcome, Requirement, Role, Rule};
+use crate::policy::{Decision, Effect, Escalation, Outcome, Requirement, Role, Rule};
 use crate::requests::{Approver, ProgressedRequirement};
 
 /// What policy said, and why.
@@ -58,8 +59,13 @@ pub struct RuleView {
 pub struct RequirementView {
     /// Who, in words: “a lead of payments”.
     who: String,
-    /// The role that counts.
-    role: Role,
+    /// The role that counts; null where a team is asked.
+    role: Option<Role>,
+    /// The slug of the team whose members count; null where a role is asked.
+    team: Option<String>,
+    /// Who may agree as well when nobody has in time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    escalation: Vec<EscalationView>,
     /// How many different people.
     count: i64,
     /// When they are asked: those of step 2 when everybody of step 1 has agreed, and so on.
@@ -73,6 +79,28 @@ pub struct RequirementView {
     /// In a verdict: the people who can agree.
     #[serde(skip_serializing_if = "Option::is_none")]
     approvers: Option<Vec<PersonView>>,
+}
+
+/// Who may agree as well when nobody has in time.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Escalation)]
+pub struct EscalationView {
+    /// How long the requirement has waited by then.
+    after_seconds: i64,
+    /// The role that counts then; null where a team is asked.
+    role: Option<Role>,
+    /// The slug of the team whose members count then.
+    team: Option<String>,
+    /// Since when they count; null while they do not.
+    #[schema(format = DateTime, value_type = Option<String>)]
+    since: Option<Timestamp>,
+}
+
+impl EscalationView {
+    fn new(rule: &Escalation, since: Option<Timestamp>) -> Self {
+        let Escalation { after_seconds, to } = rule;
+        Self { after_seconds: *after_seconds, role: to.role(), team: to.team().map(str::to_owned), since }
+    }
 }
 
 /// A person, for showing.
@@ -111,7 +139,9 @@ impl DecisionView {
     pub fn stored(decision: &Decision, progress: &[ProgressedRequirement]) -> Self {
         let requirements = progress.iter().map(|requirement| RequirementView {
             who: requirement.who.clone(),
-            role: requirement.role,
+            role: requirement.by.role(),
+            team: requirement.by.team().map(str::to_owned),
+            escalation: requirement.escalation.iter().map(|rung| EscalationView::new(&rung.rule, rung.since)).collect(),
             count: requirement.count.into(),
             step: requirement.step.into(),
             approvals: requirement.approvals,
@@ -132,7 +162,9 @@ impl DecisionView {
 pub fn preview(requirements: &[Requirement], approvers: &[Vec<Approver>]) -> Vec<RequirementView> {
     let view = |(requirement, people): (&Requirement, &Vec<Approver>)| RequirementView {
         who: requirement.who.clone(),
-        role: requirement.role,
+        role: requirement.by.role(),
+        team: requirement.by.team().map(str::to_owned),
+        escalation: requirement.escalation.iter().map(|rule| EscalationView::new(rule, None)).collect(),
         count: requirement.count.into(),
         step: requirement.step.into(),
         approvals: 0,

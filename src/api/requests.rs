@@ -209,7 +209,8 @@ pub async fn list_requests(
     let visible = caller.visible(&mut connection, Action::ReadRequest).await?;
     let me = caller.access().person.id;
     let filter = Filter {
-        projects: visible.ids(),
+        // Who is asked for an approval may see what for, wherever it is.
+        projects: if query.to_review { None } else { visible.ids() },
         or_requester: Some(me),
         requester: query.mine.then_some(me),
         status: query.status,

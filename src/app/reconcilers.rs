@@ -97,7 +97,9 @@ async fn look(app: &App, periods: Periods) {
     let schedule = op(app, "reconciler.schedule");
     report("stops and starts", app.requests.keep_schedules(&schedule).await);
     report("warnings before stops", app.requests.warn_stops(&schedule).await);
-    report("lapsed requests", app.requests.lapse(&op(app, "reconciler.approvals")).await);
+    let approvals = op(app, "reconciler.approvals");
+    report("lapsed requests", app.requests.lapse(&approvals).await);
+    report("escalated requests", app.requests.escalate(&approvals).await);
     report("checks for drift", app.check_due_drift(&op(app, "reconciler.drift"), periods.drift).await);
     report("catalog sources", catalog::sync_due(&app.db, &op(app, "reconciler.catalog"), SYNC_EVERY).await);
     report("old sessions", identity::purge_expired(&app.db).await);

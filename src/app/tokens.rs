@@ -21,7 +21,9 @@ impl App {
         access: &Access,
     ) -> db::Result<TokenScopes> {
         let mut scopes = vec![Scope::Read, Scope::Request];
-        if projects::list(connection, None).await?.iter().any(|project| self.may_review(op, access, project)) {
+        let projects = projects::list(connection, None).await?;
+        // A rule may ask for the approval of any team.
+        if !access.teams.is_empty() || projects.iter().any(|project| self.may_review(op, access, project)) {
             scopes.push(Scope::Review);
         }
         let admin = self.platform_question(op, access, Action::ReadAdmin, Resource::platform());

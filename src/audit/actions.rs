@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 113] = [
+pub const ACTIONS: [&str; 114] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -11,6 +11,7 @@ pub const ACTIONS: [&str; 113] = [
     "request.rejected",
     "request.withdrawn",
     "request.lapsed",
+    "request.escalated",
     "request.started",
     "request.succeeded",
     "request.failed",

@@ -20,6 +20,11 @@ pub async fn people_with_role(connection: &mut PgConnection, project: ProjectId,
     Ok(roles::people_with_role(connection, project, role).await?)
 }
 
+/// Active members of the team with this slug, by name.
+pub async fn people_in_team(connection: &mut PgConnection, team: &str) -> Result<Vec<Person>> {
+    Ok(roles::people_in_team(connection, team).await?)
+}
+
 /// Active people who have a role given in this project, directly or through a team, by name.
 pub async fn members(connection: &mut PgConnection, project: ProjectId) -> Result<Vec<Member>> {
     Ok(roles::members(connection, project).await?)

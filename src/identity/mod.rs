@@ -32,7 +32,7 @@ mod store;
 mod throttle;
 mod token;
 
-pub use access::{load_access, members, people_with_role};
+pub use access::{load_access, members, people_in_team, people_with_role};
 pub use cookie::Cookie;
 pub use demo::{DEMO_LOGINS, DemoPeople, demo_sign_in, ensure_demo};
 pub use error::{IdentityError, Result};

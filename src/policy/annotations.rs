@@ -5,7 +5,8 @@ use cedar_policy::{Effect as CedarEffect, Policy};
 
 use super::decision::{DEFAULT_DENY, ENGINE_ERROR, Effect, Rule};
 use super::engine::{Approval, Exception, RuleText};
-use super::question::{Action, Role};
+use super::group::{Escalation, Group};
+use super::question::Action;
 use crate::base::Lifetime;
 
 /// Something that is wrong with the annotations, and what would be right.
@@ -14,16 +15,18 @@ pub(super) struct Wrong {
     pub(super) hint: Option<String>,
 }
 
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 15] = [
     "id",
     "reason",
     "approval",
     "approval_count",
     "approval_who",
+    "approval_escalation",
     "approval_step",
     "exception",
     "exception_count",
     "exception_who",
+    "exception_escalation",
     "exception_step",
     "exception_lifetime",
     "owner",
@@ -32,6 +35,8 @@ const KNOWN: [&str; 13] = [
 
 /// More people than this never agree: a larger number is a mistake.
 pub(super) const MAX_APPROVERS: u32 = 20;
+/// A longer ladder is a mistake.
+const MOST_RUNGS: usize = 5;
 /// More steps than these one after the other are a mistake.
 const MAX_STEPS: u32 = 9;
 
@@ -68,7 +73,7 @@ fn unknown(policy: &Policy) -> Vec<Wrong> {
     let mut names: Vec<&str> =
         policy.annotations().map(|(name, _)| name).filter(|name| !KNOWN.contains(name)).collect();
     names.sort_unstable();
-    let hint = "known are @id, @reason, @owner, @mode, @approval, @exception, and with _count, _who or _step behind one \
+    let hint = "known are @id, @reason, @owner, @mode, @approval, @exception, and with _count, _who, _step or _escalation behind one \
                 of these two, and @exception_lifetime";
     names.into_iter().map(|name| wrong(format!("the annotation @{name} is not known"), hint)).collect()
 }
@@ -124,16 +129,24 @@ struct Asking {
     count: &'static str,
     who: &'static str,
     step: &'static str,
+    escalation: &'static str,
     more: &'static [&'static str],
 }
 
-const APPROVAL: Asking =
-    Asking { name: "approval", count: "approval_count", who: "approval_who", step: "approval_step", more: &[] };
+const APPROVAL: Asking = Asking {
+    name: "approval",
+    count: "approval_count",
+    who: "approval_who",
+    step: "approval_step",
+    escalation: "approval_escalation",
+    more: &[],
+};
 const EXCEPTION: Asking = Asking {
     name: "exception",
     count: "exception_count",
     who: "exception_who",
     step: "exception_step",
+    escalation: "exception_escalation",
     more: &["exception_lifetime"],
 };
 
@@ -167,9 +180,9 @@ fn exception(policy: &Policy, actions: &[Action]) -> Result<Option<Exception>, W
 }
 
 fn asked(policy: &Policy, actions: &[Action], asking: &Asking) -> Result<Option<Approval>, Wrong> {
-    let Asking { name, count, who, step, more } = *asking;
-    let Some(role) = policy.annotation(name) else {
-        let mut rest = [count, who, step].into_iter().chain(more.iter().copied());
+    let Asking { name, count, who, step, escalation, more } = *asking;
+    let Some(by) = policy.annotation(name) else {
+        let mut rest = [count, who, step, escalation].into_iter().chain(more.iter().copied());
         let rest = rest.find(|name| policy.annotation(name).is_some());
         return match rest {
             Some(other) => Err(wrong(format!("@{other} without @{name}"), &format!("say whose: @{name}(\"lead\")"))),
@@ -180,14 +193,35 @@ fn asked(policy: &Policy, actions: &[Action], asking: &Asking) -> Result<Option<
         let message = format!("an {name} for {}, which does not wait for anybody", action.cedar_name());
         return Err(wrong(message, "only actions of the group Request become requests"));
     }
-    let role = Role::parse(role).ok_or_else(|| {
-        let hint = format!("@{name} takes developer, lead, admin or auditor");
-        wrong(format!("“{role}” is not a role"), &hint)
+    let by = by.parse::<Group>().map_err(|_| {
+        let hint = format!("@{name} takes developer, lead, admin or auditor, or a team: team:sre");
+        wrong(format!("“{by}” is neither a role nor a team"), &hint)
     })?;
     let count = number(policy, count, "a number of approvers", MAX_APPROVERS)?;
     let step = number(policy, step, "a step", MAX_STEPS)?;
     let who = policy.annotation(who).map(str::trim).filter(|who| !who.is_empty()).map(str::to_owned);
-    Ok(Some(Approval { role, count, step, who }))
+    let escalation = ladder(policy, escalation)?;
+    Ok(Some(Approval { by, count, step, who, escalation }))
+}
+
+/// “24h admin, 2d team:directors”: who may agree as well, and after how long.
+fn ladder(policy: &Policy, name: &str) -> Result<Vec<Escalation>, Wrong> {
+    let Some(text) = policy.annotation(name) else { return Ok(Vec::new()) };
+    let hint = format!(
+        "@{name} takes 1 to {MOST_RUNGS} times, each later than the one before, and who may agree as well from then on: \
+         24h admin, 2d team:directors"
+    );
+    let rung = |text: &str| {
+        let (after, to) = text.trim().rsplit_once(' ')?;
+        let Lifetime(after) = after.parse().ok()?;
+        Some(Escalation { after_seconds: after.as_secs(), to: to.parse().ok()? })
+    };
+    let rungs: Option<Vec<Escalation>> = text.split(',').map(rung).collect();
+    let rises = |rungs: &Vec<Escalation>| {
+        let times = || rungs.iter().map(|rung| rung.after_seconds);
+        rungs.len() <= MOST_RUNGS && [0].into_iter().chain(times()).zip(times()).all(|(before, after)| before < after)
+    };
+    rungs.filter(rises).ok_or_else(|| wrong(format!("“{text}” is not an escalation"), &hint))
 }
 
 /// The number that an annotation says, from 1; 1 where it is not there.

@@ -13,6 +13,7 @@ use super::annotations;
 use super::decision::PolicySetText;
 use super::engine::{Compiled, RuleText};
 use super::entities::Types;
+use super::group::Group;
 use super::memo::Memo;
 use super::question::{Action, Context, Principal, Question, Resource, ResourceKind, Role};
 use super::slice::Slice;
@@ -323,6 +324,7 @@ fn full_question(action: Action, kind: ResourceKind) -> Question {
             provider: text(),
             owner: text(),
             requester: text(),
+            asked: vec![Group::Role(Role::Lead), Group::Team("probe".to_owned())],
             editors: vec!["probe".to_owned()],
         },
         context: Context {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::question::{Question, Role};
+use super::group::{Escalation, Group};
+use super::question::Question;
 use crate::base::Digest;
 use crate::base::id::DecisionId;
 
@@ -73,13 +74,17 @@ pub struct Requirement {
     pub rule_id: String,
     /// Who, in words: “a lead of payments”.
     pub who: String,
-    /// The role that the approvers need.
-    pub role: Role,
+    /// Whose approval counts.
+    #[serde(flatten)]
+    pub by: Group,
     /// How many different people.
     pub count: u32,
     /// When they are asked: those of step 2 when everybody of step 1 has agreed, and so on.
     #[serde(default = "first_step", skip_serializing_if = "is_first_step")]
     pub step: u32,
+    /// Who may agree as well when nobody has in time, the earliest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escalation: Vec<Escalation>,
 }
 
 fn first_step() -> u32 {

@@ -11,10 +11,11 @@ use super::decision::{
     DEFAULT_DENY, Decision, ENGINE_ERROR, Effect, MadeBy, Observed, Outcome, PolicySetText, Requirement, Rule,
 };
 use super::entities::Types;
+use super::group::{Escalation, Group};
 use super::memo::Memo;
 use super::permit::{Ability, Denied, Permit};
 use super::proofs::Proof;
-use super::question::{Action, Question, Role};
+use super::question::{Action, Question};
 use super::slice::Slice;
 use super::{Error, exception, load, words};
 use crate::base::Digest;
@@ -55,11 +56,13 @@ pub(super) struct RuleText {
 /// Whose approval a permit asks for.
 #[derive(Debug, Clone)]
 pub(super) struct Approval {
-    pub(super) role: Role,
+    pub(super) by: Group,
     pub(super) count: u32,
     /// Those of later steps are asked when all of the earlier ones have agreed.
     pub(super) step: u32,
     pub(super) who: Option<String>,
+    /// Who may agree as well when nobody has in time, the earliest first.
+    pub(super) escalation: Vec<Escalation>,
 }
 
 /// Who grants an exception from a forbid, and for how long at most.
@@ -245,10 +248,11 @@ impl Compiled {
 pub(super) fn requirement(question: &Question, rule: &Rule, approval: &Approval) -> Requirement {
     Requirement {
         rule_id: rule.id.clone(),
-        who: words::approver(approval.who.as_deref(), approval.role, approval.count, question),
-        role: approval.role,
+        who: words::approver(approval, question),
+        by: approval.by.clone(),
         count: approval.count,
         step: approval.step,
+        escalation: approval.escalation.clone(),
     }
 }
 

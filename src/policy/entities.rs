@@ -7,6 +7,7 @@ use cedar_policy::{
     Schema,
 };
 
+use super::group::Group;
 use super::question::{Action, Question, Resource, ResourceKind, Role};
 use crate::policy::inputs::{Inputs, Tagged};
 
@@ -179,6 +180,11 @@ impl Types {
                 parents.extend(self.project_of(resource));
                 attributes = self.environment_attributes(resource);
                 attributes.extend(self.person("requester", resource.requester.as_deref()));
+                let roles: Vec<Role> = resource.asked.iter().filter_map(Group::role).collect();
+                attributes.push(("asked_roles".to_owned(), self.roles(&roles)));
+                let teams = resource.asked.iter().filter_map(Group::team);
+                let teams = teams.map(|slug| RestrictedExpression::new_entity_uid(uid(&self.team, slug)));
+                attributes.push(("asked_teams".to_owned(), RestrictedExpression::new_set(teams)));
             }
         }
         Entity::new_with_tags(id, attributes, parents, []).map_err(|error| Unaskable::new(&error))

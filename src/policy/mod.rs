@@ -21,6 +21,7 @@ mod error;
 mod exception;
 mod explain;
 pub mod forms;
+mod group;
 mod inputs;
 mod load;
 mod memo;
@@ -42,6 +43,7 @@ pub use decision::{
 pub use engine::PolicyEngine;
 pub use error::{Error, Problem};
 pub use exception::Offer;
+pub use group::{Escalation, Group};
 pub use permit::{Ability, Denied, Permit, ability};
 pub use proofs::Proof;
 pub use question::{Action, Context, Principal, Question, Resource, ResourceKind, Role};

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use super::decision::{ENGINE_ERROR, Outcome};
 use super::engine::{Compiled, PolicyEngine};
+use super::group::Group;
 use super::question::{Action, Context, Principal, Question, Resource, ResourceKind, Role};
 use super::slice::Slice;
 use super::{compile, names};
@@ -74,13 +75,19 @@ fn proof(
 }
 
 fn own_requests(engine: &PolicyEngine, compiled: &Compiled) -> Proof {
+    // By whom an approval is asked for: by nobody's rule, and by everybody's.
     let questions = scopes(compiled, Action::ReviewRequest).into_iter().flat_map(|scope| {
-        roles(&subsets()).into_iter().flat_map(move |principal| {
+        [false, true].into_iter().flat_map(move |is_asked| {
             let scope = scope.clone();
-            [Some(principal.id.clone()), None].map(|requester| {
-                let mut question = scope.question(Action::ReviewRequest, ResourceKind::Request, &principal);
-                question.resource.requester = requester;
-                question
+            roles(&subsets()).into_iter().flat_map(move |principal| {
+                let mut asked = scope.question(Action::ReviewRequest, ResourceKind::Request, &principal);
+                if !is_asked {
+                    asked.resource.asked.clear();
+                }
+                [Some(principal.id), None].map(|requester| {
+                    let resource = Resource { requester, ..asked.resource.clone() };
+                    Question { resource, ..asked.clone() }
+                })
             })
         })
     });
@@ -174,6 +181,7 @@ impl Scope {
             provider: Some(UNNAMED.to_owned()),
             owner: Some(principal.id.clone()),
             requester: Some(OTHER.to_owned()),
+            asked: Role::ALL.map(Group::Role).into_iter().chain([Group::Team(self.team.clone())]).collect(),
             editors: vec![OTHER.to_owned()],
             ..Resource::new(kind, "probe")
         };

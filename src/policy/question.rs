@@ -6,6 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::group::Group;
+
 /// A role, held on the platform or in a project.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema,
@@ -235,6 +237,9 @@ pub struct Resource {
     pub owner: Option<String>,
     /// The principal id of who made the request.
     pub requester: Option<String>,
+    /// Of a request: whose approval counts for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Group>,
     /// Of a version of the policy set: the principal ids of everybody who wrote in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub editors: Vec<String>,
@@ -252,6 +257,7 @@ impl Resource {
             provider: None,
             owner: None,
             requester: None,
+            asked: Vec::new(),
             editors: Vec::new(),
         }
     }

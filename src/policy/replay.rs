@@ -14,8 +14,9 @@ use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use super::decision::{Decision, ENGINE_ERROR, Effect, Outcome, Requirement, Rule, StoredDecision};
+use super::group::Group;
 use super::memo::Memo;
-use super::question::{Question, Role};
+use super::question::Question;
 use super::{PolicyEngine, store};
 use crate::base::Digest;
 use crate::base::cursor::Cursor;
@@ -76,17 +77,17 @@ impl FlipKind {
     }
 }
 
-/// How many people of each role: an approval counts for one rule, whatever its step.
-fn needed(requirements: &[Requirement]) -> BTreeMap<Role, u32> {
+/// How many people of each group: an approval counts for one rule, whatever its step.
+fn needed(requirements: &[Requirement]) -> BTreeMap<&Group, u32> {
     let mut needed = BTreeMap::new();
     for requirement in requirements {
-        *needed.entry(requirement.role).or_insert(0) += requirement.count;
+        *needed.entry(&requirement.by).or_insert(0) += requirement.count;
     }
     needed
 }
 
-fn more(before: &BTreeMap<Role, u32>, after: &BTreeMap<Role, u32>) -> bool {
-    after.iter().any(|(role, count)| before.get(role).is_none_or(|old| old < count))
+fn more(before: &BTreeMap<&Group, u32>, after: &BTreeMap<&Group, u32>) -> bool {
+    after.iter().any(|(group, count)| before.get(group).is_none_or(|old| old < count))
 }
 
 /// A decision that comes out otherwise.

@@ -52,11 +52,11 @@ impl PolicyEngine {
 
 fn whose(approval: &Approval) -> String {
     let who = match approval.count {
-        1 => approval.role.to_string(),
-        count => format!("{count} × {}", approval.role),
+        1 => approval.by.to_string(),
+        count => format!("{count} × {}", approval.by),
     };
-    match approval.step {
-        1 => who,
-        step => format!("{who}, in step {step}"),
-    }
+    let step = (approval.step > 1).then(|| format!("in step {}", approval.step));
+    let rungs = approval.escalation.iter();
+    let rungs = rungs.map(|rung| format!("after {} also {}", words::duration(rung.after_seconds), rung.to));
+    [who].into_iter().chain(step).chain(rungs).collect::<Vec<_>>().join(", ")
 }

@@ -1,22 +1,15 @@
 //! Decisions in plain words. Pure functions of the question and of what decided.
 
 use super::decision::{Effect, Outcome, Requirement, Rule};
-use super::question::{Action, Question, Role};
+use super::engine::Approval;
+use super::question::{Action, Question};
 
-/// “a lead of payments”, “2 leads of payments”, “an admin of the platform”.
-pub(super) fn approver(template: Option<&str>, role: Role, count: u32, question: &Question) -> String {
-    let project = question.resource.project.as_deref();
-    if let Some(template) = template {
-        return template.replace("{project}", project.unwrap_or("the platform"));
-    }
-    let scope = project.unwrap_or("the platform");
-    if count == 1 { format!("{} of {scope}", with_article(role)) } else { format!("{count} {role}s of {scope}") }
-}
-
-fn with_article(role: Role) -> String {
-    match role {
-        Role::Developer | Role::Lead => format!("a {role}"),
-        Role::Admin | Role::Auditor => format!("an {role}"),
+/// “a lead of payments”, “2 leads of payments”, “somebody of the team sre”, or what the rule calls them.
+pub(super) fn approver(approval: &Approval, question: &Question) -> String {
+    let place = question.resource.project.as_deref().unwrap_or("the platform");
+    match &approval.who {
+        Some(template) => template.replace("{project}", place),
+        None => approval.by.in_words(approval.count, place),
     }
 }
 

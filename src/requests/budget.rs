@@ -15,7 +15,7 @@ use crate::cost::{self, BudgetCheck, BudgetLevel, Money, Month, PriceBook};
 use crate::db;
 use crate::environments::{Operation, State, costs};
 use crate::policy::{
-    Action, Context, Decision, Effect, Outcome, Question, Requirement, Resource, ResourceKind, Role, Rule,
+    Action, Context, Decision, Effect, Group, Outcome, Question, Requirement, Resource, ResourceKind, Role, Rule,
 };
 
 /// The rule that stands for the project's budget in a decision. No rule of a policy can have this id.
@@ -143,9 +143,10 @@ fn judge(decision: &mut Decision, caller: Caller<'_>, held: &Held, project: &str
                 Requirement {
                     rule_id: BUDGET_RULE.to_owned(),
                     who: format!("a lead of {project}"),
-                    role: Role::Lead,
+                    by: Group::Role(Role::Lead),
                     count: 1,
                     step: 1,
+                    escalation: Vec::new(),
                 },
             );
             decision.rules.insert(0, rule(Effect::Permit));

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::store::requests;
+use super::store::{requests, reviews};
 use super::{Error, Request, RequestStatus};
 use crate::audit::{self, Entry, Object, Outcome};
 use crate::base::id::RequestId;
@@ -115,6 +115,9 @@ pub async fn end(
 ) -> Result<Entry, Error> {
     if !requests::move_to(tx, request.id, from, to).await? {
         return Err(Error::WrongStatus("the request has moved on in the meantime"));
+    }
+    if from == RequestStatus::AwaitingApproval {
+        reviews::end_ladders(tx, request.id).await?;
     }
     let dropped = matches!(to, RequestStatus::Rejected | RequestStatus::Withdrawn | RequestStatus::Lapsed);
     if let (true, Operation::Update | Operation::Start, Some(environment)) =

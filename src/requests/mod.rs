@@ -9,6 +9,7 @@
 //! guard of the run refuses anything else: the request asks again. What was asked for is carried out
 //! once, when it is approved.
 
+mod approvers;
 mod budget;
 mod caller;
 mod carry_out;
@@ -33,6 +34,7 @@ mod trial;
 mod verdict;
 
 use crate::db::SealedColumn;
+pub use approvers::people_of;
 pub use budget::{BUDGET_RULE, budget_of};
 pub use caller::Caller;
 pub use cost::Cost;
@@ -40,7 +42,7 @@ pub use draft::{Draft, Intent};
 pub use error::Error;
 pub use model::{
     Filter, Mine, PlanProgress, ProgressedRequirement, Request, RequestDetail, RequestPlan, RequestStatus, Review,
-    ReviewVerdict, Submitted,
+    ReviewVerdict, Rung, Submitted,
 };
 pub use quota::{QuotaChange, Shortage};
 pub use resolve::Resolved;

@@ -12,7 +12,7 @@ use crate::base::id::{
 use crate::cost::Estimate;
 use crate::environments::Operation;
 use crate::identity::Access;
-use crate::policy::{Decision, Role, StoredDecision};
+use crate::policy::{Decision, Escalation, Group, Role, StoredDecision};
 use crate::providers::PlanChange;
 
 /// The status of a request.
@@ -148,6 +148,8 @@ pub struct Request {
     /// What a review binds to once the plan is made: inputs, template version, plan, policy and
     /// who must agree.
     pub approval_digest: Option<Digest>,
+    /// Whose approval counts for it, by all of its requirements.
+    pub asked: Vec<Group>,
     /// When it lapses without an approval.
     pub lapses_at: Option<Timestamp>,
     /// When it was submitted.
@@ -249,6 +251,17 @@ pub struct Review {
     pub counts: bool,
 }
 
+/// A rung of the ladder of a requirement that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rung {
+    /// What the rule says.
+    pub rule: Escalation,
+    /// When these people are asked, while the requirement waits and they are not asked yet.
+    pub due: Option<Timestamp>,
+    /// Since when their approval counts.
+    pub since: Option<Timestamp>,
+}
+
 /// Who must agree, and how far that is.
 #[derive(Debug, Clone)]
 pub struct ProgressedRequirement {
@@ -258,8 +271,10 @@ pub struct ProgressedRequirement {
     pub rule_id: String,
     /// Who, in words.
     pub who: String,
-    /// The role that counts.
-    pub role: Role,
+    /// Whose approval counts.
+    pub by: Group,
+    /// Who may agree as well when nobody has in time, the earliest first.
+    pub escalation: Vec<Rung>,
     /// How many people.
     pub count: i32,
     /// When they are asked: those of a step when everybody of the earlier ones has agreed.
@@ -269,6 +284,12 @@ pub struct ProgressedRequirement {
 }
 
 impl ProgressedRequirement {
+    /// Whose approval counts by now.
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+        let asked = self.escalation.iter().filter(|rung| rung.since.is_some()).map(|rung| &rung.rule.to);
+        [&self.by].into_iter().chain(asked)
+    }
+
     /// Whether enough people have agreed.
     pub fn is_satisfied(&self) -> bool {
         self.approvals >= i64::from(self.count)
@@ -323,6 +344,8 @@ pub struct Mine {
     pub platform_roles: Vec<Role>,
     /// Roles in single projects.
     pub project_roles: Vec<(ProjectId, Role)>,
+    /// Slugs of their teams.
+    pub teams: Vec<String>,
 }
 
 impl Mine {
@@ -333,6 +356,7 @@ impl Mine {
             person: access.person.id,
             platform_roles: access.platform_roles.iter().copied().collect(),
             project_roles: held.flat_map(|(project, roles)| roles.iter().map(|role| (*project, *role))).collect(),
+            teams: access.teams.iter().map(|team| team.slug.clone()).collect(),
         }
     }
 }

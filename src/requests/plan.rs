@@ -10,7 +10,7 @@ use crate::base::{Digest, Op};
 use crate::catalog::{self, TemplateVersion};
 use crate::db::{Connection, Tx};
 use crate::environments::{self, Operation, Planned, Wish, Work};
-use crate::policy;
+use crate::policy::{self, Escalation};
 use crate::providers::{Plan, PlanAction};
 
 /// Whether approvers must see what would be done. A new end of life changes nothing at the target, and
@@ -73,10 +73,15 @@ async fn renew(tx: &mut Tx, op: &Op, request: &Request) -> Result<RunId, Error> 
 
 /// What a review binds to. The run is a part of it, so that whoever is asked again answers again.
 pub fn binding(asked: Digest, run: RunId, parts: &Parts, requirements: &[ProgressedRequirement]) -> Digest {
-    let approver = |one: &ProgressedRequirement| match one.step {
-        // As it was before there were steps: what was approved then stays so.
-        1 => json!([one.rule_id, one.role, one.count]),
-        step => json!([one.rule_id, one.role, one.count, step]),
+    let approver = |one: &ProgressedRequirement| {
+        let ladder: Vec<&Escalation> = one.escalation.iter().map(|rung| &rung.rule).collect();
+        let by = one.by.to_string();
+        match (one.step, ladder.as_slice()) {
+            // As it was before there were steps and ladders: what was approved then stays so.
+            (1, []) => json!([one.rule_id, by, one.count]),
+            (step, []) => json!([one.rule_id, by, one.count, step]),
+            (step, ladder) => json!([one.rule_id, by, one.count, step, ladder]),
+        }
     };
     let approvers: Vec<_> = requirements.iter().map(approver).collect();
     Digest::of_json(&json!({

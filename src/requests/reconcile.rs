@@ -1,7 +1,10 @@
 //! Reconcilers: no input, idempotent, level-triggered. They look at what is and do what is due.
 
-use super::store::requests;
+use serde_json::json;
+
+use super::store::{requests, reviews};
 use super::{Caller, Draft, Error, Intent, RequestStatus, Requests, carry_out, review};
+use crate::audit;
 use crate::base::Op;
 use crate::environments::{self, Due, Expiring, Operation};
 
@@ -96,6 +99,23 @@ impl Requests {
         }
         tx.commit().await?;
         Ok(lapsed.len())
+    }
+
+    /// Asks others as well where nobody has agreed in time, as the rules say. Returns for how many requests.
+    pub async fn escalate(&self, op: &Op) -> Result<usize, Error> {
+        let mut tx = self.db.begin().await?;
+        let due = reviews::lock_escalating(&mut tx, BATCH).await?;
+        for id in &due {
+            let request = requests::find(&mut tx, *id).await?.ok_or(Error::NotFound)?;
+            let groups = reviews::escalate(&mut tx, *id).await?;
+            let asked: Vec<String> = groups.iter().map(|group| group.in_words(1, &request.project_slug)).collect();
+            let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
+            let detail = json!({"groups": groups, "asked": asked});
+            let entry = carry_out::about(&request, "request.escalated").detail(detail);
+            audit::append(&mut tx, op, entry).await?;
+        }
+        tx.commit().await?;
+        Ok(due.len())
     }
 
     /// Warns about environments that end soon. Returns how many.

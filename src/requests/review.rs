@@ -28,6 +28,7 @@ impl Requests {
             environment_type: Some(request.environment_type.clone()),
             template: Some(request.template_slug.clone()),
             requester: request.requester.map(|id| id.to_string()),
+            asked: request.asked.clone(),
             ..Resource::new(ResourceKind::Request, request.id.to_string())
         };
         let context = crate::policy::Context { channel: op.origin.channel.to_owned(), ..Default::default() };

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 
+use super::approvers::people_of;
 use super::resolve::{Resolved, resolve};
 use super::seats::{self, Seats};
 use super::{Caller, Cost, Draft, Error, QuotaChange, Requests, Shortage, cost};
@@ -10,7 +11,6 @@ use crate::base::id::PersonId;
 use crate::base::{FieldError, Op};
 use crate::cost::BudgetCheck;
 use crate::environments::Operation;
-use crate::identity;
 use crate::policy::{Decision, Offer, Outcome, Requirement};
 use crate::projects::Full;
 
@@ -149,7 +149,7 @@ async fn approvers(
 ) -> Result<Vec<Vec<Approver>>, Error> {
     let mut approvers = Vec::new();
     for requirement in requirements {
-        let people = identity::people_with_role(connection, resolved.project.id, requirement.role).await?;
+        let people = people_of(connection, resolved.project.id, [&requirement.by]).await?;
         let others = people.into_iter().filter(|person| Some(person.id) != caller.person());
         approvers.push(others.map(|person| Approver { id: person.id, name: person.display_name }).collect());
     }

@@ -114,6 +114,20 @@ pub(in crate::identity) async fn people_with_role(
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
+pub(in crate::identity) async fn people_in_team(connection: &mut PgConnection, team: &str) -> Result<Vec<Person>> {
+    let rows = sqlx::query_as!(
+        PersonRow,
+        r#"SELECT p.id AS "id: _", p.login, p.display_name, p.email, p.active, p.demo, p.service, p.created_at
+           FROM team t JOIN team_member m ON m.team_id = t.id JOIN person p ON p.id = m.person_id
+           WHERE t.slug = $1 AND p.active
+           ORDER BY p.display_name, p.id"#,
+        team
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
 pub(in crate::identity) async fn members(connection: &mut PgConnection, project: ProjectId) -> Result<Vec<Member>> {
     Ok(sqlx::query_as!(
         Member,

@@ -29,14 +29,14 @@ impl RuleForm {
         if self.observed {
             annotate("mode", "observe");
         }
-        if let Says::Approval { role, count, .. } = &self.says {
-            annotate("approval", role.as_str());
+        if let Says::Approval { by, count, .. } = &self.says {
+            annotate("approval", &by.to_string());
             if *count != 1 {
                 annotate("approval_count", &count.to_string());
             }
         }
-        if let Some(role) = self.exception.filter(|_| !self.says.grants()) {
-            annotate("exception", role.as_str());
+        if let Some(by) = self.exception.as_ref().filter(|_| !self.says.grants()) {
+            annotate("exception", &by.to_string());
         }
         let effect = if self.says.grants() { "permit" } else { "forbid" };
         let principal = self.scope.team.as_ref().map(|team| format!(" in {}", entity("Team", team)));

@@ -1,5 +1,7 @@
 //! What is wrong with a form, by field.
 
+use std::collections::BTreeSet;
+
 use cedar_policy::PolicySet;
 
 use super::{RuleForm, Says};
@@ -8,6 +10,7 @@ use crate::base::text::{NUL_REFUSED, slugify};
 use crate::policy::PolicyEngine;
 use crate::policy::annotations::{self, MAX_APPROVERS};
 use crate::policy::decision::Outcome;
+use crate::policy::group::Group;
 use crate::policy::question::{Action, Context, Principal, Question, Resource, ResourceKind, Role};
 
 /// The longest text of a field, in characters.
@@ -84,28 +87,30 @@ pub fn id_from(text: &str) -> String {
     if annotations::is_id(text) { text.to_owned() } else { slugify(text).chars().take(80).collect() }
 }
 
-/// The roles whose holders may approve under these rules: to wait for another one is to wait in vain.
-pub fn reviewers(engine: &PolicyEngine) -> Vec<Role> {
-    let reviews = |role: &Role| {
+/// Those of the groups whose people may approve under these rules: to wait for another one is to wait in vain.
+pub fn reviewers(engine: &PolicyEngine, groups: impl IntoIterator<Item = Group>) -> Vec<Group> {
+    let reviews = |group: &Group| {
+        let roles: BTreeSet<Role> = group.role().into_iter().collect();
         let question = Question {
             action: Action::ReviewRequest,
             principal: Principal {
                 id: "usr_reviewer".to_owned(),
                 login: "reviewer".to_owned(),
-                teams: Vec::new(),
-                platform_roles: [*role].into(),
-                project_roles: [*role].into(),
+                teams: group.team().map(str::to_owned).into_iter().collect(),
+                platform_roles: roles.clone(),
+                project_roles: roles,
             },
             resource: Resource {
                 project: Some("project".to_owned()),
                 requester: Some("usr_requester".to_owned()),
+                asked: vec![group.clone()],
                 ..Resource::new(ResourceKind::Request, "req_probe")
             },
             context: Context { channel: "web".to_owned(), ..Context::default() },
         };
         engine.decide(&question).outcome == Outcome::Allowed
     };
-    Role::ALL.into_iter().filter(reviews).collect()
+    groups.into_iter().filter(reviews).collect()
 }
 
 /// Whether a rule of the text has this id. In a text that cannot be read, whether it says so anywhere.

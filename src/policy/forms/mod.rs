@@ -12,6 +12,7 @@ mod words;
 
 pub use check::{id_from, reviewers};
 
+use super::group::Group;
 use super::question::{Action, Role};
 
 /// A rule as a form asks for it.
@@ -26,7 +27,7 @@ pub struct RuleForm {
     /// It is only watched.
     pub observed: bool,
     /// Of a rule that forbids: whose approval lets a single request pass it.
-    pub exception: Option<Role>,
+    pub exception: Option<Group>,
     /// Where it holds, and for whom.
     pub scope: Scope,
     /// What it says there.
@@ -66,7 +67,7 @@ pub enum Says {
         /// Out of [`Action::REQUESTS`].
         actions: Vec<Action>,
         /// Whose approval.
-        role: Role,
+        by: Group,
         /// Of how many people.
         count: u32,
     },

@@ -1,6 +1,7 @@
 //! What a rule says, in a sentence.
 
 use super::{RuleForm, Says, Scope};
+use crate::policy::group::Group;
 use crate::policy::question::Action;
 use crate::policy::words::{duration, joined};
 
@@ -17,10 +18,10 @@ impl RuleForm {
                 Some(who) => format!("{who} may not {verbs} environments{place}"),
                 None => format!("Nobody may {verbs} environments{place}"),
             },
-            Says::Approval { role, count, .. } => {
+            Says::Approval { by, count, .. } => {
                 let who = who.as_deref().unwrap_or("Everybody");
-                let approvers = if *count == 1 { format!("one {role} has") } else { format!("{count} {role}s have") };
-                format!("{who} may {verbs} environments{place}, once {approvers} approved")
+                let has = if *count == 1 { "has" } else { "have" };
+                format!("{who} may {verbs} environments{place}, once {} {has} approved", so_many(*count, by))
             }
             Says::Lifetime { seconds } => {
                 format!("Environments{place} live no longer than {}{whose}", duration(*seconds))
@@ -35,10 +36,19 @@ impl RuleForm {
                 format!("The input {input} of environments{place} is {}{whose}", joined(&values, "or"))
             }
         };
-        let exception = self.exception.filter(|_| !self.says.grants());
-        let exception =
-            exception.map(|role| format!(" Exceptions need the approval of one {role}.")).unwrap_or_default();
+        let exception = self.exception.as_ref().filter(|_| !self.says.grants());
+        let exception = exception.map(|by| format!(" Exceptions need the approval of {}.", so_many(1, by)));
+        let exception = exception.unwrap_or_default();
         format!("{said}.{exception}")
+    }
+}
+
+/// “one lead”, “2 of the team sre”.
+fn so_many(count: u32, by: &Group) -> String {
+    let number = if count == 1 { "one".to_owned() } else { count.to_string() };
+    match by {
+        Group::Role(role) => format!("{number} {role}{}", if count == 1 { "" } else { "s" }),
+        Group::Team(team) => format!("{number} of the team {team}"),
     }
 }
 

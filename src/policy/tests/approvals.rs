@@ -34,11 +34,17 @@ fn a_permit_without_approval_does_not_cancel_one_with() {
 #[test]
 fn every_rule_that_applies_adds_its_requirement() {
     let decision = engine_of(TWO).decide(&create(11));
-    let asked: Vec<_> =
-        decision.requirements.iter().map(|it| (it.rule_id.as_str(), it.who.as_str(), it.role, it.count)).collect();
+    let asked: Vec<_> = decision
+        .requirements
+        .iter()
+        .map(|it| (it.rule_id.as_str(), it.who.as_str(), it.by.to_string(), it.count))
+        .collect();
     assert_eq!(
         asked,
-        [("large", "2 admins of payments", Role::Admin, 2), ("lead-asks", "a lead of payments", Role::Lead, 1)]
+        [
+            ("large", "2 admins of payments", "admin".to_owned(), 2),
+            ("lead-asks", "a lead of payments", "lead".to_owned(), 1)
+        ]
     );
     assert_eq!(
         decision.sentence,
@@ -55,4 +61,22 @@ fn a_forbid_leaves_nothing_to_approve() {
     let decision = engine_of(&forbidden).decide(&create(11));
     assert_eq!((decision.outcome, ids(&decision)), (Outcome::Denied, vec!["frozen"]));
     assert!(decision.requirements.is_empty());
+}
+
+#[test]
+fn a_ladder_stands_in_the_decision_and_what_was_decided_before_reads_the_same() {
+    let rules =
+        TWO.replace("@approval(\"lead\")", "@approval(\"lead\") @approval_escalation(\"24h admin, 2d team:sre\")");
+    let decision = engine_of(&rules).decide(&create(1));
+    let rungs: Vec<(i64, Group)> =
+        decision.requirements[0].escalation.iter().map(|rung| (rung.after_seconds, rung.to.clone())).collect();
+    assert_eq!(rungs, [(86_400, Group::Role(Role::Admin)), (172_800, Group::Team("sre".into()))]);
+    let kept = serde_json::to_value(&decision.requirements[0]).unwrap();
+    assert_eq!(kept["escalation"][1], json!({"after_seconds": 172_800, "team": "sre"}));
+    assert_eq!(serde_json::from_value::<Requirement>(kept).unwrap(), decision.requirements[0]);
+    // As it was stored before there were teams and ladders.
+    let old = json!({"rule_id": "lead-asks", "who": "a lead of payments", "role": "lead", "count": 1});
+    let read: Requirement = serde_json::from_value(old.clone()).unwrap();
+    assert_eq!(read, engine_of(TWO).decide(&create(1)).requirements[0]);
+    assert_eq!(serde_json::to_value(&read).unwrap(), old);
 }

@@ -33,7 +33,7 @@ fn create(size: i64, exception: bool) -> Question {
 }
 
 fn asked(decision: &Decision) -> Vec<(&str, Role, u32)> {
-    decision.requirements.iter().map(|one| (one.rule_id.as_str(), one.role, one.count)).collect()
+    decision.requirements.iter().map(|one| (one.rule_id.as_str(), one.by.role().unwrap(), one.count)).collect()
 }
 
 #[test]

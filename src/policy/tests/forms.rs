@@ -77,7 +77,7 @@ fn a_forbid_holds_where_it_says_and_nowhere_else() {
         assert_eq!(outcome(&rule, leave), Outcome::Allowed);
     }
     assert_eq!(outcome(&rule, |asked| asked.action = Action::UpdateEnvironment), Outcome::Allowed);
-    let passable = RuleForm { exception: Some(Role::Lead), ..rule.clone() };
+    let passable = RuleForm { exception: Some(Group::Role(Role::Lead)), ..rule.clone() };
     assert!(passable.sentence().ends_with(" Exceptions need the approval of one lead."));
     assert_eq!(outcome(&passable, |_| ()), Outcome::Denied);
     assert_eq!(outcome(&passable, |asked| asked.context.exception = true), Outcome::NeedsApproval);
@@ -127,7 +127,7 @@ fn a_permit_gives_what_it_says_and_nothing_else() {
 
 #[test]
 fn an_approval_is_asked_for() {
-    let says = Says::Approval { actions: create(), role: Role::Lead, count: 2 };
+    let says = Says::Approval { actions: create(), by: Group::Role(Role::Lead), count: 2 };
     let scope = Scope { role: Some(Role::Developer), environment_types: vec!["dev".into()], ..Scope::default() };
     let rule = form(says, scope);
     assert_eq!(
@@ -136,9 +136,27 @@ fn an_approval_is_asked_for() {
     );
     let decision = with(&rule).decide(&question(Action::CreateEnvironment, &[Role::Developer], "dev"));
     assert_eq!(decision.outcome, Outcome::NeedsApproval);
-    assert_eq!((decision.requirements[0].role, decision.requirements[0].count), (Role::Lead, 2));
+    assert_eq!((&decision.requirements[0].by, decision.requirements[0].count), (&Group::Role(Role::Lead), 2));
     assert_eq!(outcome(&rule, |asked| asked.resource.environment_type = Some("test".into())), Outcome::Allowed);
-    assert_eq!(reviewers(&engine()), [Role::Lead]);
+    let all = || Role::ALL.map(Group::Role).into_iter().chain([Group::Team("sre".into())]);
+    assert_eq!(reviewers(&engine(), all()), all().collect::<Vec<_>>());
+    let source = engine()
+        .source()
+        .replace("@id(\"those-who-are-asked-review\")", "@id(\"those-who-are-asked-review\") @mode(\"observe\")");
+    assert_eq!(reviewers(&engine_of(&source), all()), [Group::Role(Role::Lead)]);
+}
+
+#[test]
+fn an_approval_by_a_team_is_asked_for() {
+    let says = Says::Approval { actions: create(), by: Group::Team("sre".into()), count: 1 };
+    let rule = form(says, Scope { role: Some(Role::Developer), ..Scope::default() });
+    assert_eq!(
+        rule.sentence(),
+        "People with the role developer may create environments, once one of the team sre has approved."
+    );
+    let decision = with(&rule).decide(&question(Action::CreateEnvironment, &[Role::Developer], "dev"));
+    assert_eq!(decision.requirements[0].by, Group::Team("sre".into()));
+    assert_eq!(decision.requirements[0].who, "somebody of the team sre");
 }
 
 #[test]
@@ -210,8 +228,8 @@ fn what_is_wrong_is_told_by_field() {
         (RuleForm { owner: "a".repeat(501), ..right.clone() }, "/owner"),
         (form(Says::Permit { actions: vec![] }, everywhere()), "/actions"),
         (form(Says::Permit { actions: create() }, Scope::default()), "/role"),
-        (form(Says::Approval { actions: create(), role: Role::Lead, count: 0 }, everywhere()), "/count"),
-        (form(Says::Approval { actions: create(), role: Role::Lead, count: 21 }, everywhere()), "/count"),
+        (form(Says::Approval { actions: create(), by: Group::Role(Role::Lead), count: 0 }, everywhere()), "/count"),
+        (form(Says::Approval { actions: create(), by: Group::Role(Role::Lead), count: 21 }, everywhere()), "/count"),
         (form(Says::Lifetime { seconds: 0 }, everywhere()), "/lifetime"),
         (form(Says::Most { input: String::new(), most: "1.0".into() }, everywhere()), "/input"),
         (form(Says::Most { input: "a".into(), most: "1e3".into() }, everywhere()), "/most"),

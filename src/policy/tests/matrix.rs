@@ -69,16 +69,25 @@ fn environment_rows(action: Action) -> Vec<(String, Question)> {
 }
 
 fn request_rows(action: Action) -> Vec<(String, Question)> {
-    [("own", Some("usr_ada")), ("other's", Some("usr_bob")), ("unknown's", None)]
-        .map(|(whose, id)| (format!("{action} / {whose} request"), about_request(action, &[], id)))
-        .into()
+    let mut rows: Vec<(String, Question)> =
+        [("own", Some("usr_ada")), ("other's", Some("usr_bob")), ("unknown's", None)]
+            .map(|(whose, id)| (format!("{action} / {whose} request"), about_request(action, &[], id)))
+            .into();
+    for (of, group) in [("auditors", Group::Role(Role::Auditor)), ("the team", Group::Team("payments".into()))] {
+        for (whose, requester) in [("own", "usr_ada"), ("other's", "usr_bob")] {
+            let mut question = about_request(action, &[], Some(requester));
+            question.resource.asked = vec![group.clone()];
+            rows.push((format!("{action} / {whose} request, asks {of}"), question));
+        }
+    }
+    rows
 }
 
 fn cell(decision: &Decision) -> String {
     match decision.outcome {
         Outcome::Allowed => "yes".to_owned(),
         Outcome::NeedsApproval => {
-            decision.requirements.iter().map(|it| format!("asks {}", it.role)).collect::<Vec<_>>().join("+")
+            decision.requirements.iter().map(|it| format!("asks {}", it.by)).collect::<Vec<_>>().join("+")
         }
         Outcome::Denied if ids(decision) == [ENGINE_ERROR] => "ERROR".to_owned(),
         Outcome::Denied if decision.rules[0].effect == Effect::Forbid => "FORBIDDEN".to_owned(),

@@ -87,11 +87,13 @@ fn what_is_not_proved_does_not_become_a_version() {
 #[test]
 fn what_no_rule_permits_is_told() {
     assert_eq!(engine().without_permit(), []);
-    let gone = |id: &str| {
-        let source = engine().source().replace(&format!("@id(\"{id}\")"), &format!("@id(\"{id}\") @mode(\"observe\")"));
-        engine_of(&source).without_permit()
+    let gone = |ids: &[&str]| {
+        let watched = |source: String, id: &&str| {
+            source.replace(&format!("@id(\"{id}\")"), &format!("@id(\"{id}\") @mode(\"observe\")"))
+        };
+        engine_of(&ids.iter().fold(engine().source().clone(), watched)).without_permit()
     };
-    assert_eq!(gone("admins-set-prices"), [Action::ManagePrices]);
+    assert_eq!(gone(&["admins-set-prices"]), [Action::ManagePrices]);
     // A forbid is no permit.
-    assert_eq!(gone("leads-review-requests"), [Action::ReviewRequest]);
+    assert_eq!(gone(&["leads-review-requests", "those-who-are-asked-review"]), [Action::ReviewRequest]);
 }

@@ -21,7 +21,7 @@ fn person() -> impl Strategy<Value = String> {
 }
 
 fn principal() -> impl Strategy<Value = Principal> {
-    (person(), ".{0,8}", proptest::collection::vec("[a-z]{1,4}", 0..3), roles(), roles()).prop_map(
+    (person(), ".{0,8}", proptest::collection::vec("[a-d]", 0..3), roles(), roles()).prop_map(
         |(id, login, teams, platform_roles, project_roles)| Principal {
             id,
             login,
@@ -30,6 +30,19 @@ fn principal() -> impl Strategy<Value = Principal> {
             project_roles,
         },
     )
+}
+
+fn groups() -> impl Strategy<Value = Group> {
+    let role = proptest::sample::select(Role::ALL.to_vec());
+    prop_oneof![role.prop_map(Group::Role), "[a-d]".prop_map(Group::Team)]
+}
+
+/// Whether somebody counts for what a request waits for.
+fn is_asked(question: &Question) -> bool {
+    question.resource.asked.iter().any(|group| match group {
+        Group::Role(role) => question.roles().contains(role),
+        Group::Team(team) => question.principal.teams.contains(team),
+    })
 }
 
 fn slug(names: &'static [&'static str]) -> impl Strategy<Value = Option<String>> {
@@ -46,6 +59,7 @@ prop_compose! {
         environment_type in slug(&["dev", "test", "prod", "staging"]),
         owner in proptest::option::of(person()),
         requester in proptest::option::of(person()),
+        asked in proptest::collection::vec(groups(), 0..3),
         editors in proptest::collection::vec(person(), 0..3),
         lifetime_seconds in proptest::option::of(prop_oneof![Just(0), Just(100), any::<i64>()]),
         maximum_lifetime_seconds in proptest::option::of(Just(100)),
@@ -66,6 +80,7 @@ prop_compose! {
                 provider: None,
                 owner,
                 requester,
+                asked,
                 editors,
             },
             context: Context {
@@ -102,11 +117,11 @@ proptest! {
     }
 
     #[test]
-    fn only_leads_review(mut question in any_question()) {
+    fn only_leads_and_those_who_are_asked_review(mut question in any_question()) {
         question.action = Action::ReviewRequest;
         question.resource.kind = ResourceKind::Request;
         let may = ENGINE.decide(&question).outcome == Outcome::Allowed;
-        prop_assert!(!may || question.roles().contains(&Role::Lead));
+        prop_assert!(!may || question.roles().contains(&Role::Lead) || is_asked(&question));
     }
 
     #[test]
@@ -120,7 +135,8 @@ proptest! {
             Action::ReadCatalog | Action::ReadProject | Action::ReadEnvironment | Action::ReadRequest
                 | Action::ReadAudit | Action::ReadAdmin
         );
-        let own = matches!(question.action, Action::ManageTokens | Action::WithdrawRequest);
+        let asked = question.action == Action::ReviewRequest && is_asked(&question);
+        let own = asked || matches!(question.action, Action::ManageTokens | Action::WithdrawRequest);
         let decision = ENGINE.decide(&question);
         prop_assert!(reads || own || decision.outcome == Outcome::Denied, "{:?}", decision);
         if reads && question.roles().contains(&Role::Auditor) {
@@ -144,7 +160,7 @@ proptest! {
         if asks.contains(&question.action) {
             let decision = ENGINE.decide(&question);
             prop_assert_ne!(decision.outcome, Outcome::Allowed);
-            let by_lead = decision.requirements.iter().any(|it| it.role == Role::Lead);
+            let by_lead = decision.requirements.iter().any(|it| it.by == Group::Role(Role::Lead));
             prop_assert!(decision.outcome == Outcome::Denied || by_lead);
         }
     }

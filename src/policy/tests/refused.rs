@@ -75,6 +75,30 @@ when { resource.owner == principal };"#,
         r#"@id("a") @reason("A.") @approval("lead") @approval_count("0") permit (principal, action == Action::"CreateEnvironment", resource);"#,
     ),
     (
+        "approval by a team without a name",
+        r#"@id("a") @reason("A.") @approval("team:") permit (principal, action == Action::"CreateEnvironment", resource);"#,
+    ),
+    (
+        "a ladder that goes down",
+        r#"@id("a") @reason("A.") @approval("lead") @approval_escalation("2d admin, 24h team:sre") permit (principal, action == Action::"CreateEnvironment", resource);"#,
+    ),
+    (
+        "a ladder to nobody",
+        r#"@id("a") @reason("A.") @approval("lead") @approval_escalation("24h boss") permit (principal, action == Action::"CreateEnvironment", resource);"#,
+    ),
+    (
+        "a ladder without times",
+        r#"@id("a") @reason("A.") @approval("lead") @approval_escalation("admin") permit (principal, action == Action::"CreateEnvironment", resource);"#,
+    ),
+    (
+        "a ladder alone",
+        r#"@id("a") @reason("A.") @approval_escalation("24h admin") permit (principal, action == Action::"CreateEnvironment", resource);"#,
+    ),
+    (
+        "a ladder of six",
+        r#"@id("a") @reason("A.") @approval("lead") @approval_escalation("1h admin, 2h admin, 3h admin, 4h admin, 5h admin, 6h admin") permit (principal, action == Action::"CreateEnvironment", resource);"#,
+    ),
+    (
         "count alone",
         r#"@id("a") @reason("A.") @approval_count("2") permit (principal, action == Action::"CreateEnvironment", resource);"#,
     ),

@@ -120,6 +120,7 @@ struct Row {
     digest: Vec<u8>,
     plan_run_id: Option<RunId>,
     approval_digest: Option<Vec<u8>>,
+    asked: Vec<String>,
     lapses_at: Option<jiff_sqlx::Timestamp>,
     created_at: jiff_sqlx::Timestamp,
     decided_at: Option<jiff_sqlx::Timestamp>,
@@ -158,6 +159,7 @@ impl TryFrom<Row> for Request {
             digest: digest(row.digest)?,
             plan_run: row.plan_run_id,
             approval_digest: row.approval_digest.map(digest).transpose()?,
+            asked: row.asked.iter().filter_map(|group| group.parse().ok()).collect(),
             lapses_at: row.lapses_at.map(jiff_sqlx::Timestamp::to_jiff),
             created_at: row.created_at.to_jiff(),
             decided_at: row.decided_at.map(jiff_sqlx::Timestamp::to_jiff),
@@ -181,7 +183,9 @@ macro_rules! named {
                t.id AS "template_id: _", t.slug AS template_slug, t.name AS template_name,
                v.id AS "version_id: _", v.version, r.environment_id AS "environment_id: _", r.environment_name,
                r.decision_id AS "decision_id: _", r.inputs, r.lifetime_seconds, r.reason, r.digest,
-               r.plan_run_id AS "plan_run_id: _", r.approval_digest, r.lapses_at, r.created_at, r.decided_at, r.finished_at,
+               r.plan_run_id AS "plan_run_id: _", r.approval_digest,
+               ARRAY(SELECT DISTINCT coalesce(g.role, 'team:' || g.team) FROM approval_group g
+                     WHERE g.request_id = r.id) AS "asked!: Vec<String>", r.lapses_at, r.created_at, r.decided_at, r.finished_at,
                (SELECT id FROM run WHERE request_id = r.id AND kind NOT LIKE 'plan.%'
                 ORDER BY created_at DESC, id DESC LIMIT 1) AS "run_id: _"
            FROM request r
@@ -238,10 +242,11 @@ pub async fn list(
                AND NOT EXISTS (SELECT FROM review v WHERE v.request_id = r.id AND v.reviewer_id = $6
                                AND v.request_digest = coalesce(r.approval_digest, r.digest))
                AND EXISTS (
-                   SELECT FROM approval_requirement a WHERE a.request_id = r.id AND a.awaited
-                     AND (a.role = ANY ($7) OR EXISTS (
+                   SELECT FROM approval_requirement a JOIN approval_group g ON g.requirement_id = a.id
+                   WHERE a.request_id = r.id AND a.awaited
+                     AND (g.role = ANY ($7) OR g.team = ANY ($14) OR EXISTS (
                          SELECT FROM unnest($8::uuid[], $9::text[]) AS held (project_id, role)
-                         WHERE held.project_id = r.project_id AND held.role = a.role)))))
+                         WHERE held.project_id = r.project_id AND held.role = g.role)))))
            AND ($10::timestamptz IS NULL OR (created_at, id) < ($10, $11))
            AND ($13::text IS NULL OR strpos(lower(environment_name), lower($13)) > 0)
          ORDER BY created_at DESC, id DESC LIMIT $12",
@@ -258,6 +263,7 @@ pub async fn list(
         after.map(|cursor| cursor.id),
         limit.clamp(1, MAX_PAGE) + 1,
         filter.query,
+        mine.map(|mine| mine.teams.as_slice()),
     )
     .fetch_all(&mut *connection)
     .await?;

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::base::id::{PersonId, RequestId, RequirementId, ReviewId};
 use crate::base::{Digest, Op};
-use crate::db::Result;
-use crate::policy::{Requirement, Role};
+use crate::db::{Error, Result};
+use crate::policy::{Escalation, Group, Requirement, Role};
 use crate::requests::seats::{self, Seats};
-use crate::requests::{ProgressedRequirement, Review, ReviewVerdict};
+use crate::requests::{ProgressedRequirement, Review, ReviewVerdict, Rung};
 
 /// A review to be inserted.
 pub struct NewReview<'a> {
@@ -44,18 +47,32 @@ async fn insert_requirement(
     requirement: &Requirement,
 ) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO approval_requirement (id, request_id, rule_id, who, role, count, step)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO approval_requirement (id, request_id, rule_id, who, role, team, count, step)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         id.0,
         request.0,
         requirement.rule_id,
         requirement.who,
-        requirement.role as Role,
+        requirement.by.role() as Option<Role>,
+        requirement.by.team(),
         i32::try_from(requirement.count).unwrap_or(i32::MAX),
         i32::try_from(requirement.step).unwrap_or(i32::MAX)
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    for (rung, escalation) in (1_i16..).zip(&requirement.escalation) {
+        sqlx::query!(
+            "INSERT INTO approval_escalation (requirement_id, rung, after_seconds, role, team)
+             VALUES ($1, $2, $3, $4, $5)",
+            id.0,
+            rung,
+            escalation.after_seconds,
+            escalation.to.role() as Option<Role>,
+            escalation.to.team()
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
     Ok(())
 }
 
@@ -64,15 +81,26 @@ struct RequirementRow {
     id: RequirementId,
     rule_id: String,
     who: String,
-    role: Role,
+    role: Option<Role>,
+    team: Option<String>,
     count: i32,
     step: i32,
+    escalation: Value,
     approved_by: Vec<Uuid>,
+}
+
+/// A rung as it comes, with its requirement.
+#[derive(Deserialize)]
+struct RungRow {
+    #[serde(flatten)]
+    rule: Escalation,
+    due: Option<Timestamp>,
+    since: Option<Timestamp>,
 }
 
 /// Requirements with their progress, by step. An approval can count for a requirement when it was given for
 /// what waits now, and the reviewer holds the role, on the platform or in the project, by themselves or
-/// through a team; it counts for one ([`seats`]).
+/// through a team, or is in the team that is asked; it counts for one ([`seats`]).
 pub async fn requirements_of(
     connection: &mut PgConnection,
     requests: &[RequestId],
@@ -80,17 +108,25 @@ pub async fn requirements_of(
     let requests: Vec<Uuid> = requests.iter().map(|id| id.0).collect();
     let rows = sqlx::query_as!(
         RequirementRow,
-        r#"SELECT a.request_id AS "request_id: _", a.id AS "id: _", a.rule_id, a.who, a.role AS "role: _", a.count,
+        r#"SELECT a.request_id AS "request_id: _", a.id AS "id: _", a.rule_id, a.who, a.role AS "role: _", a.team, a.count,
                a.step,
+               (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('after_seconds', e.after_seconds,
+                        'role', e.role, 'team', e.team, 'due', e.due_at, 'since', e.since)) ORDER BY e.rung), '[]')
+                FROM approval_escalation e WHERE e.requirement_id = a.id) AS "escalation!",
                (SELECT coalesce(array_agg(v.reviewer_id ORDER BY v.created_at, v.id), '{}') FROM review v
                 WHERE v.request_id = a.request_id AND v.verdict = 'approved'
                   AND v.request_digest = coalesce(r.approval_digest, r.digest)
                   AND v.reviewer_id IS DISTINCT FROM r.requester_id
                   AND EXISTS (
-                      SELECT FROM role_binding b
-                      WHERE b.role = a.role AND (b.project_id IS NULL OR b.project_id = r.project_id)
-                        AND (b.person_id = v.reviewer_id OR b.team_id IN (
-                            SELECT m.team_id FROM team_member m WHERE m.person_id = v.reviewer_id)))) AS "approved_by!"
+                      SELECT FROM approval_group g WHERE g.requirement_id = a.id AND (
+                          EXISTS (
+                              SELECT FROM role_binding b
+                              WHERE b.role = g.role AND (b.project_id IS NULL OR b.project_id = r.project_id)
+                                AND (b.person_id = v.reviewer_id OR b.team_id IN (
+                                    SELECT m.team_id FROM team_member m WHERE m.person_id = v.reviewer_id)))
+                          OR EXISTS (
+                              SELECT FROM team_member m JOIN team t ON t.id = m.team_id
+                              WHERE t.slug = g.team AND m.person_id = v.reviewer_id)))) AS "approved_by!"
            FROM approval_requirement a JOIN request r ON r.id = a.request_id
            WHERE a.request_id = ANY ($1) ORDER BY a.step, a.rule_id"#,
         &requests
@@ -101,10 +137,10 @@ pub async fn requirements_of(
     for row in rows {
         found.entry(row.request_id).or_default().push(row);
     }
-    Ok(found.into_iter().map(|(request, rows)| (request, progressed(rows))).collect())
+    found.into_iter().map(|(request, rows)| Ok((request, progressed(rows)?))).collect()
 }
 
-fn progressed(rows: Vec<RequirementRow>) -> Vec<ProgressedRequirement> {
+fn progressed(rows: Vec<RequirementRow>) -> Result<Vec<ProgressedRequirement>> {
     let wanted: Vec<Seats> = rows
         .iter()
         .map(|row| Seats {
@@ -114,14 +150,18 @@ fn progressed(rows: Vec<RequirementRow>) -> Vec<ProgressedRequirement> {
         .collect();
     let filled = seats::fill(&wanted);
     let progressed = |(row, people): (RequirementRow, Vec<PersonId>)| {
-        let RequirementRow { request_id: _, id, rule_id, who, role, count, step, approved_by: _ } = row;
+        let RequirementRow { request_id: _, id, rule_id, who, role, team, count, step, escalation, approved_by: _ } =
+            row;
         let approvals = i64::try_from(people.len()).unwrap_or(i64::MAX);
-        ProgressedRequirement { id, rule_id, who, role, count, step, approvals }
+        let by = Group::of(role, team).ok_or(Error::Corrupt("requirement"))?;
+        let rungs: Vec<RungRow> = serde_json::from_value(escalation).map_err(|_| Error::Corrupt("escalation"))?;
+        let escalation = rungs.into_iter().map(|RungRow { rule, due, since }| Rung { rule, due, since }).collect();
+        Ok(ProgressedRequirement { id, rule_id, who, by, escalation, count, step, approvals })
     };
     rows.into_iter().zip(filled).map(progressed).collect()
 }
 
-/// Keeps which requirements wait now: their people find the request in their list.
+/// Keeps which requirements wait now: their people find the request in their list, and their ladders begin.
 pub async fn keep_awaited(
     connection: &mut PgConnection,
     request: RequestId,
@@ -134,9 +174,57 @@ pub async fn keep_awaited(
         request.0,
         &awaited
     )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "UPDATE approval_escalation e
+         SET due_at = CASE WHEN a.awaited THEN coalesce(e.due_at, now() + make_interval(secs => e.after_seconds)) END
+         FROM approval_requirement a
+         WHERE a.id = e.requirement_id AND a.request_id = $1 AND e.since IS NULL AND a.awaited = (e.due_at IS NULL)",
+        request.0
+    )
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Nobody else is asked any more.
+pub async fn end_ladders(connection: &mut PgConnection, request: RequestId) -> Result<()> {
+    sqlx::query!(
+        "UPDATE approval_escalation e SET due_at = NULL FROM approval_requirement a
+         WHERE a.id = e.requirement_id AND a.request_id = $1 AND e.due_at IS NOT NULL",
+        request.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Requests of which a requirement has waited so long that others are asked as well, by the database's clock, locked.
+pub async fn lock_escalating(connection: &mut PgConnection, limit: i64) -> Result<Vec<RequestId>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT r.id AS "id: _" FROM request r
+           WHERE r.status = 'awaiting_approval' AND r.id IN (
+               SELECT a.request_id FROM approval_escalation e JOIN approval_requirement a ON a.id = e.requirement_id
+               WHERE e.due_at <= now() ORDER BY e.due_at LIMIT $1)
+           FOR UPDATE SKIP LOCKED"#,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
+/// From now on, those whose time has come count as well. Returns who they are.
+pub async fn escalate(connection: &mut PgConnection, request: RequestId) -> Result<Vec<Group>> {
+    let rows = sqlx::query!(
+        r#"UPDATE approval_escalation e SET since = now(), due_at = NULL FROM approval_requirement a
+           WHERE a.id = e.requirement_id AND a.request_id = $1 AND e.due_at <= now()
+           RETURNING e.role AS "role: Role", e.team"#,
+        request.0
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(|row| Group::of(row.role, row.team).ok_or(Error::Corrupt("escalation"))).collect()
 }
 
 /// The requirements of one request.

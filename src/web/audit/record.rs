@@ -119,6 +119,7 @@ fn view(stored: &StoredDecision, times: &Times) -> DecisionView {
         progress: format!("{} needed, rule {}", one.count, one.rule_id),
         satisfied: false,
         people: Vec::new(),
+        also: Vec::new(),
     });
     let instead = &decision.would_be_allowed;
     DecisionView {

@@ -261,6 +261,10 @@ fn request(record: &AuditRecord, verb: &str) -> (&'static str, String) {
         "rejected" => ("circle-x", format!("closed the rejected request to {operation} {name}")),
         "withdrawn" => ("ban", format!("took the request to {operation} {name} back")),
         "lapsed" => ("timer-off", format!("let the request to {operation} {name} lapse: nobody agreed in time")),
+        "escalated" => {
+            let asked = listed(&texts(record, "asked"), "and");
+            ("user-round-check", format!("asked {asked} as well to agree to {operation} {name}"))
+        }
         "retried" => ("rotate-cw", format!("retried to {operation} {name}")),
         "succeeded" => ("circle-check", format!("finished the request to {operation} {name}")),
         "failed" => ("circle-x", format!("could not {operation} {name}")),

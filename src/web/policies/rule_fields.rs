@@ -4,9 +4,10 @@ use super::trial::{Choices, places};
 use crate::base::FieldError;
 use crate::base::lifetime::Lifetime;
 use crate::catalog::form::{Control, Field, fields};
+use crate::identity::Team;
 use crate::policy::forms::{RuleForm, Says, Scope, id_from, reviewers};
 use crate::policy::versions::VersionText;
-use crate::policy::{Action, Role};
+use crate::policy::{Action, Group, Role};
 use crate::web::answer::Form;
 use crate::web::error::{PageError, sentence};
 use crate::web::ui::{FormSection, choice, own_field, text_control};
@@ -30,8 +31,8 @@ pub(super) struct Offered {
     types: Choices,
     templates: Choices,
     teams: Choices,
-    /// Roles whose holders may approve under the draft.
-    approvers: Vec<Role>,
+    /// Roles and teams whose people may approve under the draft.
+    approvers: Vec<(Group, String)>,
     /// Inputs that are numbers, by path.
     numbers: Choices,
     /// Inputs that are text, by path.
@@ -45,12 +46,19 @@ impl Offered {
         let teams = identity::list_teams(&mut connection).await?;
         let inputs = catalog::published_inputs(&mut connection).await?;
         drop(connection);
+        let roles = Role::ALL.map(|role| (Group::Role(role), capital(role))).into_iter();
+        let of_team = |team: &Team| (Group::Team(team.slug.clone()), format!("Team {}", team.name));
+        let mut approvers: Vec<(Group, String)> = roles.chain(teams.iter().map(of_team)).collect();
+        if let Ok(engine) = text.engine() {
+            let may = reviewers(&engine, approvers.iter().map(|(group, _)| group.clone()));
+            approvers.retain(|(group, _)| may.contains(group));
+        }
         let mut offered = Self {
             projects,
             types,
             templates,
             teams: teams.into_iter().map(|team| (team.slug, team.name)).collect(),
-            approvers: text.engine().ok().map_or_else(|| Role::ALL.to_vec(), |engine| reviewers(&engine)),
+            approvers,
             numbers: Vec::new(),
             texts: Vec::new(),
         };
@@ -60,6 +68,16 @@ impl Offered {
         offered.numbers.sort();
         offered.texts.sort();
         Ok(offered)
+    }
+
+    /// The group that was chosen, if it is offered.
+    fn approver(&self, typed: &str) -> Option<Group> {
+        let typed = typed.parse().ok()?;
+        self.approvers.iter().map(|(group, _)| group).find(|group| **group == typed).cloned()
+    }
+
+    fn approvers(&self) -> Choices {
+        self.approvers.iter().map(|(group, label)| (group.to_string(), label.clone())).collect()
     }
 
     /// The plain inputs of a template, under the paths that rules read; secret ones are in no question.
@@ -189,12 +207,12 @@ impl Kind {
             Self::Allow => Says::Permit { actions },
             Self::Forbid => Says::Forbid { actions },
             Self::Approval => {
-                let approver = role("approver").filter(|role| offered.approvers.contains(role));
+                let approver = offered.approver(form.get("approver"));
                 if approver.is_none() {
-                    found.push(FieldError::new("/approver", "is a role whose holders may approve requests"));
+                    found.push(FieldError::new("/approver", "is one whose people may approve requests"));
                 }
                 let count = form.get("count").trim().parse().unwrap_or_default();
-                Says::Approval { actions, role: approver.unwrap_or(Role::Lead), count }
+                Says::Approval { actions, by: approver.unwrap_or(Group::Role(Role::Lead)), count }
             }
             Self::Lifetime => {
                 let lifetime = form.get("lifetime").parse::<Lifetime>();
@@ -203,9 +221,9 @@ impl Kind {
             Self::Most => Says::Most { input, most: decimal(form.get("most")) },
             Self::Among => Says::Among { input, values: lines(form.get("values")) },
         };
-        let exception = role("exception").filter(|role| offered.approvers.contains(role));
+        let exception = offered.approver(form.get("exception"));
         if chosen("exception").is_some() && exception.is_none() {
-            found.push(FieldError::new("/exception", "is a role whose holders may approve requests"));
+            found.push(FieldError::new("/exception", "is one whose people may approve requests"));
         }
         let rule = RuleForm {
             id: id_from(form.get("id")),
@@ -255,8 +273,7 @@ impl Kind {
         match self {
             Self::Allow | Self::Forbid => {}
             Self::Approval => {
-                let roles = offered.approvers.iter().map(|role| (role.to_string(), capital(*role))).collect();
-                all.push(shown.select("approver", "Who approves", "Never who asks.", None, roles));
+                all.push(shown.select("approver", "Who approves", "Never who asks.", None, offered.approvers()));
                 let count = Control::Number {
                     value: shown.typed.get("count").to_owned(),
                     min: Some("1".to_owned()),
@@ -280,9 +297,8 @@ impl Kind {
             }
         }
         if !self.grants() {
-            let roles = offered.approvers.iter().map(|role| (role.to_string(), capital(*role))).collect();
             let help = "Whose approval lets a single request pass.";
-            all.push(shown.select("exception", "Exceptions by", help, Some("Nobody"), roles));
+            all.push(shown.select("exception", "Exceptions by", help, Some("Nobody"), offered.approvers()));
         }
         all
     }

@@ -3,10 +3,11 @@
 use super::rows::Approvers;
 use crate::db::Connection;
 use crate::policy::{Decision, Observed, Outcome};
-use crate::requests::{ProgressedRequirement, RequestDetail, RequestStatus, ReviewVerdict};
+use crate::requests::{ProgressedRequirement, RequestDetail, RequestStatus, ReviewVerdict, Rung};
 use crate::web::error::PageError;
 use crate::web::ui::{DecisionView, Person, Pill, Requirement, Review, Rule};
 use crate::web::visitor::Visitor;
+use crate::web::words::length;
 
 /// The decision of a request.
 pub async fn view(
@@ -22,7 +23,7 @@ pub async fn view(
     for requirement in &detail.requirements {
         let mut people = Vec::new();
         if waits && !requirement.is_satisfied() {
-            let found = approvers.left(connection, detail, requirement.role).await?;
+            let found = approvers.left(connection, detail, requirement).await?;
             people.extend(found.iter().map(|person| Person::named(&person.display_name)));
         }
         requirements.push(Requirement {
@@ -34,6 +35,7 @@ pub async fn view(
             },
             satisfied: requirement.is_satisfied(),
             people,
+            also: if waits { also(detail, requirement) } else { Vec::new() },
         });
     }
     let reviews = detail.reviews.iter().map(|review| Review {
@@ -58,6 +60,20 @@ pub async fn view(
         policy_digest: decision.policy_digest.short(),
         when: times.near(detail.decision.at),
     })
+}
+
+/// Who else is asked, or will be.
+fn also(detail: &RequestDetail, requirement: &ProgressedRequirement) -> Vec<String> {
+    let words = |rung: &Rung| {
+        let who = rung.rule.to.in_words(1, &detail.request.project_slug);
+        let after = length(rung.rule.after());
+        match rung.since {
+            Some(_) => format!("Nobody had agreed within {after}: {who} can as well."),
+            None => format!("If it waits for {after}: {who} can as well."),
+        }
+    };
+    let open = |_: &&Rung| !requirement.is_satisfied();
+    requirement.escalation.iter().filter(open).map(words).collect()
 }
 
 /// The rules that were only watched.

@@ -182,6 +182,12 @@ fn timeline(visitor: &Visitor, detail: &RequestDetail) -> Vec<TimelineItem> {
         let what = if review.counts { "it" } else { "an earlier plan" };
         items.push(item(look, icon, format!("{} {word} {what}", review.reviewer_name), note, review.at));
     }
+    for rung in detail.requirements.iter().flat_map(|one| &one.escalation) {
+        if let Some(at) = rung.since {
+            let who = rung.rule.to.in_words(1, &request.project_slug);
+            items.push(item(Look::Wait, "user-round-check", format!("Paddock asked {who} as well"), None, at));
+        }
+    }
     if let Some(PlanProgress::Made { at, .. }) = detail.plan.as_ref().map(|plan| &plan.progress) {
         items.push(item(Look::Off, "scroll-text", "Paddock planned what would be done".to_owned(), None, *at));
     }

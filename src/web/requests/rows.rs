@@ -1,15 +1,15 @@
 //! A request as a row, and who it waits for.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 use super::view::RequestRow;
 use crate::base::id::{ProjectId, RequestId};
 use crate::db::Connection;
 use crate::environments::Operation;
-use crate::identity::{self, Person};
-use crate::policy::Role;
-use crate::requests::{ProgressedRequirement, Request, RequestDetail, RequestStatus};
+use crate::identity::Person;
+use crate::policy::Group;
+use crate::requests::{self, ProgressedRequirement, Request, RequestDetail, RequestStatus};
 use crate::web::error::PageError;
 use crate::web::ui::{LinkRow, Person as Shown, Pill};
 use crate::web::visitor::Visitor;
@@ -82,27 +82,23 @@ pub async fn rows(
     Ok(rows)
 }
 
-/// Looks up who could still agree; asks once for each role in a project.
+/// Looks up who could still agree; asks once for each group in a project.
 #[derive(Default)]
 pub struct Approvers {
-    known: HashMap<(ProjectId, Role), Vec<Person>>,
+    known: HashMap<(ProjectId, Group), Vec<Person>>,
 }
 
 impl Approvers {
-    /// The people who hold `role` in the request's project, but for the requester.
-    async fn with_role(
+    async fn of(
         &mut self,
         connection: &mut Connection,
-        request: &Request,
-        role: Role,
-    ) -> Result<Vec<Person>, PageError> {
-        let key = (request.project, role);
-        let people = match self.known.entry(key) {
+        project: ProjectId,
+        group: &Group,
+    ) -> Result<&[Person], PageError> {
+        Ok(match self.known.entry((project, group.clone())) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(free) => free.insert(identity::people_with_role(connection, request.project, role).await?),
-        };
-        let people = people.iter();
-        Ok(people.filter(|person| Some(person.id) != request.requester).cloned().collect())
+            Entry::Vacant(free) => free.insert(requests::people_of(connection, project, [group]).await?),
+        })
     }
 
     /// "Lena Lead or Mette Holm"; empty when the request waits for nobody.
@@ -116,7 +112,7 @@ impl Approvers {
             return Ok(String::new());
         }
         for requirement in ProgressedRequirement::awaited(&detail.requirements) {
-            let people = self.left(connection, detail, requirement.role).await?;
+            let people = self.left(connection, detail, requirement).await?;
             let names: Vec<&str> = people.iter().map(|person| person.display_name.as_str()).collect();
             parts.push(if names.is_empty() { requirement.who.clone() } else { listed(&names, "or") });
         }
@@ -127,16 +123,21 @@ impl Approvers {
         Ok(if later.is_empty() { now } else { format!("{now}, then {}", listed(&later, "and")) })
     }
 
-    /// Those with the role who can still agree: neither the requester nor whoever has reviewed it already.
+    /// Those who can still agree to a requirement: neither the requester nor whoever has reviewed it already.
     pub async fn left(
         &mut self,
         connection: &mut Connection,
         detail: &RequestDetail,
-        role: Role,
+        requirement: &ProgressedRequirement,
     ) -> Result<Vec<Person>, PageError> {
-        let reviewed = |id| detail.reviews.iter().any(|review| review.counts && review.reviewer == id);
-        let mut people = self.with_role(connection, &detail.request, role).await?;
-        people.retain(|person| !reviewed(person.id));
+        let (request, mut seen) = (&detail.request, BTreeSet::new());
+        seen.extend(request.requester);
+        seen.extend(detail.reviews.iter().filter(|review| review.counts).map(|review| review.reviewer));
+        let mut people = Vec::new();
+        for group in requirement.groups() {
+            let found = self.of(connection, request.project, group).await?;
+            people.extend(found.iter().filter(|person| seen.insert(person.id)).cloned());
+        }
         Ok(people)
     }
 }

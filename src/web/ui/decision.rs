@@ -13,6 +13,8 @@ pub struct Requirement {
     pub satisfied: bool,
     /// People who can do it.
     pub people: Vec<Person>,
+    /// "If it waits for 1 day: an admin of payments can as well."
+    pub also: Vec<String>,
 }
 
 /// One person's verdict with a reason.

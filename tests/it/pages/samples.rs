@@ -376,6 +376,7 @@ fn decision(state: &str) -> DecisionView {
             progress: s("nobody yet"),
             satisfied: false,
             people: vec![Person::named("Lena Lead"), Person::named("Mette Holm")],
+            also: vec![s("If it waits for 1 day: an admin of payments can as well.")],
         }],
         reviews: vec![Review {
             person: Person::named("Mette Holm"),

@@ -32,7 +32,7 @@ async fn a_rule_is_added_to_the_draft_and_holds_once_it_is_published() {
     let approval = admin.get(&format!("{path}?kind=approval")).await;
     approval.shows(&["Who approves"]);
     let approvers = approval.text.split("id=\"f-approver\"").nth(1).unwrap().split("</select>").next().unwrap();
-    assert!(approvers.contains("Lead") && !approvers.contains("Admin"), "{approvers}");
+    assert!(approvers.contains(">Lead<") && approvers.contains("value=\"team:sre\""), "{approvers}");
     admin.get(&format!("{path}?kind=among")).await.shows(&["size: Postgres"]);
 
     // A form with mistakes keeps what was typed and tells them by field; nothing is written.

@@ -7,6 +7,7 @@ mod budgets;
 mod costs;
 mod crowd;
 mod exceptions;
+mod groups;
 mod guards;
 mod plans;
 mod quotas;
