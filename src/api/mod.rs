@@ -31,6 +31,7 @@ mod queue;
 mod quotas;
 mod replay;
 mod requests;
+mod roles;
 mod runs;
 mod schedules;
 mod states;
@@ -88,6 +89,8 @@ fn admin_routes() -> OpenApiRouter<App> {
         .routes(routes!(targets::unbind_target))
         .routes(routes!(targets::limit_target))
         .routes(routes!(quotas::list_quotas, quotas::add_quota))
+        .routes(routes!(roles::list_roles, roles::give_role))
+        .routes(routes!(roles::get_role, roles::change_role, roles::take_role))
         .routes(routes!(quotas::get_quota, quotas::change_quota, quotas::remove_quota))
         .routes(routes!(prices::get_price_book, prices::set_price_book))
         .routes(routes!(prices::import_prices))

@@ -102,6 +102,7 @@ async fn look(app: &App, periods: Periods) {
     report("escalated requests", app.requests.escalate(&approvals).await);
     report("checks for drift", app.check_due_drift(&op(app, "reconciler.drift"), periods.drift).await);
     report("catalog sources", catalog::sync_due(&app.db, &op(app, "reconciler.catalog"), SYNC_EVERY).await);
+    report("ended roles", identity::end_roles(&app.db, &op(app, "reconciler.roles")).await);
     report("old sessions", identity::purge_expired(&app.db).await);
 }
 

@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 114] = [
+pub const ACTIONS: [&str; 116] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -106,6 +106,8 @@ pub const ACTIONS: [&str; 114] = [
     "price_book.changed",
     "role.granted",
     "role.withdrawn",
+    "role.changed",
+    "role.ended",
     "person.created",
     "person.updated",
     "person.enabled",

@@ -31,6 +31,15 @@ pub enum IdentityError {
     /// Not possible for this actor, with the reason.
     #[error("{0}")]
     Denied(&'static str),
+    /// Not possible as things are, with the reason.
+    #[error("{0}")]
+    Refused(&'static str),
+    /// The role is given already.
+    #[error("they hold this role there already: change when it ends instead")]
+    HeldAlready,
+    /// Somebody else was faster.
+    #[error("somebody changed the role in the meantime; look at it again")]
+    Changed,
     /// The input is wrong; each entry says where and why.
     #[error("some of the values are not valid")]
     Invalid(Vec<FieldError>),
@@ -75,7 +84,8 @@ impl Kinded for IdentityError {
             Self::Disabled | Self::Denied(_) => ErrorKind::Denied,
             Self::Invalid(_) => ErrorKind::Invalid,
             Self::NotFound(_) => ErrorKind::NotFound,
-            Self::LoginTaken(_) | Self::SetupDone => ErrorKind::Conflict,
+            Self::LoginTaken(_) | Self::SetupDone | Self::Refused(_) | Self::HeldAlready => ErrorKind::Conflict,
+            Self::Changed => ErrorKind::Stale,
             Self::Oidc(error) => error.kind(),
             Self::Store(error) => error.kind(),
             Self::Internal(_) => ErrorKind::Internal,

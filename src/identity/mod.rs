@@ -13,6 +13,7 @@
 //! `api` bring cookies and headers as text and take them back as text.
 
 mod access;
+mod bindings;
 mod cookie;
 mod demo;
 mod error;
@@ -33,6 +34,10 @@ mod throttle;
 mod token;
 
 pub use access::{load_access, members, people_in_team, people_with_role};
+pub use bindings::{
+    Binding, NewBinding, change_role_end, end_roles, get_binding, give_role, list_bindings, record_role_refusal,
+    take_role,
+};
 pub use cookie::Cookie;
 pub use demo::{DEMO_LOGINS, DemoPeople, demo_sign_in, ensure_demo};
 pub use error::{IdentityError, Result};
@@ -43,8 +48,8 @@ pub use model::{
 };
 pub use oidc::{CALLBACK_PATH, Callback, Oidc, OidcError, OidcSignedIn, Redirect};
 pub use people::{
-    bind_role, create_person, ensure_person, ensure_team, find_person, get_person, join_team, list_people, list_teams,
-    names, set_active, unbind_role,
+    bind_role, create_person, ensure_person, ensure_team, find_person, find_team, get_person, join_team, list_people,
+    list_teams, names, set_active, unbind_role,
 };
 pub use return_to::local_path;
 pub use role::Role;

@@ -90,6 +90,11 @@ pub async fn ensure_team(tx: &mut Tx, op: &Op, slug: &str, name: &str) -> Result
     store::find_team(tx, slug).await?.ok_or(IdentityError::NotFound("team"))
 }
 
+/// The team with this slug.
+pub async fn find_team(connection: &mut PgConnection, slug: &str) -> Result<Option<Team>> {
+    Ok(store::find_team(connection, slug).await?)
+}
+
 /// The teams, by name.
 pub async fn list_teams(connection: &mut PgConnection) -> Result<Vec<Team>> {
     Ok(store::list_teams(connection).await?)

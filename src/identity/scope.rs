@@ -63,6 +63,7 @@ impl From<Action> for Scope {
             | Action::ManageTargets
             | Action::ManageQuotas
             | Action::ManagePrices
+            | Action::ManageRoles
             | Action::ManageOrphans
             | Action::ManagePolicies
             | Action::PublishPolicies

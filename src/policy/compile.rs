@@ -296,6 +296,7 @@ pub(super) fn kinds_of(action: Action) -> &'static [ResourceKind] {
         | Action::ManageTargets
         | Action::ManageQuotas
         | Action::ManagePrices
+        | Action::ManageRoles
         | Action::ManageOrphans
         | Action::ManagePolicies
         | Action::ManageTokens => &[ResourceKind::Platform],

@@ -40,7 +40,7 @@ pub mod ability {
     abilities! {
         CreateEnvironment, UpdateEnvironment, ExtendEnvironment, PowerEnvironment, ActOnEnvironment, DeleteEnvironment, RetryRun, CancelRun, CheckDrift, AcceptDrift, HandOver, ReadCatalog,
         ReadProject, ReadEnvironment, RevealOutput, ReadRequest, ReviewRequest, WithdrawRequest, ReadAudit,
-        ManageCatalog, ReadAdmin, ManageQueue, ManageTargets, ManageQuotas, ManagePrices, ManageOrphans, ManagePolicies, PublishPolicies,
+        ManageCatalog, ReadAdmin, ManageQueue, ManageTargets, ManageQuotas, ManagePrices, ManageRoles, ManageOrphans, ManagePolicies, PublishPolicies,
         ManageTokens,
     }
 }

@@ -133,6 +133,8 @@ actions! {
     ManageQuotas = "manage_quotas", "manage quotas";
     /// Add prices to the price book.
     ManagePrices = "manage_prices", "manage prices";
+    /// Give, change and take roles of people and teams.
+    ManageRoles = "manage_roles", "give and take roles";
     /// Adopt or destroy what nobody owns.
     ManageOrphans = "manage_orphans", "adopt or destroy orphans";
     /// Write drafts of policies, propose, take back and discard them.

@@ -30,6 +30,7 @@ pub mod queue;
 pub mod quotas;
 mod reports;
 pub mod requests;
+pub mod roles;
 mod router;
 pub mod runs;
 pub mod search;

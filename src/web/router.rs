@@ -17,7 +17,7 @@ use tower_http::timeout::TimeoutLayer;
 use super::requests::form;
 use super::{
     admin, approvals, assets, audit, catalog, costs, environments, gate, orphans, policies, preferences, prices,
-    problem, queue, quotas, reports, requests, runs, search, targets, urls, visitor,
+    problem, queue, quotas, reports, requests, roles, runs, search, targets, urls, visitor,
 };
 use crate::app::App;
 use crate::app::http::{begin, security_headers};
@@ -121,6 +121,10 @@ fn administration() -> Router<App> {
         .route(urls::ADMIN_TARGET_UNBIND, post(targets::act::unbind))
         .route(urls::ADMIN_TARGET_LIMITS, post(targets::act::limit))
         .route(urls::ADMIN_TARGET_DISCONNECT, post(targets::act::disconnect))
+        .route(urls::ADMIN_ROLES, get(roles::list_page))
+        .route(urls::ADMIN_ROLE_NEW, get(roles::give_page).post(roles::give))
+        .route(urls::ADMIN_ROLE, get(roles::page).post(roles::change))
+        .route(urls::ADMIN_ROLE_TAKE, post(roles::take))
         .route(urls::ADMIN_QUOTAS, get(quotas::list_page))
         .route(urls::ADMIN_QUOTA_NEW, get(quotas::add_page).post(quotas::add))
         .route(urls::ADMIN_QUOTA, get(quotas::page).post(quotas::change))

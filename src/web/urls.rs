@@ -136,6 +136,14 @@ pub const ADMIN_TARGET_UNBIND: &str = "/admin/targets/{target}/unbind";
 pub const ADMIN_TARGET_LIMITS: &str = "/admin/targets/{target}/limits";
 /// Its end.
 pub const ADMIN_TARGET_DISCONNECT: &str = "/admin/targets/{target}/disconnect";
+/// Who holds which role.
+pub const ADMIN_ROLES: &str = "/admin/roles";
+/// Giving a role.
+pub const ADMIN_ROLE_NEW: &str = "/admin/roles/new";
+/// One that somebody holds.
+pub const ADMIN_ROLE: &str = "/admin/roles/{role}";
+/// Taking it away.
+pub const ADMIN_ROLE_TAKE: &str = "/admin/roles/{role}/take";
 /// The quotas.
 pub const ADMIN_QUOTAS: &str = "/admin/quotas";
 /// Adding a quota.
@@ -373,6 +381,16 @@ pub fn admin_target(target: impl Display) -> String {
 /// What is done to a target: `edit`, `check`, `rotate`, `bind`, `unbind`, `limits`, `disconnect`.
 pub fn admin_target_verb(target: impl Display, verb: &str) -> String {
     format!("/admin/targets/{target}/{verb}")
+}
+
+/// A role that somebody holds.
+pub fn admin_role(role: impl Display) -> String {
+    format!("/admin/roles/{role}")
+}
+
+/// Where it is taken away.
+pub fn admin_role_take(role: impl Display) -> String {
+    format!("/admin/roles/{role}/take")
 }
 
 /// The prices of one item.

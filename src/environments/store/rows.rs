@@ -106,7 +106,7 @@ macro_rules! named {
                extract(epoch FROM e.expires_at - now())::bigint AS remaining_seconds,
                (SELECT d.drifted_since FROM environment_drift d WHERE d.environment_id = e.id) AS drifted_since,
                NOT o.active OR NOT EXISTS (
-                   SELECT FROM role_binding b
+                   SELECT FROM role_now b
                    WHERE b.role IN ('developer', 'lead') AND (b.project_id = e.project_id OR b.project_id IS NULL)
                      AND (b.person_id = o.id
                           OR b.team_id IN (SELECT m.team_id FROM team_member m WHERE m.person_id = o.id))) AS "owner_gone!"
@@ -174,7 +174,7 @@ pub async fn list(
            AND ($8::timestamptz IS NULL OR (created_at, id) < ($8, $9))
            AND (NOT $11::boolean OR id IN (SELECT environment_id FROM environment_drift WHERE drifted_since IS NOT NULL))
            AND (NOT $12::boolean OR NOT EXISTS (
-               SELECT FROM person o JOIN role_binding b ON b.person_id = o.id
+               SELECT FROM person o JOIN role_now b ON b.person_id = o.id
                    OR b.team_id IN (SELECT m.team_id FROM team_member m WHERE m.person_id = o.id)
                WHERE o.id = environment.owner_id AND o.active AND b.role IN ('developer', 'lead')
                  AND (b.project_id = environment.project_id OR b.project_id IS NULL)))

@@ -1,5 +1,6 @@
 //! All SQL of identity.
 
+pub(super) mod bindings;
 pub(super) mod external;
 pub(super) mod local;
 pub(super) mod people;

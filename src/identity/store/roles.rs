@@ -97,7 +97,7 @@ pub(in crate::identity) async fn people_with_role(
     let rows = sqlx::query_as!(
         PersonRow,
         r#"WITH holder AS (
-               SELECT person_id, team_id FROM role_binding
+               SELECT person_id, team_id FROM role_now
                WHERE role = $2 AND (project_id = $1 OR project_id IS NULL)
            )
            SELECT id AS "id: _", login, display_name, email, active, demo, service, created_at
@@ -131,8 +131,8 @@ pub(in crate::identity) async fn people_in_team(connection: &mut PgConnection, t
 pub(in crate::identity) async fn members(connection: &mut PgConnection, project: ProjectId) -> Result<Vec<Member>> {
     Ok(sqlx::query_as!(
         Member,
-        r#"SELECT p.id AS "person: _", p.login, p.display_name, b.role AS "role: _", t.slug AS "team?"
-           FROM role_binding b
+        r#"SELECT p.id AS "person: _", p.login, p.display_name, b.role AS "role!: _", t.slug AS "team?"
+           FROM role_now b
            LEFT JOIN team t ON t.id = b.team_id
            JOIN person p ON p.id = b.person_id
                OR p.id IN (SELECT m.person_id FROM team_member m WHERE m.team_id = b.team_id)

@@ -36,7 +36,7 @@ pub async fn set_teams(connection: &mut PgConnection, environment: EnvironmentId
     sqlx::query!(
         "WITH now AS (
              SELECT DISTINCT m.team_id FROM environment e JOIN team_member m ON m.person_id = e.owner_id
-             JOIN role_binding b ON b.team_id = m.team_id AND (b.project_id = e.project_id OR b.project_id IS NULL)
+             JOIN role_now b ON b.team_id = m.team_id AND (b.project_id = e.project_id OR b.project_id IS NULL)
              WHERE e.id = $1),
          gone AS (
              DELETE FROM environment_team WHERE environment_id = $1 AND team_id NOT IN (SELECT team_id FROM now))
@@ -69,7 +69,7 @@ pub async fn scopes_of(connection: &mut PgConnection, environment: EnvironmentId
 pub async fn scopes_at(connection: &mut PgConnection, at: At) -> Result<Scopes> {
     let teams = sqlx::query_scalar!(
         "SELECT DISTINCT m.team_id FROM team_member m
-         JOIN role_binding b ON b.team_id = m.team_id AND (b.project_id = $2 OR b.project_id IS NULL)
+         JOIN role_now b ON b.team_id = m.team_id AND (b.project_id = $2 OR b.project_id IS NULL)
          WHERE m.person_id = $1",
         at.owner.map(|id| id.0),
         at.project.0

@@ -120,7 +120,7 @@ pub async fn requirements_of(
                   AND EXISTS (
                       SELECT FROM approval_group g WHERE g.requirement_id = a.id AND (
                           EXISTS (
-                              SELECT FROM role_binding b
+                              SELECT FROM role_now b
                               WHERE b.role = g.role AND (b.project_id IS NULL OR b.project_id = r.project_id)
                                 AND (b.person_id = v.reviewer_id OR b.team_id IN (
                                     SELECT m.team_id FROM team_member m WHERE m.person_id = v.reviewer_id)))

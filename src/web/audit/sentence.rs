@@ -175,7 +175,14 @@ fn holder(record: &AuditRecord) -> Option<PersonId> {
 fn role(names: &Names, record: &AuditRecord, verb: &str) -> String {
     let name = holder(record).and_then(|id| names.0.get(&id)).unwrap_or(&record.object_label);
     let role = detail(record, "role");
-    if verb == "granted" { format!("gave {name} the role {role}") } else { format!("took the role {role} from {name}") }
+    match (verb, record.object.is_some()) {
+        // Refused before anybody was looked up.
+        (_, false) => format!("wanted to {} a role", if verb == "granted" { "give" } else { "take or change" }),
+        ("granted", _) => format!("gave {name} the role {role}"),
+        ("changed", _) => format!("changed when {name} stops to hold the role {role}"),
+        ("ended", _) => format!("ended the role {role} of {name}: its time was over"),
+        (_, _) => format!("took the role {role} from {name}"),
+    }
 }
 
 fn team(record: &AuditRecord, verb: &str) -> String {

@@ -35,6 +35,7 @@ pub(in crate::web) fn tabs(current: &str) -> Vec<Tab> {
         ("Queue", urls::ADMIN_QUEUE),
         ("Workers", urls::ADMIN_WORKERS),
         ("Policies", urls::ADMIN_POLICIES),
+        ("Roles", urls::ADMIN_ROLES),
         ("Targets", urls::ADMIN_TARGETS),
         ("Quotas", urls::ADMIN_QUOTAS),
         ("Prices", urls::ADMIN_PRICES),

@@ -33,6 +33,7 @@ impl Things {
             _ if path.contains("/runs/") => &self.run,
             _ if path.contains("/requests/") => &self.request,
             _ if path.contains("/orphans/") => "orp_0193c3f2000070008000000000000000",
+            _ if path.contains("/roles/") => "rol_0193c3f2000070008000000000000000",
             _ if path.contains("/quotas/") => "quo_0193c3f2000070008000000000000000",
             _ if path.contains("/targets/") => "tgt_0193c3f2000070008000000000000000",
             _ if path.contains("/freezes/") => "frz_0193c3f2000070008000000000000000",
@@ -89,6 +90,8 @@ async fn cell(client: &Client, things: &Things, method: &str, path: &str, name: 
         ("POST", "/api/v1/price-book/import") => request.json(&json!({"csv": "item,unit,price\nvm.imported,hour,1\n"})),
         ("POST", "/api/v1/prices") => request.json(&json!({"item": name, "unit": "hour", "price": "1"})),
         ("POST", "/api/v1/prices/{item}") => request.json(&json!({"price": "1"})),
+        ("POST", "/api/v1/roles") => request.json(&json!({"who": name, "role": "developer"})),
+        ("PATCH", "/api/v1/roles/{id}") => request.json(&json!({"lifetime": "1h"})),
         ("POST", "/api/v1/quotas") => {
             request.json(&json!({"scope": "organisation", "dimension": name.replace('-', "_"), "limit": 1000}))
         }

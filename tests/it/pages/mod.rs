@@ -5,6 +5,7 @@
 mod costs;
 mod policies;
 mod prices;
+mod roles;
 mod samples;
 
 use std::{collections::HashSet, fs, path::Path};

@@ -499,6 +499,7 @@ pub fn all() -> Vec<Sample> {
     super::policies::put_all(&mut pages);
     super::costs::put_all(&mut pages);
     super::prices::put_all(&mut pages);
+    super::roles::put_all(&mut pages);
     pages
 }
 pub(super) fn tabs() -> Vec<Tab> {

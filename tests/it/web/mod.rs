@@ -15,6 +15,7 @@ mod power;
 mod prices;
 mod queue;
 mod quotas;
+mod roles;
 mod runs;
 mod targets;
 mod tokens;
