@@ -160,6 +160,14 @@ fn sql_stands_in_stores_only() {
     assert!(wrong.is_empty(), "SQL outside a store: {wrong:?}");
 }
 
+/// A role that has ended counts for nothing: whoever asks what somebody holds reads `role_now`.
+#[test]
+fn only_identity_reads_roles_that_may_have_ended() {
+    let elsewhere = sources("src", "rs").into_iter().filter(|source| !source.path.starts_with("src/identity"));
+    let wrong: Vec<_> = elsewhere.filter(|source| source.code().contains("role_binding")).map(|it| it.path).collect();
+    assert!(wrong.is_empty(), "role_binding outside of identity: {wrong:?}");
+}
+
 #[test]
 fn files_stay_readable_in_one_sitting() {
     let mut wrong = Vec::new();
