@@ -92,6 +92,8 @@ pub fn question(number: usize) -> Question {
             exception: false,
             inputs: json!({"size": "small", "name": "orders", "replicas": 2}).as_object().unwrap().clone(),
             operation: None,
+            at: None,
+            cost_per_month: None,
             lifetime_seconds: Some(86_400),
             maximum_lifetime_seconds: Some(604_800),
             channel: "web".to_owned(),

@@ -198,6 +198,7 @@ fn about_own(caller: &Caller<Reads>, action: Action, project: &Project, place: &
         channel: caller.op.origin.channel.to_owned(),
         lifetime_seconds: Some(place.kind.default_lifetime.as_secs()),
         maximum_lifetime_seconds: Some(place.kind.maximum_lifetime.as_secs()),
+        at: Some(caller.op.now()),
         ..Context::default()
     };
     Question { action, principal, resource, context }

@@ -81,7 +81,7 @@ pub async fn try_policies(
         inputs: text.inputs,
         lifetime: text.lifetime.map(|lifetime| lifetime.0),
     };
-    let question = trial_question(&mut *caller.app.db.acquire().await?, &trial, caller.op.origin.channel).await?;
+    let question = trial_question(&mut *caller.app.db.acquire().await?, &caller.op, &trial).await?;
     let (before, after) = replay.both(&question);
     Ok(Json(TriedView {
         asked: question.asked(),

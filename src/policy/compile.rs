@@ -59,8 +59,9 @@ pub(super) fn compile(schema_file: &File, mut files: Vec<File>) -> Result<Compil
     let digest = digest(&schema_file.text, &source);
     let text = Arc::new(PolicySetText { digest, schema: schema_file.text.clone(), source });
     let tried = with_observed(&slices, observed);
-    let compiled =
-        Compiled { schema, types, slices, tried, rules, text, memo: Memo::default(), proofs: OnceLock::new() };
+    let reads_time = slices.values().chain(tried.values()).flat_map(Slice::policies).any(names::reads_time);
+    let (memo, proofs) = (Memo::default(), OnceLock::new());
+    let compiled = Compiled { schema, types, slices, tried, rules, text, reads_time, memo, proofs };
     probe(&compiled)?;
     Ok(compiled)
 }
@@ -331,6 +332,8 @@ fn full_question(action: Action, kind: ResourceKind) -> Question {
         context: Context {
             inputs: inputs.as_object().cloned().unwrap_or_default(),
             operation: Some("probe".to_owned()),
+            at: Some(jiff::Timestamp::UNIX_EPOCH),
+            cost_per_month: Some("1.0".to_owned()),
             lifetime_seconds: Some(1),
             maximum_lifetime_seconds: Some(1),
             exception: false,

@@ -36,6 +36,8 @@ pub(super) struct Compiled {
     pub(super) tried: HashMap<Action, Slice>,
     pub(super) rules: HashMap<PolicyId, RuleText>,
     pub(super) text: Arc<PolicySetText>,
+    /// Whether a rule reads when something is asked.
+    pub(super) reads_time: bool,
     pub(super) memo: Memo,
     pub(super) proofs: OnceLock<Vec<Proof>>,
 }

@@ -143,6 +143,14 @@ impl Types {
                 pairs.push((name.to_owned(), RestrictedExpression::new_long(seconds)));
             }
         }
+        if let Some(at) = context.at {
+            // Whole seconds: what rules name are minutes.
+            let at = at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            pairs.push(("at".to_owned(), RestrictedExpression::new_datetime(at)));
+        }
+        if let Some(cost) = &context.cost_per_month {
+            pairs.push(("cost_per_month".to_owned(), RestrictedExpression::new_decimal(cost)));
+        }
         if let Some(operation) = &context.operation {
             pairs.push(("operation".to_owned(), text(operation)));
         }

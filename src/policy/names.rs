@@ -31,6 +31,15 @@ pub(super) fn unknown(policy: &Policy, declared: &BTreeSet<String>) -> BTreeSet<
     names
 }
 
+/// Whether the policy asks when something is asked. It may say so of an attribute of another thing with that name.
+pub(super) fn reads_time(policy: &Policy) -> bool {
+    let mut reads = false;
+    if let Ok(json) = policy.to_json() {
+        collect(&json, "attr", &mut |value| reads |= value.as_str() == Some("at"));
+    }
+    reads
+}
+
 /// Calls `found` with every value that stands under `key`, at any depth.
 pub(super) fn collect(json: &Value, key: &str, found: &mut impl FnMut(&Value)) {
     match json {

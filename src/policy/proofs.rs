@@ -231,18 +231,22 @@ fn texts(policy: &cedar_policy::Policy) -> BTreeSet<String> {
 }
 
 /// Circumstances in which a rule could fail: without inputs, and with the largest and smallest numbers
-/// under every name that a rule about the action has.
+/// under every name that a rule about the action has, the earliest and the latest times and costs.
 fn contexts(compiled: &Compiled, action: Action) -> Vec<Context> {
     let slice = compiled.slices.get(&action);
     let names: BTreeSet<String> = slice.into_iter().flat_map(Slice::policies).flat_map(texts).collect();
-    let numbers = |number: i64| Context {
+    let numbers = |number: i64, at: &str, cost: &str| Context {
+        at: at.parse().ok(),
+        cost_per_month: Some(cost.to_owned()),
         inputs: names.iter().map(|name| (name.clone(), number.into())).collect(),
         lifetime_seconds: Some(number),
         maximum_lifetime_seconds: Some(number),
         operation: Some("stop".to_owned()),
         ..context()
     };
-    vec![context(), numbers(i64::MAX), numbers(i64::MIN)]
+    let (latest, most) = ("9999-12-30T00:00:00Z", "922337203685477.5807");
+    let (earliest, least) = ("0001-01-01T00:00:00Z", "-922337203685477.5808");
+    vec![context(), numbers(i64::MAX, latest, most), numbers(i64::MIN, earliest, least)]
 }
 
 fn context() -> Context {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -299,6 +300,13 @@ pub struct Context {
     /// Of what can be done with an environment that is there, which: `stop`, `rotate-password`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
+    /// When it is asked. None: of what is no request, and of requests from before rules could read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// What it would cost in a month in which it runs all the time, by the prices of that day, as decimal text in
+    /// the currency of the price book; what has no price counts for nothing. None: nothing is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_per_month: Option<String>,
     /// An exception is asked for, from the rules that allow one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exception: bool,

@@ -113,6 +113,8 @@ pub struct Replay {
     before: PolicyEngine,
     after: PolicyEngine,
     known: Arc<Memo<Known>>,
+    /// Whether a rule of either set reads when something is asked. Otherwise time tells no two questions apart.
+    reads_time: bool,
 }
 
 /// A part of a replay.
@@ -131,7 +133,9 @@ pub struct Replayed {
 impl Replay {
     /// Compares `after` with what is in force.
     pub fn new(before: &PolicyEngine, after: &PolicyEngine) -> Self {
-        Self { before: before.now(), after: after.now(), known: Arc::default() }
+        let (before, after) = (before.now(), after.now());
+        let reads_time = before.compiled().reads_time || after.compiled().reads_time;
+        Self { before, after, known: Arc::default(), reads_time }
     }
 
     /// The digests of what is in force and of the other set.
@@ -165,7 +169,10 @@ impl Replay {
     }
 
     fn add(&self, part: &mut Replayed, stored: StoredDecision) {
-        match self.compare(&stored.question) {
+        let mut question = stored.question.clone();
+        // Whoever asked before rules could read it asked at the time of the decision.
+        question.context.at = question.context.at.or(Some(stored.at)).filter(|_| self.reads_time);
+        match self.compare(&question) {
             Compared::Lost => part.lost += 1,
             Compared::Same => {}
             Compared::Flips(kind, both) => {

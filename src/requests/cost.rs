@@ -1,12 +1,16 @@
 //! What requests would cost: told in the verdict, and kept with the request as it was told.
 
+use jiff::SignedDuration;
+use rust_decimal::Decimal;
+use serde_json::{Map, Value};
 use sqlx::PgConnection;
 
 use super::resolve::Resolved;
 use crate::base::Op;
+use crate::catalog::{self, TemplateVersion};
 use crate::cost::{self, Estimate};
+use crate::db;
 use crate::environments::Operation;
-use crate::{catalog, db};
 
 /// What a submit would cost.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +33,19 @@ impl Cost {
             Self::Unchanged | Self::NotTold | Self::NotYet => None,
         }
     }
+
+    /// What a month costs while it runs, as rules read it.
+    pub(super) fn per_month(&self) -> Option<String> {
+        self.estimate().map(|estimate| for_rules(estimate.running))
+    }
+}
+
+/// As Cedar reads decimals: one to four places, and never too large for it.
+pub(super) fn for_rules(amount: Decimal) -> String {
+    let most = Decimal::new(i64::MAX, 4);
+    let rounded = amount.clamp(-most, most).round_dp(4);
+    // Always with a place: `16` is `16.0000`.
+    format!("{rounded:.4}")
 }
 
 /// What the draft would cost. Verdict and submit both come here, so they cannot differ.
@@ -48,9 +65,33 @@ pub(super) async fn of(connection: &mut PgConnection, op: &Op, resolved: &Resolv
     if resolved.errors.iter().any(|error| counts(&error.pointer)) {
         return Ok(Cost::NotYet);
     }
-    Ok(match catalog::charges_of(&resolved.version, &resolved.inputs) {
+    told(connection, op, &resolved.version, &resolved.inputs, lifetime).await
+}
+
+/// What these inputs of a template would cost.
+pub(super) async fn told(
+    connection: &mut PgConnection,
+    op: &Op,
+    version: &TemplateVersion,
+    inputs: &Map<String, Value>,
+    lifetime: Option<SignedDuration>,
+) -> db::Result<Cost> {
+    Ok(match catalog::charges_of(version, inputs) {
         Ok(Some(charges)) => Cost::Estimated(cost::estimate(connection, op, &charges, lifetime).await?),
         Ok(None) => Cost::NotTold,
         Err(_) => Cost::NotYet,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_as_cedar_reads_decimals() {
+        for (amount, text) in [("16", "16.0000"), ("0.00005", "0.0000"), ("0.00015", "0.0002"), ("1.23456", "1.2346")] {
+            assert_eq!(for_rules(amount.parse().unwrap()), text);
+        }
+        assert_eq!(for_rules(Decimal::MAX), "922337203685477.5807");
+    }
 }

@@ -21,7 +21,10 @@ impl Sink {
         let stored = policy::find_decision(connection, request.decision_id).await?;
         // One set says both what is allowed and what its digest is.
         let policy = self.policy.now();
-        let now = policy.decide(&stored.ok_or(db::Error::Corrupt("decision"))?.question);
+        let mut question = stored.ok_or(db::Error::Corrupt("decision"))?.question;
+        // It begins now, whenever it was asked for.
+        question.context.at = Some(requests::now(connection).await?);
+        let now = policy.decide(&question);
         let requirements = reviews::requirements(connection, id).await?;
         if now.outcome == Outcome::Denied {
             return Ok(Some(format!("Policy does not allow it any more. {}", now.sentence)));

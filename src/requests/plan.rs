@@ -199,14 +199,15 @@ impl Sink {
     /// policy of now. False when policy does not want it any more.
     pub(super) async fn ask_again(&self, tx: &mut Tx, op: &Op, request: &Request, why: &str) -> Result<bool, Error> {
         let stored = policy::find_decision(tx, request.decision_id).await?;
-        let stored = stored.ok_or(crate::db::Error::Corrupt("decision"))?;
-        let now = self.policy.decide(&stored.question);
+        let mut question = stored.ok_or(crate::db::Error::Corrupt("decision"))?.question;
+        question.context.at = Some(op.now());
+        let now = self.policy.decide(&question);
         match now.outcome {
             policy::Outcome::Denied => return Ok(false),
             // It has asked for an approval once, and keeps to that.
             policy::Outcome::Allowed => {}
             policy::Outcome::NeedsApproval => {
-                let decision = policy::record(tx, op, &stored.question, &now).await?;
+                let decision = policy::record(tx, op, &question, &now).await?;
                 requests::set_decision(tx, request.id, decision).await?;
                 reviews::forget_requirements(tx, request.id, BUDGET_RULE).await?;
                 reviews::insert_requirements(tx, op, request.id, &now.requirements).await?;

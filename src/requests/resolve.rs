@@ -6,10 +6,10 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
-use super::{Caller, Draft, Error, Intent, objections, quota};
+use super::{Caller, Cost, Draft, Error, Intent, objections, quota};
 use crate::base::id::EnvironmentId;
 use crate::base::text::{NUL_REFUSED, Name, nul_places};
-use crate::base::{Digest, ErrorKind, FieldError, Kinded, Sealer};
+use crate::base::{Digest, ErrorKind, FieldError, Kinded, Op, Sealer};
 use crate::catalog::{self, ActionSpec, TemplateVersion, schema};
 use crate::environments::{self, Environment, Operation};
 use crate::policy::{Action, Context, Question, Resource, ResourceKind};
@@ -285,8 +285,8 @@ impl Resolved {
         self.operation.label(self.asked_action().map(|action| action.title.as_str()), &self.name)
     }
 
-    /// The question that policy is asked.
-    pub fn question(&self, caller: Caller<'_>, channel: &'static str) -> Question {
+    /// The question that policy is asked: now, at this cost.
+    pub fn question(&self, op: &Op, caller: Caller<'_>, cost: &Cost) -> Question {
         let action = action_of(self.operation);
         let id = self.environment.as_ref().map(|environment| environment.id.to_string()).unwrap_or_default();
         let owner = match &self.environment {
@@ -308,7 +308,9 @@ impl Resolved {
             maximum_lifetime_seconds: Some(self.place.maximum_lifetime.as_secs()),
             operation: self.action.as_ref().map(|action| action.name.clone()),
             exception: self.exception,
-            channel: channel.to_owned(),
+            at: Some(op.now()),
+            cost_per_month: cost.per_month(),
+            channel: op.origin.channel.to_owned(),
         };
         Question { action, principal: caller.principal(Some(self.project.id)), resource, context }
     }

@@ -69,7 +69,8 @@ impl Requests {
         if !resolved.errors.is_empty() {
             return Err(Error::Invalid(resolved.errors));
         }
-        let mut decision = self.decide(op, caller, &resolved);
+        let cost = cost::of(&mut tx, op, &resolved).await?;
+        let mut decision = self.decide(op, caller, &resolved, &cost);
         if let Some(full) = full {
             let mut shortages = Vec::new();
             for one in &full {
@@ -78,10 +79,10 @@ impl Requests {
             deny_for_quota(&mut decision, shortages);
         }
         let held = self.hold_against_budget(&mut tx, op, caller, &resolved, &mut decision, true).await?;
-        let question = resolved.question(caller, op.origin.channel);
+        let question = resolved.question(op, caller, &cost);
         let decision_id = policy::record(&mut tx, op, &question, &decision).await?;
         let id = RequestId::new(op.clock(), op.entropy());
-        let estimate = cost::of(&mut tx, op, &resolved).await?.estimate().cloned();
+        let estimate = cost.estimate().cloned();
         let budget = held.as_ref().map(|held| &held.check);
         let stored = Stored { id, decision_id, key, body, estimate: estimate.as_ref(), budget };
         self.store(&mut tx, op, caller, &resolved, &decision, &stored).await?;

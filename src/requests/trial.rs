@@ -4,8 +4,9 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
 
-use super::Error;
 use super::resolve::{absent, action_of, checked_inputs, checked_lifetime, missing};
+use super::{Error, cost};
+use crate::base::Op;
 use crate::catalog::{self, TemplateVersion};
 use crate::environments::Operation;
 use crate::identity;
@@ -39,11 +40,7 @@ pub struct Trial {
 const SOMEBODY_ELSE: &str = "usr_somebody_else";
 
 /// The question, as a submit would ask it. What is wrong with the trial is told by field.
-pub async fn trial_question(
-    connection: &mut PgConnection,
-    trial: &Trial,
-    channel: &'static str,
-) -> Result<Question, Error> {
+pub async fn trial_question(connection: &mut PgConnection, op: &Op, trial: &Trial) -> Result<Question, Error> {
     let person = identity::find_person(connection, &trial.person).await?;
     let person = person.ok_or_else(|| missing("/person", format!("there is nobody called “{}”", trial.person)))?;
     let access = identity::load_access(connection, person.id).await?;
@@ -72,6 +69,7 @@ pub async fn trial_question(
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
+    let cost = cost_of(connection, op, trial.operation, (&version, &inputs), lifetime).await?;
     let asker = person.id.to_string();
     let own = trial.own || trial.operation == Operation::Create;
     let resource = Resource {
@@ -87,9 +85,11 @@ pub async fn trial_question(
         inputs,
         operation,
         exception: false,
+        at: Some(op.now()),
+        cost_per_month: cost,
         lifetime_seconds: lifetime.map(|lifetime| lifetime.as_secs()),
         maximum_lifetime_seconds: Some(place.maximum_lifetime.as_secs()),
-        channel: channel.to_owned(),
+        channel: op.origin.channel.to_owned(),
     };
     Ok(Question {
         action: action_of(trial.operation),
@@ -97,6 +97,27 @@ pub async fn trial_question(
         resource,
         context,
     })
+}
+
+/// What it would cost in a month, where the operation changes that.
+async fn cost_of(
+    connection: &mut PgConnection,
+    op: &Op,
+    operation: Operation,
+    (version, inputs): (&TemplateVersion, &Map<String, Value>),
+    lifetime: Option<SignedDuration>,
+) -> Result<Option<String>, Error> {
+    match operation {
+        Operation::Create | Operation::Update | Operation::Extend => {
+            Ok(cost::told(connection, op, version, inputs, lifetime).await?.per_month())
+        }
+        Operation::Start
+        | Operation::Stop
+        | Operation::Hibernate
+        | Operation::Restart
+        | Operation::Act
+        | Operation::Delete => Ok(None),
+    }
 }
 
 /// What the context calls the operation, and the schema of its inputs.

@@ -84,10 +84,11 @@ impl Requests {
         caller: Caller<'_>,
         resolved: Resolved,
     ) -> Result<Verdict, Error> {
-        let mut decision = self.decide(op, caller, &resolved);
+        let cost = cost::of(connection, op, &resolved).await?;
+        let mut decision = self.decide(op, caller, &resolved, &cost);
         let held = self.hold_against_budget(connection, op, caller, &resolved, &mut decision, false).await?;
         let approvers = approvers(connection, caller, &resolved, &decision.requirements).await?;
-        let exception = match self.policy.offer(&resolved.question(caller, op.origin.channel)) {
+        let exception = match self.policy.offer(&resolved.question(op, caller, &cost)) {
             Some(offer) => {
                 let approvers = self::approvers(connection, caller, &resolved, &offer.requirements).await?;
                 Some(OfferedException { offer, approvers })
@@ -100,7 +101,6 @@ impl Requests {
             let full = Full { quota: change.quota.clone(), wanted: change.adds };
             shortages.push(self.shortage(connection, op, caller, &full).await?);
         }
-        let cost = cost::of(connection, op, &resolved).await?;
         let quotas = changes.into_iter().map(Into::into).collect();
         let ends_at = match (&resolved.environment, resolved.lifetime) {
             (_, Some(lifetime)) => op.now().saturating_add(lifetime).ok(),
@@ -124,8 +124,8 @@ impl Requests {
     }
 
     /// The one place where policy is asked about a draft: verdict and submit both come here.
-    pub(super) fn decide(&self, op: &Op, caller: Caller<'_>, resolved: &Resolved) -> Decision {
-        self.policy.explain(&resolved.question(caller, op.origin.channel), &resolved.alternatives)
+    pub(super) fn decide(&self, op: &Op, caller: Caller<'_>, resolved: &Resolved, cost: &Cost) -> Decision {
+        self.policy.explain(&resolved.question(op, caller, cost), &resolved.alternatives)
     }
 }
 

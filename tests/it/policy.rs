@@ -35,6 +35,8 @@ fn create(roles: &[Role], environment_type: &str) -> Question {
         context: Context {
             exception: false,
             operation: None,
+            at: None,
+            cost_per_month: None,
             inputs: inputs.as_object().unwrap().clone(),
             lifetime_seconds: Some(3_600),
             maximum_lifetime_seconds: Some(7_200),

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
+
 use super::{RuleForm, Says};
 use crate::policy::question::Action;
 use crate::policy::versions::formatted;
@@ -73,6 +75,14 @@ impl RuleForm {
             Says::Lifetime { seconds } => {
                 all.push(format!("context has lifetime_seconds && context.lifetime_seconds > {seconds}"));
             }
+            Says::Freeze { from, to, .. } => {
+                let (from, to) = (moment(*from), moment(*to));
+                all.push(format!("context has at && context.at >= {from} && context.at < {to}"));
+            }
+            Says::Cost { most } => {
+                let most = literal(most);
+                all.push(format!("context has cost_per_month && context.cost_per_month.greaterThan(decimal({most}))"));
+            }
             Says::Most { input, most } => {
                 let (input, most) = (literal(input), literal(most));
                 all.push(format!(
@@ -89,6 +99,11 @@ impl RuleForm {
         }
         all
     }
+}
+
+/// To the second.
+fn moment(at: Timestamp) -> String {
+    format!("datetime({})", literal(&at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()))
 }
 
 fn about(actions: &[Action]) -> String {

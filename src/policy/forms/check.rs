@@ -45,19 +45,36 @@ impl RuleForm {
         if self.says.grants() && self.scope.role.is_none() && self.scope.team.is_none() {
             wrong("role", "says whom it permits: choose a role or a team");
         }
-        match &self.says {
-            Says::Permit { .. } | Says::Forbid { .. } => {}
-            Says::Approval { count, .. } => {
+        self.says.problems(&mut wrong);
+        found
+    }
+}
+
+impl Says {
+    fn problems(&self, wrong: &mut impl FnMut(&str, &str)) {
+        match self {
+            Self::Permit { .. } | Says::Forbid { .. } => {}
+            Self::Approval { count, .. } => {
                 if !(1..=MAX_APPROVERS).contains(count) {
                     wrong("count", "is a number from 1 to 20");
                 }
             }
-            Says::Lifetime { seconds } => {
+            Self::Lifetime { seconds } => {
                 if *seconds <= 0 {
                     wrong("lifetime", "is a length of time such as 7d or 12h");
                 }
             }
-            Says::Most { input, most } => {
+            Self::Freeze { from, to, .. } => {
+                if from >= to {
+                    wrong("to", "is later than the beginning");
+                }
+            }
+            Self::Cost { most } => {
+                if !is_decimal(most) || most.starts_with('-') {
+                    wrong("most", "is an amount of money such as 500 or 99.50");
+                }
+            }
+            Self::Most { input, most } => {
                 if input.is_empty() {
                     wrong("input", "names an input");
                 }
@@ -65,7 +82,7 @@ impl RuleForm {
                     wrong("most", "is a number with at most four places, such as 16 or 0.5");
                 }
             }
-            Says::Among { input, values } => {
+            Self::Among { input, values } => {
                 if input.is_empty() {
                     wrong("input", "names an input");
                 }
@@ -77,7 +94,6 @@ impl RuleForm {
                 }
             }
         }
-        found
     }
 }
 

@@ -12,6 +12,8 @@ mod words;
 
 pub use check::{id_from, reviewers};
 
+use jiff::Timestamp;
+
 use super::group::Group;
 use super::question::{Action, Role};
 
@@ -76,6 +78,20 @@ pub enum Says {
         /// Seconds.
         seconds: i64,
     },
+    /// These may not be asked for, and do not begin, within a time.
+    Freeze {
+        /// Out of [`Action::REQUESTS`].
+        actions: Vec<Action>,
+        /// The first moment.
+        from: Timestamp,
+        /// The moment after the last.
+        to: Timestamp,
+    },
+    /// The largest cost of a month.
+    Cost {
+        /// Decimal text with one to four places, in the currency of the price book.
+        most: String,
+    },
     /// The largest value of a number.
     Most {
         /// The path of the input, as [`super::inputs`] names it.
@@ -96,11 +112,16 @@ impl Says {
     /// The actions that the rule is about.
     pub fn actions(&self) -> Vec<Action> {
         match self {
-            Self::Permit { actions } | Self::Forbid { actions } | Self::Approval { actions, .. } => actions.clone(),
+            Self::Permit { actions }
+            | Self::Forbid { actions }
+            | Self::Approval { actions, .. }
+            | Self::Freeze { actions, .. } => actions.clone(),
             Self::Lifetime { .. } => {
                 vec![Action::CreateEnvironment, Action::UpdateEnvironment, Action::ExtendEnvironment]
             }
-            Self::Most { .. } | Self::Among { .. } => vec![Action::CreateEnvironment, Action::UpdateEnvironment],
+            Self::Cost { .. } | Self::Most { .. } | Self::Among { .. } => {
+                vec![Action::CreateEnvironment, Action::UpdateEnvironment]
+            }
         }
     }
 
@@ -108,7 +129,12 @@ impl Says {
     fn grants(&self) -> bool {
         match self {
             Self::Permit { .. } | Self::Approval { .. } => true,
-            Self::Forbid { .. } | Self::Lifetime { .. } | Self::Most { .. } | Self::Among { .. } => false,
+            Self::Forbid { .. }
+            | Self::Lifetime { .. }
+            | Self::Freeze { .. }
+            | Self::Cost { .. }
+            | Self::Most { .. }
+            | Self::Among { .. } => false,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a rule says, in a sentence.
 
+use jiff::Timestamp;
+
 use super::{RuleForm, Says, Scope};
 use crate::policy::group::Group;
 use crate::policy::question::Action;
@@ -26,8 +28,16 @@ impl RuleForm {
             Says::Lifetime { seconds } => {
                 format!("Environments{place} live no longer than {}{whose}", duration(*seconds))
             }
+            Says::Freeze { from, to, .. } => {
+                let moment = |at: &Timestamp| at.strftime("%-d %b %Y, %H:%M").to_string();
+                let who = who.map_or_else(|| "Nobody may".to_owned(), |who| format!("{who} may not"));
+                format!("{who} {verbs} environments{place} from {} to {} UTC", moment(from), moment(to))
+            }
+            Says::Cost { most } => {
+                format!("Environments{place} cost at most {} a month while they run{whose}", plain(most))
+            }
             Says::Most { input, most } => {
-                let most = most.strip_suffix(".0").unwrap_or(most);
+                let most = plain(most);
                 format!("The input {input} of environments{place} is at most {most}{whose}")
             }
             Says::Among { input, values } => {
@@ -41,6 +51,11 @@ impl RuleForm {
         let exception = exception.unwrap_or_default();
         format!("{said}.{exception}")
     }
+}
+
+/// `16.0` is 16.
+fn plain(decimal: &str) -> &str {
+    decimal.strip_suffix(".0").unwrap_or(decimal)
 }
 
 /// “one lead”, “2 of the team sre”.

@@ -177,6 +177,16 @@ fn limits_hold_at_their_bounds() {
         assert_eq!(outcome(&life, asked), expected, "{action} {seconds}");
     }
 
+    let says = Says::Cost { most: "100.5".into() };
+    let cost = form(says, Scope { environment_types: vec!["dev".into()], ..Scope::default() });
+    assert_eq!(cost.sentence(), "Environments of the type dev cost at most 100.5 a month while they run.");
+    for (amount, expected) in
+        [(Some("100.5000"), Outcome::Allowed), (Some("100.5001"), Outcome::Denied), (None, Outcome::Allowed)]
+    {
+        let asked = |asked: &mut Question| asked.context.cost_per_month = amount.map(str::to_owned);
+        assert_eq!(outcome(&cost, asked), expected, "{amount:?}");
+    }
+
     let inputs = |value: serde_json::Value| {
         move |asked: &mut Question| asked.context.inputs = value.as_object().unwrap().clone()
     };
@@ -212,6 +222,45 @@ fn limits_hold_at_their_bounds() {
 }
 
 #[test]
+fn a_freeze_holds_from_its_first_second_to_before_its_last() {
+    let at = |text: &str| -> jiff::Timestamp { text.parse().unwrap() };
+    let (from, to) = (at("2026-12-20T18:00:00Z"), at("2027-01-04T08:00:00Z"));
+    let says = Says::Freeze { actions: create(), from, to };
+    let freeze = RuleForm { exception: Some(Group::Role(Role::Lead)), ..form(says, Scope::default()) };
+    assert_eq!(
+        freeze.sentence(),
+        "Nobody may create environments from 20 Dec 2026, 18:00 to 4 Jan 2027, 08:00 UTC. Exceptions need the \
+         approval of one lead."
+    );
+    for (moment, expected) in [
+        ("2026-12-20T17:59:59Z", Outcome::Allowed),
+        ("2026-12-20T18:00:00Z", Outcome::Denied),
+        ("2027-01-04T07:59:59.999Z", Outcome::Denied),
+        ("2027-01-04T08:00:00Z", Outcome::Allowed),
+    ] {
+        assert_eq!(outcome(&freeze, |asked| asked.context.at = Some(at(moment))), expected, "{moment}");
+    }
+    assert_eq!(outcome(&freeze, |asked| asked.context.at = None), Outcome::Allowed);
+    let other = |asked: &mut Question| {
+        asked.context.at = Some(from);
+        asked.action = Action::ExtendEnvironment;
+    };
+    assert_eq!(outcome(&freeze, other), Outcome::Allowed);
+    let excepted = |asked: &mut Question| {
+        asked.context.at = Some(from);
+        asked.context.exception = true;
+    };
+    assert_eq!(outcome(&freeze, excepted), Outcome::NeedsApproval);
+    let paddock = |asked: &mut Question| {
+        asked.context.at = Some(from);
+        asked.action = Action::PowerEnvironment;
+        asked.principal = Principal::system("reconciler.schedule");
+    };
+    let stops = form(Says::Freeze { actions: Action::REQUESTS.to_vec(), from, to }, Scope::default());
+    assert_eq!(outcome(&stops, paddock), Outcome::Allowed);
+}
+
+#[test]
 fn what_is_wrong_is_told_by_field() {
     let source = engine().source();
     let told = |form: &RuleForm| -> Vec<String> {
@@ -231,6 +280,14 @@ fn what_is_wrong_is_told_by_field() {
         (form(Says::Approval { actions: create(), by: Group::Role(Role::Lead), count: 0 }, everywhere()), "/count"),
         (form(Says::Approval { actions: create(), by: Group::Role(Role::Lead), count: 21 }, everywhere()), "/count"),
         (form(Says::Lifetime { seconds: 0 }, everywhere()), "/lifetime"),
+        (
+            form(
+                Says::Freeze { actions: create(), from: jiff::Timestamp::MAX, to: jiff::Timestamp::MIN },
+                everywhere(),
+            ),
+            "/to",
+        ),
+        (form(Says::Cost { most: "-1.0".into() }, everywhere()), "/most"),
         (form(Says::Most { input: String::new(), most: "1.0".into() }, everywhere()), "/input"),
         (form(Says::Most { input: "a".into(), most: "1e3".into() }, everywhere()), "/most"),
         (form(Says::Most { input: "a".into(), most: "1.00001".into() }, everywhere()), "/most"),

@@ -53,6 +53,8 @@ fn question(action: Action, roles: &[Role], environment_type: &str) -> Question 
         context: Context {
             inputs: json!({"size": 3, "name": "orders"}).as_object().unwrap().clone(),
             operation: None,
+            at: None,
+            cost_per_month: None,
             lifetime_seconds: Some(86_400),
             maximum_lifetime_seconds: Some(604_800),
             exception: false,

@@ -64,6 +64,8 @@ prop_compose! {
         lifetime_seconds in proptest::option::of(prop_oneof![Just(0), Just(100), any::<i64>()]),
         maximum_lifetime_seconds in proptest::option::of(Just(100)),
         channel in proptest::sample::select(vec!["web", "api", "cli", "worker", "reconciler"]),
+        seconds in proptest::option::of(0_i64..4_102_444_800),
+        cents in proptest::option::of(0_u64..10_000_000),
         text in ".{0,6}",
         number in any::<f64>(),
     ) -> Question {
@@ -86,6 +88,8 @@ prop_compose! {
             context: Context {
                 inputs: inputs.as_object().unwrap().clone(),
                 operation: None,
+                at: seconds.map(|seconds| jiff::Timestamp::from_second(seconds).unwrap()),
+                cost_per_month: cents.map(|cents| format!("{}.{:02}", cents / 100, cents % 100)),
                 exception: false,
                 lifetime_seconds,
                 maximum_lifetime_seconds,

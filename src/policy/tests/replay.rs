@@ -129,6 +129,42 @@ fn equal_questions_are_remembered_and_others_are_not() {
     }
 }
 
+/// Who asked before rules could read the time asked at the time of the decision.
+#[test]
+fn time_is_that_of_the_question_or_of_the_decision() {
+    let freezes = "@id(\"freeze\") @reason(\"Frozen.\") forbid (principal, action, resource)
+        when { context has at && context.at < datetime(\"2026-01-01T00:00:00Z\") };";
+    let frozen = engine_of(&format!("{}\n{freezes}", engine().source()));
+    let (early, late) = ("2025-12-31T23:59:59Z", "2026-01-01T00:00:00Z");
+    for (asked_at, decided_at, flips) in
+        [(None, early, true), (None, late, false), (Some(early), late, true), (Some(late), early, false)]
+    {
+        for _ in 0..2 {
+            let replay = Replay::new(&engine(), &frozen);
+            let mut asked = question(Action::UpdateEnvironment, &[Role::Lead], "dev");
+            asked.context.at = asked_at.map(|at| at.parse().unwrap());
+            let stored = StoredDecision {
+                id: DecisionId(uuid::Uuid::nil()),
+                at: decided_at.parse().unwrap(),
+                decision: engine().decide(&asked),
+                question: asked.clone(),
+            };
+            let found = replay.flip(stored);
+            assert_eq!(found.is_some(), flips, "{asked_at:?} {decided_at}");
+            assert!(found.is_none_or(|flip| flip.question == asked), "the question stays as it was asked");
+        }
+    }
+}
+
+/// Where no rule reads the time, questions at different times are one.
+#[test]
+fn time_tells_questions_apart_only_where_a_rule_reads_it() {
+    assert!(!engine().compiled().reads_time);
+    let reads = "@id(\"a\") @reason(\"A.\") @mode(\"observe\") forbid (principal, action == Action::\"CreateEnvironment\", \
+                 resource) when { context has at && context.at < datetime(\"2026-01-01T00:00:00Z\") };";
+    assert!(engine_of(&format!("{}\n{reads}", engine().source())).compiled().reads_time);
+}
+
 #[test]
 fn what_differs_in_anything_that_counts_does_not_follow() {
     let watched = r#"@id("watched") @reason("To be closed.") @mode("observe")

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -313,6 +313,12 @@ pub async fn move_to(
     .execute(connection)
     .await?;
     Ok(result.rows_affected() == 1)
+}
+
+/// What time it is, by the database's clock.
+pub async fn now(connection: &mut PgConnection) -> Result<Timestamp> {
+    let now = sqlx::query_scalar!(r#"SELECT now() AS "now!: jiff_sqlx::Timestamp""#).fetch_one(connection).await?;
+    Ok(now.to_jiff())
 }
 
 pub async fn secret_inputs(connection: &mut PgConnection, id: RequestId) -> Result<Option<Vec<u8>>> {

@@ -91,6 +91,8 @@ fn question(
         lifetime_seconds: Some(place.default_lifetime.as_secs()),
         maximum_lifetime_seconds: Some(place.maximum_lifetime.as_secs()),
         operation: None,
+        at: Some(visitor.op.now()),
+        cost_per_month: None,
         exception: false,
         channel: visitor.op.origin.channel.to_owned(),
     };

@@ -1,5 +1,9 @@
 //! The fields of the forms that write rules: what is offered, what was typed, and how it is shown again.
 
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
 use super::trial::{Choices, places};
 use crate::base::FieldError;
 use crate::base::lifetime::Lifetime;
@@ -21,6 +25,8 @@ pub(super) enum Kind {
     Forbid,
     Approval,
     Lifetime,
+    Freeze,
+    Cost,
     Most,
     Among,
 }
@@ -33,6 +39,8 @@ pub(super) struct Offered {
     teams: Choices,
     /// Roles and teams whose people may approve under the draft.
     approvers: Vec<(Group, String)>,
+    /// That of the viewer.
+    zone: TimeZone,
     /// Inputs that are numbers, by path.
     numbers: Choices,
     /// Inputs that are text, by path.
@@ -59,6 +67,7 @@ impl Offered {
             templates,
             teams: teams.into_iter().map(|team| (team.slug, team.name)).collect(),
             approvers,
+            zone: visitor.zone.time_zone(),
             numbers: Vec::new(),
             texts: Vec::new(),
         };
@@ -68,6 +77,12 @@ impl Offered {
         offered.numbers.sort();
         offered.texts.sort();
         Ok(offered)
+    }
+
+    /// A day and a time as typed, in the viewer's zone.
+    fn moment(&self, typed: &str) -> Option<Timestamp> {
+        let civil: DateTime = typed.trim().parse().ok()?;
+        Some(civil.to_zoned(self.zone.clone()).ok()?.timestamp())
     }
 
     /// The group that was chosen, if it is offered.
@@ -107,8 +122,8 @@ impl Offered {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Allow, Self::Forbid, Self::Approval, Self::Lifetime, Self::Most, Self::Among];
+    pub(super) const ALL: [Self; 8] =
+        [Self::Allow, Self::Forbid, Self::Approval, Self::Lifetime, Self::Freeze, Self::Cost, Self::Most, Self::Among];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -116,6 +131,8 @@ impl Kind {
             Self::Forbid => "forbid",
             Self::Approval => "approval",
             Self::Lifetime => "lifetime",
+            Self::Freeze => "freeze",
+            Self::Cost => "cost",
             Self::Most => "most",
             Self::Among => "among",
         }
@@ -132,6 +149,8 @@ impl Kind {
             Self::Forbid => "Forbid",
             Self::Approval => "Ask for approval",
             Self::Lifetime => "Limit lifetimes",
+            Self::Freeze => "Freeze for a time",
+            Self::Cost => "Limit the cost",
             Self::Most => "Limit a number",
             Self::Among => "Limit a choice",
         }
@@ -149,6 +168,14 @@ impl Kind {
             Self::Lifetime => {
                 "How long an environment lives at most. The maximum of its environment type holds as well."
             }
+            Self::Freeze => {
+                "What people may not ask for from one moment to another. What was asked for before does not begin then, \
+                 either. Paddock's own schedules and ends of life go on."
+            }
+            Self::Cost => {
+                "What an environment costs at most in a month while it runs, by the price book. What has no price \
+                 counts for nothing."
+            }
             Self::Most => "The largest value of a number that people fill in, such as a size or a count.",
             Self::Among => "The values that a text or a choice may have, such as a size or a region.",
         }
@@ -159,12 +186,12 @@ impl Kind {
     }
 
     fn names_actions(self) -> bool {
-        matches!(self, Self::Allow | Self::Forbid | Self::Approval)
+        matches!(self, Self::Allow | Self::Forbid | Self::Approval | Self::Freeze)
     }
 
     /// What stands in the form before anybody types.
     pub(super) fn defaults(self) -> Form {
-        let actions = if self.grants() {
+        let actions = if self.grants() || self == Self::Freeze {
             [Action::CreateEnvironment, Action::UpdateEnvironment].as_slice()
         } else {
             &[Action::CreateEnvironment]
@@ -203,24 +230,7 @@ impl Kind {
             .into_iter()
             .filter(|action| form.all("actions").any(|name| name == action.as_str()))
             .collect();
-        let says = match self {
-            Self::Allow => Says::Permit { actions },
-            Self::Forbid => Says::Forbid { actions },
-            Self::Approval => {
-                let approver = offered.approver(form.get("approver"));
-                if approver.is_none() {
-                    found.push(FieldError::new("/approver", "is one whose people may approve requests"));
-                }
-                let count = form.get("count").trim().parse().unwrap_or_default();
-                Says::Approval { actions, by: approver.unwrap_or(Group::Role(Role::Lead)), count }
-            }
-            Self::Lifetime => {
-                let lifetime = form.get("lifetime").parse::<Lifetime>();
-                Says::Lifetime { seconds: lifetime.map(|lifetime| lifetime.0.as_secs()).unwrap_or_default() }
-            }
-            Self::Most => Says::Most { input, most: decimal(form.get("most")) },
-            Self::Among => Says::Among { input, values: lines(form.get("values")) },
-        };
+        let says = self.says(form, offered, (actions, input), &mut found);
         let exception = offered.approver(form.get("exception"));
         if chosen("exception").is_some() && exception.is_none() {
             found.push(FieldError::new("/exception", "is one whose people may approve requests"));
@@ -235,6 +245,44 @@ impl Kind {
             says,
         };
         (rule, found)
+    }
+
+    fn says(
+        self,
+        form: &Form,
+        offered: &Offered,
+        (actions, input): (Vec<Action>, String),
+        found: &mut Vec<FieldError>,
+    ) -> Says {
+        match self {
+            Self::Allow => Says::Permit { actions },
+            Self::Forbid => Says::Forbid { actions },
+            Self::Approval => {
+                let approver = offered.approver(form.get("approver"));
+                if approver.is_none() {
+                    found.push(FieldError::new("/approver", "is one whose people may approve requests"));
+                }
+                let count = form.get("count").trim().parse().unwrap_or_default();
+                Says::Approval { actions, by: approver.unwrap_or(Group::Role(Role::Lead)), count }
+            }
+            Self::Lifetime => {
+                let lifetime = form.get("lifetime").parse::<Lifetime>();
+                Says::Lifetime { seconds: lifetime.map(|lifetime| lifetime.0.as_secs()).unwrap_or_default() }
+            }
+            Self::Freeze => {
+                let mut moment = |name: &str, otherwise: Timestamp| {
+                    offered.moment(form.get(name)).unwrap_or_else(|| {
+                        found.push(FieldError::new(format!("/{name}"), "is a day and a time such as 2026-12-20 18:00"));
+                        otherwise
+                    })
+                };
+                let from = moment("from", Timestamp::MIN);
+                Says::Freeze { actions, from, to: moment("to", Timestamp::MAX) }
+            }
+            Self::Cost => Says::Cost { most: decimal(form.get("most")) },
+            Self::Most => Says::Most { input, most: decimal(form.get("most")) },
+            Self::Among => Says::Among { input, values: lines(form.get("values")) },
+        }
     }
 
     pub(super) fn sections(self, typed: &Form, found: &[FieldError], offered: &Offered) -> Vec<FormSection> {
@@ -284,6 +332,15 @@ impl Kind {
                 all.push(own_field(shown.found, "count", "How many of them", None, true, count));
             }
             Self::Lifetime => all.push(shown.text("lifetime", "Longest life", "Such as 7d or 12h.", true, "7d")),
+            Self::Freeze => {
+                let help = "Day and time, in your zone.";
+                all.push(shown.text("from", "From", help, true, "2026-12-20 18:00"));
+                all.push(shown.text("to", "Until", help, true, "2027-01-04 08:00"));
+            }
+            Self::Cost => {
+                let help = "In the currency of the price book.";
+                all.push(shown.text("most", "At most in a month", help, true, "500"));
+            }
             Self::Most => {
                 let help = "By the name in its template.";
                 all.push(shown.select("input", "Input", help, Some("Choose one"), offered.numbers.clone()));

@@ -65,7 +65,7 @@ pub async fn show(visitor: Visitor, Path(number): Path<i32>, Query(typed): Query
 async fn try_it(visitor: &Visitor, replay: &Replay, typed: &Form) -> Result<Option<Tried>, Error> {
     let trial = trial(typed)?;
     let mut connection = visitor.app.db.acquire().await?;
-    let question = trial_question(&mut connection, &trial, visitor.op.origin.channel).await?;
+    let question = trial_question(&mut connection, &visitor.op, &trial).await?;
     let (before, after) = replay.both(&question);
     let (look, headline) = match FlipKind::of(&before, &after) {
         Some(kind) => {

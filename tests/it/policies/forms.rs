@@ -34,6 +34,15 @@ async fn a_rule_is_added_to_the_draft_and_holds_once_it_is_published() {
     let approvers = approval.text.split("id=\"f-approver\"").nth(1).unwrap().split("</select>").next().unwrap();
     assert!(approvers.contains(">Lead<") && approvers.contains("value=\"team:sre\""), "{approvers}");
     admin.get(&format!("{path}?kind=among")).await.shows(&["size: Postgres"]);
+    let freeze = [("do", "preview"), ("kind", "freeze"), ("actions", "create_environment"), ("id", "year-end")];
+    let soon = [&freeze[..], &[("reason", "The year ends."), ("from", "soon"), ("to", "2027-01-04 08:00")]].concat();
+    admin.post(&path, &soon).await.shows(&["day and a time such as 2026-12-20 18:00", "value=\"soon\""]);
+    let dates =
+        [&freeze[..], &[("reason", "The year ends."), ("from", "2026-12-20 18:00"), ("to", "2027-01-04 08:00")]];
+    let shown = admin.post(&path, &dates.concat()).await;
+    shown.shows(&["from 20 Dec 2026, 18:00 to 4 Jan 2027, 08:00 UTC.", "2026-12-20T18:00:00Z"]);
+    let cost = [("do", "preview"), ("kind", "cost"), ("most", "500"), ("id", "not-too-much"), ("reason", "Money.")];
+    admin.post(&path, &cost).await.shows(&["cost at most 500 a month while they run.", "500.0"]);
 
     // A form with mistakes keeps what was typed and tells them by field; nothing is written.
     let before = site.number("SELECT max(generation) FROM policy_version").await;

@@ -6,6 +6,7 @@ mod processes;
 mod proofs;
 mod replay;
 mod second;
+mod times;
 mod trial;
 mod way;
 
