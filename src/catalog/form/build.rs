@@ -297,10 +297,12 @@ fn choices(options: &[Pick<'_>], chosen: &[&Value]) -> Vec<Choice> {
     choices
 }
 
-/// A value as JSON text. Text that is not JSON was typed into this control and stays as typed.
+/// A value as JSON text. Text that is not JSON was typed into this control and stays as typed, but
+/// for blanks: nobody sees them, and they would be read as nothing.
 fn json_text(value: &Value) -> String {
     match value {
-        Value::String(text) if serde_json::from_str::<Value>(text).is_err() => text.clone(),
+        Value::String(text) if text.is_empty() => String::new(),
+        Value::String(text) if !text.trim().is_empty() && serde_json::from_str::<Value>(text).is_err() => text.clone(),
         other => serde_json::to_string_pretty(other).unwrap_or_default(),
     }
 }

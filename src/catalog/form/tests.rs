@@ -203,6 +203,13 @@ fn errors_inside_a_control_without_fields_stand_at_the_control() {
     assert_eq!(fields[0].errors, ["must not be empty"]);
 }
 
+#[test]
+fn blanks_in_a_json_box_are_not_lost() {
+    let schema = everything();
+    let values = map(json!({"name": "x", "region": "eu", "free": "  "}));
+    assert_eq!(parse(&schema, &post(&fields(&schema, &values, &[])))["free"], "  ");
+}
+
 fn text() -> impl Strategy<Value = String> {
     // Anything that a text field can hold, quotes, markup and line ends included; not empty.
     proptest::string::string_regex("[ -~äß€\\u{1F600}]{1,12}").unwrap()
