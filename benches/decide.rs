@@ -94,6 +94,7 @@ pub fn question(number: usize) -> Question {
             operation: None,
             at: None,
             cost_per_month: None,
+            asked_role: None,
             lifetime_seconds: Some(86_400),
             maximum_lifetime_seconds: Some(604_800),
             channel: "web".to_owned(),

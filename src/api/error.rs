@@ -15,10 +15,10 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::app::http::denied;
 use crate::base::id::OperationId;
 use crate::base::{ErrorKind, FieldError, Kinded};
 use crate::identity::{IdentityError, Scope};
-use crate::policy::Denied;
 use crate::policy::versions::VersionError;
 use crate::{catalog, cost, projects, requests};
 
@@ -184,13 +184,6 @@ fn fields(error: &dyn Any) -> Vec<FieldError> {
             errors.clone()
         }
         _ => Vec::new(),
-    }
-}
-
-fn denied(error: &dyn Any) -> Option<&Denied> {
-    match error.downcast_ref::<requests::Error>() {
-        Some(requests::Error::Denied(denied)) => Some(denied),
-        _ => error.downcast_ref::<Denied>(),
     }
 }
 

@@ -14,6 +14,7 @@ mod costs;
 mod decisions;
 mod drafts;
 mod drift;
+mod elevations;
 mod environments;
 mod error;
 mod events;
@@ -91,6 +92,8 @@ fn admin_routes() -> OpenApiRouter<App> {
         .routes(routes!(quotas::list_quotas, quotas::add_quota))
         .routes(routes!(roles::list_roles, roles::give_role))
         .routes(routes!(roles::get_role, roles::change_role, roles::take_role))
+        .routes(routes!(elevations::decide_elevation))
+        .routes(routes!(elevations::review_elevation))
         .routes(routes!(quotas::get_quota, quotas::change_quota, quotas::remove_quota))
         .routes(routes!(prices::get_price_book, prices::set_price_book))
         .routes(routes!(prices::import_prices))
@@ -109,6 +112,8 @@ fn admin_routes() -> OpenApiRouter<App> {
 fn routes() -> OpenApiRouter<App> {
     let v1 = OpenApiRouter::new()
         .routes(routes!(me::get_me))
+        .routes(routes!(elevations::list_elevations, elevations::ask_for_role))
+        .routes(routes!(elevations::get_elevation, elevations::end_elevation))
         .routes(routes!(templates::list_templates))
         .routes(routes!(templates::get_template))
         .routes(routes!(templates::get_template_version))

@@ -66,11 +66,11 @@ async fn manage(
     action: &'static str,
     of: &str,
 ) -> Result<Permit<ability::ManageRoles>, Problem> {
-    match caller.permit_platform(Resource::platform()) {
+    match caller.app.permit_roles(&caller.op, caller.access()).await {
         Ok(permit) => Ok(permit),
         Err(refused) => {
             caller.app.record_refused_role(&caller.op, action, of).await?;
-            Err(refused)
+            Err(refused.into())
         }
     }
 }

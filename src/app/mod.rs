@@ -6,6 +6,7 @@ mod budgets;
 mod call_backs;
 mod demo;
 mod drift;
+mod elevations;
 pub mod http;
 mod keys;
 mod orphans;
@@ -28,6 +29,7 @@ mod worker;
 
 pub use abilities::Visible;
 pub use demo::{DemoHost, DemoServer, seed_demo};
+pub use elevations::ElevationDraft;
 pub use keys::{Rewrapped, rewrap_keys};
 pub use policies::{InForce, PolicySource, fitting_policies, policy_version_resource};
 pub use reconcilers::{Periods, follow_policies, start_reconcilers};

@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 116] = [
+pub const ACTIONS: [&str; 123] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -108,6 +108,13 @@ pub const ACTIONS: [&str; 116] = [
     "role.withdrawn",
     "role.changed",
     "role.ended",
+    "elevation.asked",
+    "elevation.granted",
+    "elevation.declined",
+    "elevation.withdrawn",
+    "elevation.taken",
+    "elevation.ended",
+    "elevation.reviewed",
     "person.created",
     "person.updated",
     "person.enabled",

@@ -87,6 +87,8 @@ ids! {
     TokenId = "tok";
     /// A role given to a person or a team at a scope.
     RoleBindingId = "rol";
+    /// A role that somebody asked for, or took in an emergency.
+    ElevationId = "elv";
     /// A project: a team's workspace.
     ProjectId = "prj";
     /// An environment type of the platform: dev, test, prod.

@@ -139,6 +139,9 @@ pub async fn change_role_end(
     if end.is_some_and(|end| end <= op.now()) {
         return Err(IdentityError::invalid("/lifetime", "must lie ahead"));
     }
+    if before.source == Source::Elevation {
+        return Err(IdentityError::Refused("its end was granted with it: take it away, or let them ask again"));
+    }
     if end.is_some() {
         keep_an_admin(tx, &before).await?;
     }
@@ -173,7 +176,7 @@ pub async fn end_roles(db: &Db, op: &Op) -> Result<usize> {
     Ok(ended)
 }
 
-async fn end_due(tx: &mut Tx, op: &Op) -> Result<usize> {
+pub(super) async fn end_due(tx: &mut Tx, op: &Op) -> Result<usize> {
     let ended = store::remove_ended(tx, BATCH).await?;
     for (role, holder, project, source) in &ended {
         audit::append(tx, op, role_entry("role.ended", *role, *holder, *project, *source)).await?;
@@ -182,7 +185,7 @@ async fn end_due(tx: &mut Tx, op: &Op) -> Result<usize> {
 }
 
 /// The name of who gives: never somebody who gets it.
-async fn giver(tx: &mut Tx, op: &Op, holder: Holder) -> Result<String> {
+pub(super) async fn giver(tx: &mut Tx, op: &Op, holder: Holder) -> Result<String> {
     let Actor::Person { id, .. } = &op.actor else {
         return Err(IdentityError::Denied("only a person gives roles"));
     };
@@ -204,7 +207,7 @@ async fn giver(tx: &mut Tx, op: &Op, holder: Holder) -> Result<String> {
 async fn by_hand(tx: &mut Tx, id: RoleBindingId) -> Result<Binding> {
     let found = find(tx, id).await?;
     match found.source {
-        Source::Local | Source::Demo => Ok(found),
+        Source::Local | Source::Demo | Source::Elevation => Ok(found),
         Source::Oidc => Err(IdentityError::Refused(
             "this role follows from the groups at the identity provider: change it there, it counts from the next sign-in on",
         )),

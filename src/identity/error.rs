@@ -3,6 +3,7 @@
 use super::OidcError;
 use crate::base::{ErrorKind, FieldError, Kinded};
 use crate::db;
+use crate::policy::Denied;
 
 /// The result of an identity use-case.
 pub type Result<T, E = IdentityError> = std::result::Result<T, E>;
@@ -31,6 +32,9 @@ pub enum IdentityError {
     /// Not possible for this actor, with the reason.
     #[error("{0}")]
     Denied(&'static str),
+    /// Policy does not allow it.
+    #[error("{0}")]
+    Forbidden(Box<Denied>),
     /// Not possible as things are, with the reason.
     #[error("{0}")]
     Refused(&'static str),
@@ -81,7 +85,7 @@ impl Kinded for IdentityError {
         match self {
             Self::NotSignedIn | Self::TokenInvalid | Self::Wrong(_) => ErrorKind::Unauthenticated,
             Self::TooManyAttempts { .. } => ErrorKind::Limited,
-            Self::Disabled | Self::Denied(_) => ErrorKind::Denied,
+            Self::Disabled | Self::Denied(_) | Self::Forbidden(_) => ErrorKind::Denied,
             Self::Invalid(_) => ErrorKind::Invalid,
             Self::NotFound(_) => ErrorKind::NotFound,
             Self::LoginTaken(_) | Self::SetupDone | Self::Refused(_) | Self::HeldAlready => ErrorKind::Conflict,

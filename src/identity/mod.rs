@@ -16,6 +16,7 @@ mod access;
 mod bindings;
 mod cookie;
 mod demo;
+mod elevation;
 mod error;
 mod local;
 mod model;
@@ -40,6 +41,11 @@ pub use bindings::{
 };
 pub use cookie::Cookie;
 pub use demo::{DEMO_LOGINS, DemoPeople, demo_sign_in, ensure_demo};
+pub use elevation::{
+    Alarm, Elevation, ElevationFilter, ElevationState, NewElevation, OwnRole, alarms, ask_for_role, break_glass,
+    count_to_judge, decide_elevation, end_elevation, get_elevation, lasting_access, list_elevations, own_roles,
+    record_elevation_refusal, review_elevation,
+};
 pub use error::{IdentityError, Result};
 pub use local::{change_password, create_local_account, set_password, sign_in_local};
 pub use model::{

@@ -92,6 +92,8 @@ pub enum Source {
     Oidc,
     /// Made by `--demo`.
     Demo,
+    /// Asked for and granted for a time, or taken in an emergency.
+    Elevation,
 }
 
 /// Somebody who holds a role in a project, by themselves or through a team.

@@ -55,7 +55,8 @@ impl From<Action> for Scope {
             | Action::AcceptDrift
             | Action::HandOver
             | Action::RevealOutput
-            | Action::WithdrawRequest => Self::Request,
+            | Action::WithdrawRequest
+            | Action::AskForRole => Self::Request,
             Action::ReviewRequest => Self::Review,
             Action::ManageCatalog
             | Action::ReadAdmin
@@ -64,6 +65,7 @@ impl From<Action> for Scope {
             | Action::ManageQuotas
             | Action::ManagePrices
             | Action::ManageRoles
+            | Action::BreakGlass
             | Action::ManageOrphans
             | Action::ManagePolicies
             | Action::PublishPolicies

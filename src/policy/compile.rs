@@ -301,6 +301,7 @@ pub(super) fn kinds_of(action: Action) -> &'static [ResourceKind] {
         | Action::ManageOrphans
         | Action::ManagePolicies
         | Action::ManageTokens => &[ResourceKind::Platform],
+        Action::AskForRole | Action::BreakGlass => &[ResourceKind::Platform, ResourceKind::Project],
         Action::PublishPolicies => &[ResourceKind::PolicyVersion],
     }
 }
@@ -334,6 +335,7 @@ fn full_question(action: Action, kind: ResourceKind) -> Question {
             operation: Some("probe".to_owned()),
             at: Some(jiff::Timestamp::UNIX_EPOCH),
             cost_per_month: Some("1.0".to_owned()),
+            asked_role: Some(Role::Admin),
             lifetime_seconds: Some(1),
             maximum_lifetime_seconds: Some(1),
             exception: false,

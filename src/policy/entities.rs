@@ -151,6 +151,10 @@ impl Types {
         if let Some(cost) = &context.cost_per_month {
             pairs.push(("cost_per_month".to_owned(), RestrictedExpression::new_decimal(cost)));
         }
+        if let Some(role) = context.asked_role {
+            let role = uid(&self.role, role.as_str());
+            pairs.push(("asked_role".to_owned(), RestrictedExpression::new_entity_uid(role)));
+        }
         if let Some(operation) = &context.operation {
             pairs.push(("operation".to_owned(), text(operation)));
         }

@@ -40,7 +40,7 @@ pub mod ability {
     abilities! {
         CreateEnvironment, UpdateEnvironment, ExtendEnvironment, PowerEnvironment, ActOnEnvironment, DeleteEnvironment, RetryRun, CancelRun, CheckDrift, AcceptDrift, HandOver, ReadCatalog,
         ReadProject, ReadEnvironment, RevealOutput, ReadRequest, ReviewRequest, WithdrawRequest, ReadAudit,
-        ManageCatalog, ReadAdmin, ManageQueue, ManageTargets, ManageQuotas, ManagePrices, ManageRoles, ManageOrphans, ManagePolicies, PublishPolicies,
+        ManageCatalog, ReadAdmin, ManageQueue, ManageTargets, ManageQuotas, ManagePrices, ManageRoles, AskForRole, BreakGlass, ManageOrphans, ManagePolicies, PublishPolicies,
         ManageTokens,
     }
 }
@@ -118,6 +118,11 @@ impl Denied {
         let scope = question.scope();
         let message = if needed.is_empty() { decision.sentence } else { needs(&needed, question) };
         Self { action, needed, scope, rules: decision.rules, message }
+    }
+
+    /// The slug of the project where the role is missing; `None`: on the platform.
+    pub fn project(&self) -> Option<&str> {
+        self.scope.strip_prefix("project ")
     }
 
     /// The caller asked for the permit of one action with a question about another: a defect of ours.

@@ -136,6 +136,10 @@ actions! {
     ManagePrices = "manage_prices", "manage prices";
     /// Give, change and take roles of people and teams.
     ManageRoles = "manage_roles", "give and take roles";
+    /// Ask for a role for a time.
+    AskForRole = "ask_for_role", "ask for this role for so long";
+    /// Take a role at once, in an emergency.
+    BreakGlass = "break_glass", "take this role at once";
     /// Adopt or destroy what nobody owns.
     ManageOrphans = "manage_orphans", "adopt or destroy orphans";
     /// Write drafts of policies, propose, take back and discard them.
@@ -307,6 +311,9 @@ pub struct Context {
     /// the currency of the price book; what has no price counts for nothing. None: nothing is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_per_month: Option<String>,
+    /// The role that is asked for, or taken in an emergency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_role: Option<Role>,
     /// An exception is asked for, from the rules that allow one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exception: bool,

@@ -310,6 +310,7 @@ impl Resolved {
             exception: self.exception,
             at: Some(op.now()),
             cost_per_month: cost.per_month(),
+            asked_role: None,
             channel: op.origin.channel.to_owned(),
         };
         Question { action, principal: caller.principal(Some(self.project.id)), resource, context }

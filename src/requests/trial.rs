@@ -87,6 +87,7 @@ pub async fn trial_question(connection: &mut PgConnection, op: &Op, trial: &Tria
         exception: false,
         at: Some(op.now()),
         cost_per_month: cost,
+        asked_role: None,
         lifetime_seconds: lifetime.map(|lifetime| lifetime.as_secs()),
         maximum_lifetime_seconds: Some(place.maximum_lifetime.as_secs()),
         channel: op.origin.channel.to_owned(),

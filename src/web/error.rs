@@ -9,8 +9,8 @@ use std::error::Error as StdError;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::urls;
-use crate::app::http::CrossSite;
+use super::{roles, urls};
+use crate::app::http::{CrossSite, denied};
 use crate::base::{ErrorKind, Kinded};
 
 /// Why a page cannot be shown.
@@ -151,6 +151,14 @@ impl<E: Kinded + 'static> From<E> for PageError {
     fn from(error: E) -> Self {
         let kind = error.kind();
         let mut page = Self::of_kind(kind, sentence(&error.to_string()));
+        // One role more would be enough: the least of them can be asked for.
+        if let Some(denied) = denied(&error)
+            && let Some(role) = denied.needed.first()
+        {
+            page = page.link("Ask for the role", roles::ask_href(role.as_str(), denied.project()));
+            "Ask for the role for a time, or ask a lead of the project or a platform admin."
+                .clone_into(&mut page.0.next);
+        }
         if matches!(kind, ErrorKind::Internal | ErrorKind::Unavailable) {
             page.0.cause = Some(chain(&error));
         }

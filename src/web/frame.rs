@@ -1,8 +1,9 @@
 //! Fills the frame of a page: who looks, what their rail shows, what was just done.
 
 use super::error::PageError;
-use super::shell::{Section, Shell, Viewer};
+use super::shell::{AlarmLine, Section, Shell, Viewer};
 use super::ui::Person;
+use super::urls;
 use super::visitor::{Visit, Visitor};
 use crate::app::Visible;
 use crate::db::Connection;
@@ -20,6 +21,7 @@ pub fn gate(visit: &Visit, title: &str) -> Shell {
         zone: visit.zone.clone(),
         demo: visit.app.identity.demo,
         here: visit.here.clone(),
+        alarms: Vec::new(),
         notice: visit.notice.clone(),
     }
 }
@@ -29,7 +31,34 @@ pub async fn shell(visitor: &Visitor, section: Section, title: &str) -> Result<S
     let mut shell = gate(visitor, title);
     shell.section = section;
     shell.viewer = Some(viewer(visitor).await?);
+    shell.alarms = alarms(visitor).await?;
     Ok(shell)
+}
+
+/// Those that nobody has reviewed. Whoever took the role sees when it ends, and cannot review it.
+async fn alarms(visitor: &Visitor) -> Result<Vec<AlarmLine>, PageError> {
+    let mut connection = visitor.app.db.acquire().await?;
+    let found = visitor.app.alarms(&mut connection, &visitor.op, &visitor.access).await?;
+    let times = visitor.times();
+    Ok(found
+        .into_iter()
+        .map(|one| {
+            let when = match times.near(one.at).shown.as_str() {
+                "now" => "just now".to_owned(),
+                when => when.to_owned(),
+            };
+            let own = one.person == visitor.access.person.id;
+            AlarmLine {
+                text: format!(
+                    "{} took the role {} in an emergency, {when}.",
+                    if own { "You" } else { one.name.as_str() },
+                    one.label
+                ),
+                href: if own { urls::OWN_ROLES.to_owned() } else { urls::admin_role_asked(one.id) },
+                label: if own { "Your roles" } else { "Review it" },
+            }
+        })
+        .collect())
 }
 
 async fn viewer(visitor: &Visitor) -> Result<Viewer, PageError> {

@@ -128,6 +128,17 @@ pub struct Notice {
     pub text: String,
 }
 
+/// Somebody took a role in an emergency, said on every page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlarmLine {
+    /// "Lee Okafor took the role admin in payments in an emergency, 5 minutes ago."
+    pub text: String,
+    /// Where to look at it.
+    pub href: String,
+    /// What to do there.
+    pub label: &'static str,
+}
+
 /// Everything that `layout/base.html` shows around a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shell {
@@ -145,6 +156,8 @@ pub struct Shell {
     pub demo: bool,
     /// Path and query of this page: where a changed preference comes back to.
     pub here: String,
+    /// Emergencies that nobody has reviewed: the viewer's own, or those that they can review.
+    pub alarms: Vec<AlarmLine>,
     /// Said once on top.
     pub notice: Option<Notice>,
 }

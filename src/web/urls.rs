@@ -22,6 +22,10 @@ pub const SET_UP: &str = "/set-up";
 pub const SEARCH: &str = "/search";
 /// Theme, density, rail, zone, project.
 pub const PREFERENCES: &str = "/preferences";
+/// What the viewer holds, and asking for more.
+pub const OWN_ROLES: &str = "/preferences/roles";
+/// Taking back what one asked for, or giving back what one got.
+pub const OWN_ROLE_END: &str = "/preferences/roles/{elevation}/end";
 /// The viewer's API tokens.
 pub const TOKENS: &str = "/preferences/tokens";
 /// Ends one of them.
@@ -138,6 +142,14 @@ pub const ADMIN_TARGET_LIMITS: &str = "/admin/targets/{target}/limits";
 pub const ADMIN_TARGET_DISCONNECT: &str = "/admin/targets/{target}/disconnect";
 /// Who holds which role.
 pub const ADMIN_ROLES: &str = "/admin/roles";
+/// Roles that people asked for, or took in an emergency.
+pub const ADMIN_ROLES_ASKED: &str = "/admin/roles/asked";
+/// One of them.
+pub const ADMIN_ROLE_ASKED: &str = "/admin/roles/asked/{elevation}";
+/// Deciding on it.
+pub const ADMIN_ROLE_DECIDE: &str = "/admin/roles/asked/{elevation}/decide";
+/// Reviewing it.
+pub const ADMIN_ROLE_REVIEW: &str = "/admin/roles/asked/{elevation}/review";
 /// Giving a role.
 pub const ADMIN_ROLE_NEW: &str = "/admin/roles/new";
 /// One that somebody holds.
@@ -383,6 +395,26 @@ pub fn admin_target_verb(target: impl Display, verb: &str) -> String {
     format!("/admin/targets/{target}/{verb}")
 }
 
+/// A role that somebody asked for, or took in an emergency.
+pub fn admin_role_asked(elevation: impl Display) -> String {
+    format!("/admin/roles/asked/{elevation}")
+}
+
+/// Decides on it.
+pub fn admin_role_decide(elevation: impl Display) -> String {
+    format!("/admin/roles/asked/{elevation}/decide")
+}
+
+/// Reviews it.
+pub fn admin_role_review(elevation: impl Display) -> String {
+    format!("/admin/roles/asked/{elevation}/review")
+}
+
+/// Takes back what the viewer asked for, or gives back what they got.
+pub fn own_role_end(elevation: impl Display) -> String {
+    format!("/preferences/roles/{elevation}/end")
+}
+
 /// A role that somebody holds.
 pub fn admin_role(role: impl Display) -> String {
     format!("/admin/roles/{role}")
@@ -434,6 +466,10 @@ mod tests {
     fn links_fit_the_patterns_of_the_router() {
         fit(&[
             (token_revoke("x"), TOKEN_REVOKE),
+            (own_role_end("x"), OWN_ROLE_END),
+            (admin_role_asked("x"), ADMIN_ROLE_ASKED),
+            (admin_role_decide("x"), ADMIN_ROLE_DECIDE),
+            (admin_role_review("x"), ADMIN_ROLE_REVIEW),
             (template("x"), TEMPLATE),
             (template_request("x"), TEMPLATE_REQUEST),
             (request("x"), REQUEST),

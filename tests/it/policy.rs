@@ -37,6 +37,7 @@ fn create(roles: &[Role], environment_type: &str) -> Question {
             operation: None,
             at: None,
             cost_per_month: None,
+            asked_role: None,
             inputs: inputs.as_object().unwrap().clone(),
             lifetime_seconds: Some(3_600),
             maximum_lifetime_seconds: Some(7_200),

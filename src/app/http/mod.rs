@@ -5,8 +5,10 @@
 
 mod context;
 mod cross_site;
+mod denied;
 mod headers;
 
 pub use context::{OPERATION_HEADER, Peer, authenticate, begin, cookie, op_of, peer_of, session_cookie};
 pub use cross_site::{CrossSite, check_origin};
+pub use denied::denied;
 pub use headers::{content_security_policy, security_headers};

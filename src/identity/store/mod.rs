@@ -1,6 +1,7 @@
 //! All SQL of identity.
 
 pub(super) mod bindings;
+pub(super) mod elevations;
 pub(super) mod external;
 pub(super) mod local;
 pub(super) mod people;

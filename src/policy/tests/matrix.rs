@@ -26,6 +26,11 @@ fn rows() -> Vec<(String, Question)> {
                     rows.push(row(*action, "audit log of everything", Resource::audit_log(None)));
                     rows.push(row(*action, "audit log of the project", Resource::audit_log(Some("payments"))));
                 }
+                ResourceKind::Project | ResourceKind::Platform
+                    if matches!(action, Action::AskForRole | Action::BreakGlass) =>
+                {
+                    rows.extend(elevation_rows(*action, *kind));
+                }
                 ResourceKind::Project => rows.push(row(*action, "project", Resource::project("payments"))),
                 ResourceKind::Platform => rows.push(row(*action, "platform", Resource::platform())),
                 ResourceKind::Template => rows.push(row(*action, "template", Resource::new(*kind, "postgres"))),
@@ -44,6 +49,27 @@ fn rows() -> Vec<(String, Question)> {
 
 fn row(action: Action, name: &str, resource: Resource) -> (String, Question) {
     (format!("{action} / {name}"), Question { resource, ..question(action, &[], "dev") })
+}
+
+fn elevation_rows(action: Action, kind: ResourceKind) -> Vec<(String, Question)> {
+    let (place, resource) = match kind {
+        ResourceKind::Project => ("project", Resource::project("payments")),
+        _ => ("platform", Resource::platform()),
+    };
+    let asked = [
+        ("admin, 4 hours", Role::Admin, 14_400),
+        ("admin, longer", Role::Admin, 14_401),
+        ("lead, a week", Role::Lead, 604_800),
+        ("lead, longer", Role::Lead, 604_801),
+    ];
+    asked
+        .map(|(what, role, seconds)| {
+            let (name, mut question) = row(action, &format!("{place}, {what}"), resource.clone());
+            question.context.asked_role = Some(role);
+            question.context.lifetime_seconds = Some(seconds);
+            (name, question)
+        })
+        .into()
 }
 
 fn environment_rows(action: Action) -> Vec<(String, Question)> {

@@ -55,6 +55,7 @@ fn question(action: Action, roles: &[Role], environment_type: &str) -> Question 
             operation: None,
             at: None,
             cost_per_month: None,
+            asked_role: None,
             lifetime_seconds: Some(86_400),
             maximum_lifetime_seconds: Some(604_800),
             exception: false,

@@ -90,6 +90,7 @@ prop_compose! {
                 operation: None,
                 at: seconds.map(|seconds| jiff::Timestamp::from_second(seconds).unwrap()),
                 cost_per_month: cents.map(|cents| format!("{}.{:02}", cents / 100, cents % 100)),
+                asked_role: None,
                 exception: false,
                 lifetime_seconds,
                 maximum_lifetime_seconds,

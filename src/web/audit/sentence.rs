@@ -98,6 +98,9 @@ fn note(record: &AuditRecord) -> Option<String> {
         "request.reviewed" | "environment.handed_over" | "drift.accepted" | "orphan.adopted" | "orphan.destroying" => {
             detail(record, "reason").to_owned()
         }
+        "elevation.asked" | "elevation.taken" => detail(record, "reason").to_owned(),
+        "elevation.granted" | "elevation.declined" => detail(record, "answer").to_owned(),
+        "elevation.reviewed" => detail(record, "review").to_owned(),
         "drift.found" => listed(&texts(record, "differences"), "and"),
         _ => detail(record, "error").to_owned(),
     };
@@ -133,6 +136,7 @@ fn words(names: &Names, record: &AuditRecord) -> (&'static str, String) {
         "catalog_source" | "catalog" => ("folder-git-2", format!("{} the catalog source {object}", past(verb))),
         "template_version" => ("package", format!("{} the template version {object}", past(verb))),
         "role" => ("key-round", role(names, record, verb)),
+        "elevation" => ("key-round", elevation(record, verb)),
         "token" if verb == "minted" => ("key-round", format!("made the API token {object}")),
         "token" => ("key-round", format!("{} the API token {object}", past(verb))),
         "person" => ("user-round", format!("{} {object}", past(verb))),
@@ -276,6 +280,30 @@ fn request(record: &AuditRecord, verb: &str) -> (&'static str, String) {
         "succeeded" => ("circle-check", format!("finished the request to {operation} {name}")),
         "failed" => ("circle-x", format!("could not {operation} {name}")),
         other => ("inbox", format!("marked the request to {operation} {name} as {}", past(other))),
+    }
+}
+
+fn elevation(record: &AuditRecord, verb: &str) -> String {
+    let role = &record.object_label;
+    let whose = detail(record, "name");
+    match verb {
+        "asked" if record.outcome == Outcome::Denied => format!("wanted to ask for the role {role} and may not"),
+        "taken" if record.outcome == Outcome::Denied => format!("wanted to take the role {role} at once and may not"),
+        "granted" | "declined" if record.outcome == Outcome::Denied => {
+            format!("wanted to decide on {role} and may not")
+        }
+        "reviewed" if record.outcome == Outcome::Denied => format!("wanted to review {role} and may not"),
+        "asked" => format!("asked for the role {role}"),
+        "granted" => format!("let {whose} be {role} for a time"),
+        "declined" => format!("did not let {whose} be {role}"),
+        "withdrawn" => format!("does not ask for the role {role} any more"),
+        "taken" => format!("took the role {role} in an emergency"),
+        "ended" => format!("gave the role {role} back"),
+        "reviewed" if record.detail.get("justified") == Some(&serde_json::Value::Bool(true)) => {
+            format!("reviewed that {whose} took {role}: it was an emergency")
+        }
+        "reviewed" => format!("reviewed that {whose} took {role}: it was no emergency"),
+        other => format!("recorded “{}” for the role {role}", past(other)),
     }
 }
 

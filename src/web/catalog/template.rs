@@ -93,6 +93,7 @@ fn question(
         operation: None,
         at: Some(visitor.op.now()),
         cost_per_month: None,
+        asked_role: None,
         exception: false,
         channel: visitor.op.origin.channel.to_owned(),
     };

@@ -98,14 +98,14 @@ async fn page(visitor: &Visitor, form: &Form, found: &[FieldError]) -> Result<To
 }
 
 /// The pages beside this one.
-pub(super) fn tabs(current: &str) -> Vec<Tab> {
+pub(in crate::web) fn tabs(current: &str) -> Vec<Tab> {
     let tab = |label: &str, href: &str| Tab {
         label: label.to_owned(),
         count: None,
         href: href.to_owned(),
         current: href == current,
     };
-    vec![tab("Preferences", urls::PREFERENCES), tab("API tokens", urls::TOKENS)]
+    vec![tab("Preferences", urls::PREFERENCES), tab("Your roles", urls::OWN_ROLES), tab("API tokens", urls::TOKENS)]
 }
 
 fn empty() -> Empty {

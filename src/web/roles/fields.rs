@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use crate::app::RoleDraft;
+use crate::app::{ElevationDraft, RoleDraft};
 use crate::base::FieldError;
 use crate::base::lifetime::Lifetime;
 use crate::catalog::form::{Control, Field};
@@ -41,6 +41,83 @@ pub(super) fn typed(form: &Form) -> Result<RoleDraft, IdentityError> {
     })
 }
 
+/// A role that somebody asks for, as typed.
+pub(super) fn typed_ask(form: &Form) -> Result<ElevationDraft, IdentityError> {
+    let role = Role::parse(form.get("role")).ok_or_else(|| IdentityError::invalid("/role", "is one of the list"))?;
+    let lifetime = typed_lifetime(form)?;
+    let lifetime = lifetime.ok_or_else(|| IdentityError::invalid("/lifetime", "is a length of time such as 8h"))?;
+    Ok(super::own::draft(role, form.get("project"), lifetime, (form.get("reason"), form.get("how") == "take")))
+}
+
+/// What the form of a role to ask for is made from.
+pub(super) struct AskForm<'a> {
+    /// What was typed, or chosen by a link.
+    pub(super) form: &'a Form,
+    /// Those that are offered; others may be named as well.
+    pub(super) projects: &'a [Project],
+}
+
+/// The fields of a role to ask for.
+pub(super) fn ask(of: &AskForm<'_>, found: &[FieldError]) -> FormSection {
+    let form = of.form;
+    let chosen = Role::parse(form.get("role")).unwrap_or(Role::Developer);
+    let roles = Role::ALL.map(|role| choice(role.as_str(), &capital(role), None, role == chosen)).into();
+    let known = of.projects.first().map_or("payments", |project| project.slug.as_str());
+    let place = "The short name of a project. Empty: the platform, everywhere.";
+    let lifetime = if form.get("lifetime").is_empty() { "8h" } else { form.get("lifetime") };
+    let long = Control::LongText { value: form.get("reason").to_owned() };
+    let project = text_control(form.get("project"), known, Some(100));
+    FormSection {
+        id: "ask".to_owned(),
+        title: "Ask for a role".to_owned(),
+        help: "For a time. Somebody who gives roles decides; it ends by itself, and you can give it back before."
+            .to_owned(),
+        fields: vec![
+            own_field(found, "role", "Role", None, true, Control::Select { choices: roles }),
+            own_field(found, "project", "Where", Some(place), false, project),
+            own_field(
+                found,
+                "lifetime",
+                "For how long",
+                Some("From the decision on, such as 8h or 2d."),
+                true,
+                text_control(lifetime, "8h", Some(40)),
+            ),
+            own_field(found, "reason", "What for", Some("Whoever decides reads it, and auditors."), true, long),
+        ],
+        reshapes: false,
+    }
+}
+
+/// The field of a decision on a role that somebody asked for.
+pub(super) fn decision(form: &Form, found: &[FieldError]) -> FormSection {
+    let control = Control::LongText { value: form.get("answer").to_owned() };
+    FormSection {
+        id: "decide".to_owned(),
+        title: "Decide".to_owned(),
+        help: "Granted, it counts at once, for as long as was asked for.".to_owned(),
+        fields: vec![own_field(found, "answer", "Answer", Some("They read it. To decline, say why."), false, control)],
+        reshapes: false,
+    }
+}
+
+/// The field of a review of an emergency.
+pub(super) fn review(form: &Form, found: &[FieldError]) -> FormSection {
+    let control = Control::LongText { value: form.get("review").to_owned() };
+    FormSection {
+        id: "review".to_owned(),
+        title: "Review".to_owned(),
+        help: "Look at what they did, and say whether it was an emergency. Until then every admin is reminded."
+            .to_owned(),
+        fields: vec![own_field(found, "review", "What you found", Some("It stays in the audit log."), true, control)],
+        reshapes: false,
+    }
+}
+
+fn capital(role: Role) -> String {
+    sentence(role.as_str()).trim_end_matches('.').to_owned()
+}
+
 fn lifetime(value: &str, found: &[FieldError]) -> Field {
     let help = "From now on, such as 8h or 30d. Empty: until it is taken away.";
     own_field(found, "lifetime", "For how long", Some(help), false, text_control(value, "30d", Some(40)))
@@ -49,7 +126,6 @@ fn lifetime(value: &str, found: &[FieldError]) -> Field {
 /// The fields of a role to be given.
 pub(super) fn new(form: &Form, projects: &[Project], found: &[FieldError]) -> FormSection {
     let chosen = Role::parse(form.get("role")).unwrap_or(Role::Developer);
-    let capital = |role: Role| sentence(role.as_str()).trim_end_matches('.').to_owned();
     let roles = Role::ALL.map(|role| choice(role.as_str(), &capital(role), None, role == chosen)).into();
     let place = form.get("project");
     let named = projects.iter().map(|one| choice(&one.slug, &one.name, None, one.slug == place));

@@ -21,6 +21,7 @@ pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError>
     let asked = query.get("q");
     let mut connection = visitor.app.db.acquire().await?;
     let found = identity::list_bindings(&mut connection, &permit, asked, after, PAGE_SIZE).await?;
+    let to_judge = identity::count_to_judge(&mut connection).await?;
     drop(connection);
     let (manages, times) = (may_manage(&visitor), visitor.times());
     let rows: Vec<RoleRow> = found.items.iter().map(|one| row(one, manages, &times)).collect();
@@ -38,6 +39,7 @@ pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError>
             keep: Vec::new(),
             chips: listing::chips(urls::ADMIN_ROLES, &query, &[("q", "Filter", asked.to_owned())]),
         },
+        to_judge,
         give_href: manages.then_some(urls::ADMIN_ROLE_NEW),
         empty: rows.is_empty().then(|| Empty {
             icon: "users-round",
@@ -83,6 +85,8 @@ pub(super) fn by(one: &Binding) -> String {
     match one.source {
         Source::Oidc => "the identity provider".to_owned(),
         Source::Demo => "the demo".to_owned(),
+        Source::Elevation if one.given_by.is_empty() => "taken in an emergency".to_owned(),
+        Source::Elevation => format!("asked for, granted by {}", one.given_by),
         Source::Local if one.given_by.is_empty() => "set-up".to_owned(),
         Source::Local => one.given_by.clone(),
     }

@@ -151,13 +151,13 @@ async fn change_page(
     })
 }
 
-fn summary(section: &FormSection, found: &[FieldError]) -> Vec<FormError> {
+pub(super) fn summary(section: &FormSection, found: &[FieldError]) -> Vec<FormError> {
     let alone = found.iter().filter(|error| error.pointer.is_empty());
     let alone = alone.map(|error| FormError { text: sentence(&error.detail), href: String::new() });
     alone.chain(FormError::collect(std::slice::from_ref(section))).collect()
 }
 
-fn is_shown(error: &IdentityError) -> bool {
+pub(super) fn is_shown(error: &IdentityError) -> bool {
     matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Conflict | ErrorKind::Stale | ErrorKind::Denied)
 }
 

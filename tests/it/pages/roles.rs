@@ -1,9 +1,13 @@
 //! Roles as an admin sees them.
 
 use paddock::base::FieldError;
-use paddock::web::roles::view::{RoleFormPage, RoleRow, RolesPage};
-use paddock::web::shell::Section;
-use paddock::web::ui::{Crumb, Fact, FilterBar, FormError, FormSection, Pager, Tab, own_field, text_control};
+use paddock::web::roles::view::{
+    AskedPage, AskedRolesPage, AskedRow, JudgeForm, OwnRolesPage, OwnRow, RoleFormPage, RoleRow, RolesPage,
+};
+use paddock::web::shell::{AlarmLine, Section};
+use paddock::web::ui::{
+    Crumb, Fact, FilterBar, FormError, FormSection, Look, Pager, Pill, Tab, own_field, text_control,
+};
 
 use super::samples::{Sample, o, put, s, shell, when};
 
@@ -35,6 +39,7 @@ pub(super) fn put_all(all: &mut Vec<Sample>) {
             row("Site reliability", "team sre, 4 people", "developer", "the platform", None, "the identity provider"),
             row("Lee Okafor", "lee.okafor@payments.example.com", "lead", "payments", None, "set-up"),
         ],
+        to_judge: 2,
         give_href: Some("/admin/roles/new"),
         empty: None,
         pager: Pager { summary: s("3 roles"), first_href: None, next_href: o("/admin/roles?after=x") },
@@ -74,4 +79,97 @@ pub(super) fn put_all(all: &mut Vec<Sample>) {
         take_action: o("/admin/roles/x/take"),
     };
     put(all, "role-form", page);
+    put_asked(all);
+}
+
+fn asked_row(end: Option<(&'static str, String)>) -> AskedRow {
+    AskedRow {
+        name: s("Nora Lind"),
+        href: s("/admin/roles/asked/x"),
+        label: s("lead in payments"),
+        pill: Pill { look: Look::Wait, icon: "user-round-check", word: "Waiting".into() },
+        reason: s("Ada is away, and the release waits for somebody who approves it."),
+        answer: s("Ada Lindqvist: For today"),
+        asked: when("5 minutes ago"),
+        ends: Some(when("in 8 hours")),
+        end,
+    }
+}
+
+/// One's own roles, what was asked for, and one of them.
+fn put_asked(all: &mut Vec<Sample>) {
+    let mut shown = shell("Your roles", Section::Elsewhere);
+    shown.alarms = vec![AlarmLine {
+        text: s("Lee Okafor took the role admin in payments in an emergency, 5 minutes ago."),
+        href: s("/admin/roles/asked/x"),
+        label: "Review it",
+    }];
+    let found = [FieldError::new("/reason", "say what it is for")];
+    let long = paddock::catalog::form::Control::LongText { value: String::new() };
+    let section = FormSection {
+        id: s("ask"),
+        title: s("Ask for a role"),
+        help: s("For a time. Somebody who gives roles decides."),
+        fields: vec![
+            own_field(
+                &found,
+                "project",
+                "Where",
+                Some("The short name of a project."),
+                false,
+                text_control("payments", "payments", None),
+            ),
+            own_field(&found, "reason", "What for", None, true, long),
+        ],
+        reshapes: false,
+    };
+    let own = |role: &str, ends: Option<&str>| OwnRow {
+        role: s(role),
+        place: s("Payments"),
+        ends: ends.map(when),
+        by: s("your team Site reliability"),
+    };
+    let page = OwnRolesPage {
+        shell: shown.clone(),
+        tabs: vec![Tab { label: s("Your roles"), count: None, href: s("/preferences/roles"), current: true }],
+        rows: vec![own("developer", None), own("lead", Some("in 8 hours"))],
+        asked: vec![asked_row(Some(("Give back", s("/preferences/roles/x/end"))))],
+        errors: FormError::collect(std::slice::from_ref(&section)),
+        section: section.clone(),
+        emergencies: vec![s("admin in payments")],
+    };
+    put(all, "roles-own", page);
+    shown.section = Section::Admin;
+    let page = AskedRolesPage {
+        shell: shown.clone(),
+        crumbs: vec![Crumb::to("Roles", "/admin/roles")],
+        tabs: vec![Tab { label: s("Roles"), count: None, href: s("/admin/roles"), current: true }],
+        lede: s("Roles for a time."),
+        shows: vec![Tab { label: s("All"), count: None, href: s("/admin/roles/asked"), current: true }],
+        rows: vec![asked_row(None)],
+        empty: None,
+        pager: Pager { summary: s("1 role"), first_href: None, next_href: None },
+    };
+    put(all, "roles-asked", page);
+    let page = AskedPage {
+        shell: shown,
+        crumbs: vec![Crumb::to("Roles", "/admin/roles")],
+        title: s("Nora Lind: lead in payments"),
+        pill: Pill { look: Look::Wait, icon: "user-round-check", word: "Waiting".into() },
+        note: Some("Somebody else decides on what you ask for, and reviews what you took."),
+        facts: vec![
+            Fact::new("Reason", "Ada is away"),
+            Fact::new("For", "8 hours"),
+            Fact::time("Asked", when("5 minutes ago")),
+        ],
+        did_href: o("/audit?actor=nora"),
+        errors: FormError::collect(std::slice::from_ref(&section)),
+        judge: Some(JudgeForm {
+            action: s("/admin/roles/asked/x/decide"),
+            section,
+            yes: ("grant", "Grant it"),
+            no: ("decline", "Decline"),
+        }),
+    };
+    put(all, "role-asked", page);
 }

@@ -46,6 +46,7 @@ pub(super) fn shell(title: &str, section: Section) -> Shell {
         zone: Zone { chosen: None, browser: Some("Europe/Oslo".into()) },
         demo: true,
         here: "/".into(),
+        alarms: Vec::new(),
         notice: None,
     }
 }

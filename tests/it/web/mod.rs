@@ -6,6 +6,7 @@ mod audit;
 mod catalog;
 mod chosen;
 mod drafts;
+mod elevations;
 mod environments;
 mod form;
 mod gate;
