@@ -141,7 +141,7 @@ proptest! {
                 | Action::ReadAudit | Action::ReadAdmin
         );
         let asked = question.action == Action::ReviewRequest && is_asked(&question);
-        let own = asked || matches!(question.action, Action::ManageTokens | Action::WithdrawRequest);
+        let own = asked || matches!(question.action, Action::ManageTokens | Action::WithdrawRequest | Action::AskForRole);
         let decision = ENGINE.decide(&question);
         prop_assert!(reads || own || decision.outcome == Outcome::Denied, "{:?}", decision);
         if reads && question.roles().contains(&Role::Auditor) {
