@@ -170,7 +170,7 @@ pub fn preview(requirements: &[Requirement], approvers: &[Vec<Approver>]) -> Vec
         approvals: 0,
         satisfied: false,
         rule_id: requirement.rule_id.clone(),
-        approvers: Some(people.iter().map(|person| PersonView::new(person.id, &person.name)).collect()),
+        approvers: Some(people.iter().map(|person| PersonView::new(person.id, &person.label())).collect()),
     };
     requirements.iter().zip(approvers).map(view).collect()
 }

@@ -12,6 +12,7 @@ mod callbacks;
 mod caller;
 mod costs;
 mod decisions;
+mod delegations;
 mod drafts;
 mod drift;
 mod elevations;
@@ -90,6 +91,8 @@ fn admin_routes() -> OpenApiRouter<App> {
         .routes(routes!(targets::unbind_target))
         .routes(routes!(targets::limit_target))
         .routes(routes!(quotas::list_quotas, quotas::add_quota))
+        .routes(routes!(delegations::list_delegations, delegations::give_delegation))
+        .routes(routes!(delegations::end_delegation))
         .routes(routes!(roles::list_roles, roles::give_role))
         .routes(routes!(roles::get_role, roles::change_role, roles::take_role))
         .routes(routes!(elevations::decide_elevation))

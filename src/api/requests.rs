@@ -156,6 +156,9 @@ pub struct TemplateRefView {
 pub struct ReviewView {
     id: String,
     reviewer: PersonView,
+    /// The absent person in whose place they said it; null: in their own name.
+    #[serde(rename = "for")]
+    absent: Option<PersonView>,
     verdict: ReviewVerdict,
     reason: String,
     at: Timestamp,
@@ -377,6 +380,7 @@ impl From<Review> for ReviewView {
         Self {
             id: review.id.to_string(),
             reviewer: PersonView::new(review.reviewer, &review.reviewer_name),
+            absent: review.absent.map(|(id, name)| PersonView::new(id, &name)),
             verdict: review.verdict,
             reason: review.reason,
             at: review.at,

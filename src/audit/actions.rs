@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 123] = [
+pub const ACTIONS: [&str; 125] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -115,6 +115,8 @@ pub const ACTIONS: [&str; 123] = [
     "elevation.taken",
     "elevation.ended",
     "elevation.reviewed",
+    "delegation.given",
+    "delegation.ended",
     "person.created",
     "person.updated",
     "person.enabled",

@@ -115,6 +115,8 @@ ids! {
     DecisionId = "dec";
     /// Who must agree to a request.
     RequirementId = "apr";
+    /// Who decides for an approver who is absent.
+    DelegationId = "dlg";
     /// One person's verdict on a request.
     ReviewId = "rev";
     /// One execution of an operation.

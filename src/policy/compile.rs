@@ -328,6 +328,7 @@ fn full_question(action: Action, kind: ResourceKind) -> Question {
             owner: text(),
             requester: text(),
             asked: vec![Group::Role(Role::Lead), Group::Team("probe".to_owned())],
+            borrowed: Vec::new(),
             editors: vec!["probe".to_owned()],
         },
         context: Context {

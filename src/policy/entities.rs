@@ -168,7 +168,7 @@ impl Types {
             ("platform_roles".to_owned(), self.roles(&principal.platform_roles)),
             ("system".to_owned(), RestrictedExpression::new_bool(principal.is_system())),
         ];
-        let teams = principal.teams.iter().map(|team| uid(&self.team, team));
+        let teams = question.teams().into_iter().map(|team| uid(&self.team, team));
         Entity::new_with_tags(uid(&self.user, &principal.id), attributes, teams, [])
             .map_err(|error| Unaskable::new(&error))
     }

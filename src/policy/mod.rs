@@ -46,7 +46,7 @@ pub use exception::Offer;
 pub use group::{Escalation, Group};
 pub use permit::{Ability, Denied, Permit, ability};
 pub use proofs::Proof;
-pub use question::{Action, Context, Principal, Question, Resource, ResourceKind, Role};
+pub use question::{Action, Borrowed, Context, Principal, Question, Resource, ResourceKind, Role};
 pub use rules::RuleInSet;
 pub use service::{find_decision, find_decisions, find_policy_set, record};
 

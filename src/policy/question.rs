@@ -225,6 +225,15 @@ pub enum ResourceKind {
     PolicyVersion,
 }
 
+/// What somebody has for one request in the place of an absent person.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Borrowed {
+    /// The principal id of the absent person.
+    pub of: String,
+    /// What that person holds.
+    pub group: Group,
+}
+
 /// What is acted on. `Default` is the platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resource {
@@ -247,6 +256,9 @@ pub struct Resource {
     /// Of a request: whose approval counts for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<Group>,
+    /// Of a request: what the principal has of those whom it asks because somebody absent let them decide.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub borrowed: Vec<Borrowed>,
     /// Of a version of the policy set: the principal ids of everybody who wrote in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub editors: Vec<String>,
@@ -265,6 +277,7 @@ impl Resource {
             owner: None,
             requester: None,
             asked: Vec::new(),
+            borrowed: Vec::new(),
             editors: Vec::new(),
         }
     }
@@ -335,13 +348,26 @@ pub struct Question {
 }
 
 impl Question {
-    /// The roles that count: those on the platform, and those in the resource's project.
+    /// The roles that count: those on the platform, those in the resource's project, and those borrowed for it.
     pub fn roles(&self) -> BTreeSet<Role> {
         let mut roles = self.principal.platform_roles.clone();
         if self.resource.project.is_some() {
             roles.extend(&self.principal.project_roles);
         }
+        roles.extend(self.borrowed().filter_map(Group::role));
         roles
+    }
+
+    /// The slugs of the teams that count: the principal's own, and those borrowed for the resource.
+    pub fn teams(&self) -> BTreeSet<&str> {
+        let borrowed = self.borrowed().filter_map(Group::team);
+        self.principal.teams.iter().map(String::as_str).chain(borrowed).collect()
+    }
+
+    /// Of a request alone: nothing else is done in the place of somebody.
+    fn borrowed(&self) -> impl Iterator<Item = &Group> {
+        let request = self.resource.kind == ResourceKind::Request;
+        self.resource.borrowed.iter().filter(move |_| request).map(|one| &one.group)
     }
 
     /// What is asked, in words: “create an environment of the type prod in project payments”.

@@ -17,6 +17,9 @@ pub enum Error {
     /// There is no such request.
     #[error("there is no such request")]
     NotFound,
+    /// The caller gave no such delegation.
+    #[error("there is no such delegation of yours")]
+    NoDelegation,
     /// The key was used before for something else.
     #[error("this idempotency key was used for another request; use a new key")]
     KeyReused,
@@ -54,7 +57,7 @@ impl Kinded for Error {
         match self {
             Self::Invalid(_) | Self::KeyReused => ErrorKind::Invalid,
             Self::Denied(error) => error.kind(),
-            Self::NotFound => ErrorKind::NotFound,
+            Self::NotFound | Self::NoDelegation => ErrorKind::NotFound,
             Self::Busy(_) | Self::WrongStatus(_) | Self::NotAwaited(_) | Self::NotAsReviewed => ErrorKind::Conflict,
             Self::Environments(error) => error.kind(),
             Self::Projects(error) => error.kind(),

@@ -4,7 +4,7 @@
 //! draft, so they cannot differ. Submit is one transaction: request, decision, quota, audit record,
 //! environment and run, or nothing (I4). The same idempotency key with the same body gives the same
 //! request, with another body an error (I8). A review binds to the digest of what was asked for;
-//! nobody reviews their own (I6). Where an approval is needed, the plan is made first, by a run that
+//! nobody reviews their own (I6), also not in the place of somebody else. Where an approval is needed, the plan is made first, by a run that
 //! writes nothing; a review binds to inputs, template version, plan, policy and approvers, and the
 //! guard of the run refuses anything else: the request asks again. What was asked for is carried out
 //! once, when it is approved.
@@ -14,6 +14,7 @@ mod budget;
 mod caller;
 mod carry_out;
 mod cost;
+mod delegations;
 mod draft;
 mod error;
 mod guard;
@@ -28,6 +29,7 @@ mod saved;
 mod seats;
 mod service;
 mod sink;
+mod stand_in;
 mod store;
 mod submit;
 mod trial;
@@ -38,6 +40,7 @@ pub use approvers::people_of;
 pub use budget::{BUDGET_RULE, budget_of};
 pub use caller::Caller;
 pub use cost::Cost;
+pub use delegations::{Delegation, NewDelegation};
 pub use draft::{Draft, Intent};
 pub use error::Error;
 pub use model::{
@@ -49,6 +52,7 @@ pub use resolve::Resolved;
 pub use saved::{NewSavedDraft, SavedDraft, discard_draft, drafts_of, find_draft, save_draft};
 pub use service::{Requests, Settings};
 pub use sink::Sink;
+pub use stand_in::StandIn;
 pub use store::requests::{decision_of, of_decisions};
 pub use submit::QUOTA_RULE;
 pub use trial::{Trial, trial_question};

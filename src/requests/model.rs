@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::StandIn;
 use crate::base::Digest;
 use crate::base::id::{
     DecisionId, EnvironmentId, PersonId, ProjectEnvironmentTypeId, ProjectId, RequestId, RequirementId, ReviewId,
@@ -150,6 +151,8 @@ pub struct Request {
     pub approval_digest: Option<Digest>,
     /// Whose approval counts for it, by all of its requirements.
     pub asked: Vec<Group>,
+    /// Who decides for whom of those at the moment.
+    pub stand_ins: Vec<StandIn>,
     /// When it lapses without an approval.
     pub lapses_at: Option<Timestamp>,
     /// When it was submitted.
@@ -241,6 +244,10 @@ pub struct Review {
     pub reviewer: PersonId,
     /// Their name.
     pub reviewer_name: String,
+    /// The absent person in whose place they said it, and that person's name.
+    pub absent: Option<(PersonId, String)>,
+    /// False when it was said in the place of somebody for whom they decide no longer.
+    pub holds: bool,
     /// What they said.
     pub verdict: ReviewVerdict,
     /// Why.

@@ -4,13 +4,15 @@ use serde_json::json;
 
 use super::store::{requests, reviews};
 use super::{
-    Caller, Error, ProgressedRequirement, Request, RequestStatus, Requests, ReviewVerdict, carry_out, plan, quota,
+    Caller, Error, ProgressedRequirement, Request, RequestStatus, Requests, ReviewVerdict, StandIn, carry_out, plan,
+    quota, stand_in,
 };
 use crate::audit;
 use crate::base::id::{RequestId, ReviewId, RunId};
 use crate::base::text::NUL_REFUSED;
-use crate::base::{FieldError, Op};
+use crate::base::{Digest, FieldError, Op};
 use crate::environments::{self, Operation, State};
+use crate::identity;
 use crate::orchestrator::Event;
 use crate::policy::{Denied, Permit, Question, Resource, ResourceKind, ability};
 
@@ -29,6 +31,7 @@ impl Requests {
             template: Some(request.template_slug.clone()),
             requester: request.requester.map(|id| id.to_string()),
             asked: request.asked.clone(),
+            borrowed: stand_in::borrowed(request, caller, action),
             ..Resource::new(ResourceKind::Request, request.id.to_string())
         };
         let context = crate::policy::Context { channel: op.origin.channel.to_owned(), ..Default::default() };
@@ -71,27 +74,21 @@ impl Requests {
         if request.status != RequestStatus::AwaitingApproval {
             return Err(Error::WrongStatus("the request does not wait for approval any more"));
         }
-        let digest = match (request.bound_to(), verdict) {
-            (Some(digest), _) => digest,
-            (None, ReviewVerdict::Rejected) => request.digest,
-            (None, ReviewVerdict::Approved) => {
-                return Err(Error::WrongStatus(
-                    "its plan is not made yet; it can be approved once there is one to see",
-                ));
-            }
-        };
-        if verdict == ReviewVerdict::Approved && seen.is_some_and(|seen| seen != digest.to_string()) {
-            return Err(Error::NotAsReviewed);
-        }
+        let digest = digest_of(&request, verdict, seen)?;
+        let before = reviews::requirements(&mut tx, id).await?;
+        let said = reviews::list_of(&mut tx, &[id]).await?.remove(&id).unwrap_or_default();
+        let alone = self.policy.allows(&unaided(question));
+        let place = stand_in::place(caller, &request, verdict, alone, (&before, &said));
+        self.absent_may(&mut tx, op, place, &request).await?;
         let review = reviews::NewReview {
             id: ReviewId::new(op.clock(), op.entropy()),
             request: id,
             reviewer,
+            delegation: place.map(|one| one.delegation),
             verdict,
             reason,
             digest,
         };
-        let before = reviews::requirements(&mut tx, id).await?;
         reviews::insert(&mut tx, &review).await.map_err(|error| {
             if error.is_constraint("review_once") {
                 Error::WrongStatus("you have reviewed this request already")
@@ -99,7 +96,12 @@ impl Requests {
                 error.into()
             }
         })?;
-        let detail = json!({"verdict": verdict, "reason": reason, "policy_digest": permit.policy_digest()});
+        let mut detail = json!({"verdict": verdict, "reason": reason, "policy_digest": permit.policy_digest()});
+        if let (Some(one), Some(detail)) = (place, detail.as_object_mut()) {
+            detail.insert("for".to_owned(), json!(one.absent_name));
+            detail.insert("for_id".to_owned(), json!(one.absent));
+            detail.insert("delegation".to_owned(), json!(one.delegation));
+        }
         audit::append(&mut tx, op, carry_out::about(&request, "request.reviewed").detail(detail)).await?;
         match verdict {
             ReviewVerdict::Rejected => self.reject(&mut tx, op, &request).await?,
@@ -109,6 +111,21 @@ impl Requests {
         tx.commit().await?;
         self.signals.send(Event::Queue);
         Ok(request)
+    }
+
+    /// What the absent person may not do themselves, nobody does in their place.
+    async fn absent_may(
+        &self,
+        tx: &mut crate::db::Tx,
+        op: &Op,
+        place: Option<&StandIn>,
+        request: &Request,
+    ) -> Result<(), Error> {
+        let Some(one) = place else { return Ok(()) };
+        let absent = identity::load_access(tx, one.absent).await?;
+        let question = self.question_about(op, Caller::Person(&absent), crate::policy::Action::ReviewRequest, request);
+        let _: Permit<ability::ReviewRequest> = self.policy.permit(&unaided(question))?;
+        Ok(())
     }
 
     async fn reject(&self, tx: &mut crate::db::Tx, op: &Op, request: &Request) -> Result<(), Error> {
@@ -212,6 +229,26 @@ pub(super) async fn discard(tx: &mut crate::db::Tx, op: &Op, request: &Request) 
             Ok(environments::discard(tx, op, id).await?)
         }
         _ => Ok(()),
+    }
+}
+
+/// The question without what others let them decide.
+fn unaided(mut question: Question) -> Question {
+    question.resource.borrowed.clear();
+    question
+}
+
+/// What a review binds to; `seen` is what the reviewer looked at, where they say it.
+fn digest_of(request: &Request, verdict: ReviewVerdict, seen: Option<&str>) -> Result<Digest, Error> {
+    match (request.bound_to(), verdict) {
+        (Some(digest), ReviewVerdict::Approved) if seen.is_some_and(|seen| seen != digest.to_string()) => {
+            Err(Error::NotAsReviewed)
+        }
+        (Some(digest), _) => Ok(digest),
+        (None, ReviewVerdict::Rejected) => Ok(request.digest),
+        (None, ReviewVerdict::Approved) => {
+            Err(Error::WrongStatus("its plan is not made yet; it can be approved once there is one to see"))
+        }
     }
 }
 

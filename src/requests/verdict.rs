@@ -6,11 +6,14 @@ use sqlx::PgConnection;
 use super::approvers::people_of;
 use super::resolve::{Resolved, resolve};
 use super::seats::{self, Seats};
+use super::stand_in::for_somebody;
+use super::store::delegations;
 use super::{Caller, Cost, Draft, Error, QuotaChange, Requests, Shortage, cost};
 use crate::base::id::PersonId;
 use crate::base::{FieldError, Op};
 use crate::cost::BudgetCheck;
 use crate::environments::Operation;
+use crate::identity::Person;
 use crate::policy::{Decision, Offer, Outcome, Requirement};
 use crate::projects::Full;
 
@@ -59,6 +62,15 @@ pub struct Approver {
     pub id: PersonId,
     /// Their name.
     pub name: String,
+    /// The name of the absent person in whose place they can.
+    pub absent: Option<String>,
+}
+
+impl Approver {
+    /// “Lena Lead”, “Noor Haddad (for Lena Lead)”.
+    pub fn label(&self) -> String {
+        for_somebody(&self.name, self.absent.as_deref())
+    }
 }
 
 impl Verdict {
@@ -129,18 +141,19 @@ impl Requests {
     }
 }
 
-/// The first requirement that cannot be met when each of these people agrees once.
+/// The first requirement that cannot be met when each of these people agrees once. Whoever decides for somebody
+/// adds nobody: that person could agree as well.
 fn nobody_for(requirements: &[Requirement], approvers: &[Vec<Approver>]) -> Option<usize> {
     let wanted = requirements.iter().zip(approvers).map(|(requirement, people)| Seats {
         count: usize::try_from(requirement.count).unwrap_or(usize::MAX),
-        people: people.iter().map(|person| person.id).collect(),
+        people: people.iter().filter(|person| person.absent.is_none()).map(|person| person.id).collect(),
     });
     let wanted: Vec<Seats> = wanted.collect();
     let filled = seats::fill(&wanted);
     wanted.iter().zip(&filled).position(|(wanted, filled)| filled.len() < wanted.count)
 }
 
-/// Who can approve, for each requirement: never the requester.
+/// Who can approve, for each requirement: never the requester, nor anybody in their place.
 async fn approvers(
     connection: &mut PgConnection,
     caller: Caller<'_>,
@@ -150,8 +163,16 @@ async fn approvers(
     let mut approvers = Vec::new();
     for requirement in requirements {
         let people = people_of(connection, resolved.project.id, [&requirement.by]).await?;
-        let others = people.into_iter().filter(|person| Some(person.id) != caller.person());
-        approvers.push(others.map(|person| Approver { id: person.id, name: person.display_name }).collect());
+        let others: Vec<Person> = people.into_iter().filter(|person| Some(person.id) != caller.person()).collect();
+        let ids: Vec<PersonId> = others.iter().map(|person| person.id).collect();
+        let deputies = delegations::deputies(connection, &ids).await?;
+        let name = |id| others.iter().find(|one| one.id == id).map(|one| one.display_name.clone());
+        let further = |id: &PersonId| Some(*id) != caller.person() && !ids.contains(id);
+        let places = deputies.into_iter().filter(|(_, id, _)| further(id));
+        let places: Vec<Approver> =
+            places.map(|(absent, id, deputy)| Approver { id, name: deputy, absent: name(absent) }).collect();
+        let own = others.into_iter().map(|one| Approver { id: one.id, name: one.display_name, absent: None });
+        approvers.push(own.chain(places).collect());
     }
     Ok(approvers)
 }

@@ -66,6 +66,8 @@ fn pages() -> Router<App> {
         .route(urls::OWN_ROLE_END, post(roles::end_own))
         .route(urls::TOKENS, get(preferences::tokens::show).post(preferences::tokens::make))
         .route(urls::TOKEN_REVOKE, post(preferences::tokens::revoke))
+        .route(urls::DELEGATIONS, get(preferences::delegations::show).post(preferences::delegations::give))
+        .route(urls::DELEGATION_END, post(preferences::delegations::end))
         .route(urls::CATALOG, get(catalog::list_page))
         .route(urls::TEMPLATE, get(catalog::template_page))
         .route(urls::TEMPLATE_REQUEST, get(form::show_create).post(form::post_create))

@@ -30,6 +30,10 @@ pub const OWN_ROLE_END: &str = "/preferences/roles/{elevation}/end";
 pub const TOKENS: &str = "/preferences/tokens";
 /// Ends one of them.
 pub const TOKEN_REVOKE: &str = "/preferences/tokens/{token}/revoke";
+/// Who decides for the viewer, and for whom the viewer does.
+pub const DELEGATIONS: &str = "/preferences/delegations";
+/// Takes one back.
+pub const DELEGATION_END: &str = "/preferences/delegations/{delegation}/end";
 /// Templates.
 pub const CATALOG: &str = "/catalog";
 /// One template.
@@ -228,6 +232,11 @@ pub fn sign_in_oidc_then(here: &str) -> String {
 /// Ends an API token of the viewer's.
 pub fn token_revoke(token: impl Display) -> String {
     format!("/preferences/tokens/{token}/revoke")
+}
+
+/// Where a delegation is taken back.
+pub fn delegation_end(delegation: impl Display) -> String {
+    format!("/preferences/delegations/{delegation}/end")
 }
 /// A template's page.
 pub fn template(template: impl Display) -> String {

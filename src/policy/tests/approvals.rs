@@ -80,3 +80,23 @@ fn a_ladder_stands_in_the_decision_and_what_was_decided_before_reads_the_same() 
     assert_eq!(read, engine_of(TWO).decide(&create(1)).requirements[0]);
     assert_eq!(serde_json::to_value(&read).unwrap(), old);
 }
+
+/// What somebody decides in the place of another stands in the question, so its record says the same again.
+#[test]
+fn what_is_borrowed_counts_for_a_request_alone_and_is_kept() {
+    for group in [Group::Role(Role::Lead), Group::Role(Role::Admin), Group::Team("sre".into())] {
+        let mut asked = about_request(Action::ReviewRequest, &[], Some("usr_bob"));
+        asked.resource.asked = vec![group.clone()];
+        assert_eq!(engine().decide(&asked).outcome, Outcome::Denied, "{group}");
+        asked.resource.borrowed = vec![Borrowed { of: "usr_eve".into(), group: group.clone() }];
+        let decision = engine().decide(&asked);
+        assert_eq!(decision.outcome, Outcome::Allowed, "{group}");
+        let record: Question = serde_json::from_str(&serde_json::to_string(&asked).unwrap()).unwrap();
+        assert_eq!((&record, engine().decide(&record)), (&asked, decision));
+        asked.resource.requester = Some("usr_ada".into());
+        assert_eq!(engine().decide(&asked).outcome, Outcome::Denied, "nobody approves their own");
+        let mut elsewhere = question(Action::CreateEnvironment, &[], "dev");
+        elsewhere.resource.borrowed = asked.resource.borrowed.clone();
+        assert_eq!(engine().decide(&elsewhere).outcome, Outcome::Denied, "{group}");
+    }
+}

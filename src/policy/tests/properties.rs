@@ -41,7 +41,7 @@ fn groups() -> impl Strategy<Value = Group> {
 fn is_asked(question: &Question) -> bool {
     question.resource.asked.iter().any(|group| match group {
         Group::Role(role) => question.roles().contains(role),
-        Group::Team(team) => question.principal.teams.contains(team),
+        Group::Team(team) => question.teams().contains(team.as_str()),
     })
 }
 
@@ -60,6 +60,7 @@ prop_compose! {
         owner in proptest::option::of(person()),
         requester in proptest::option::of(person()),
         asked in proptest::collection::vec(groups(), 0..3),
+        borrowed in proptest::collection::vec((person(), groups()).prop_map(|(of, group)| Borrowed { of, group }), 0..2),
         editors in proptest::collection::vec(person(), 0..3),
         lifetime_seconds in proptest::option::of(prop_oneof![Just(0), Just(100), any::<i64>()]),
         maximum_lifetime_seconds in proptest::option::of(Just(100)),
@@ -83,6 +84,7 @@ prop_compose! {
                 owner,
                 requester,
                 asked,
+                borrowed,
                 editors,
             },
             context: Context {

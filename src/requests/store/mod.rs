@@ -1,6 +1,7 @@
 //! All SQL of requests.
 
 pub(super) mod budgets;
+pub(super) mod delegations;
 pub(super) mod drafts;
 pub(super) mod estimates;
 pub(super) mod exceptions;

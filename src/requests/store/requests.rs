@@ -5,19 +5,22 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
+use serde::Deserialize;
 use serde_json::Value;
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::base::Digest;
 use crate::base::cursor::{Cursor, MAX_PAGE};
 use crate::base::id::{
-    DecisionId, EnvironmentId, PersonId, ProjectEnvironmentTypeId, ProjectId, RequestId, RunId, TemplateId,
-    TemplateVersionId,
+    DecisionId, DelegationId, EnvironmentId, PersonId, ProjectEnvironmentTypeId, ProjectId, RequestId, RunId,
+    TemplateId, TemplateVersionId,
 };
 use crate::db::{Error, Result};
 use crate::environments::Operation;
-use crate::requests::{Caller, Filter, Request, RequestStatus, Resolved};
+use crate::policy::{Group, Role};
+use crate::requests::{Caller, Filter, Request, RequestStatus, Resolved, StandIn};
 
 /// A request to be inserted.
 pub struct NewRequest<'a> {
@@ -121,11 +124,39 @@ struct Row {
     plan_run_id: Option<RunId>,
     approval_digest: Option<Vec<u8>>,
     asked: Vec<String>,
+    stand_ins: Json<Vec<StandInRow>>,
     lapses_at: Option<jiff_sqlx::Timestamp>,
     created_at: jiff_sqlx::Timestamp,
     decided_at: Option<jiff_sqlx::Timestamp>,
     finished_at: Option<jiff_sqlx::Timestamp>,
     run_id: Option<RunId>,
+}
+
+/// A [`StandIn`] as it comes.
+#[derive(Deserialize)]
+struct StandInRow {
+    delegation: Uuid,
+    absent: Uuid,
+    absent_name: String,
+    deputy: Uuid,
+    deputy_name: String,
+    role: Option<Role>,
+    team: Option<String>,
+}
+
+impl TryFrom<StandInRow> for StandIn {
+    type Error = Error;
+
+    fn try_from(row: StandInRow) -> Result<Self> {
+        Ok(Self {
+            delegation: DelegationId(row.delegation),
+            absent: PersonId(row.absent),
+            absent_name: row.absent_name,
+            deputy: PersonId(row.deputy),
+            deputy_name: row.deputy_name,
+            group: Group::of(row.role, row.team).ok_or(Error::Corrupt("requirement"))?,
+        })
+    }
 }
 
 impl TryFrom<Row> for Request {
@@ -160,6 +191,7 @@ impl TryFrom<Row> for Request {
             plan_run: row.plan_run_id,
             approval_digest: row.approval_digest.map(digest).transpose()?,
             asked: row.asked.iter().filter_map(|group| group.parse().ok()).collect(),
+            stand_ins: row.stand_ins.0.into_iter().map(TryInto::try_into).collect::<Result<_>>()?,
             lapses_at: row.lapses_at.map(jiff_sqlx::Timestamp::to_jiff),
             created_at: row.created_at.to_jiff(),
             decided_at: row.decided_at.map(jiff_sqlx::Timestamp::to_jiff),
@@ -185,7 +217,12 @@ macro_rules! named {
                r.decision_id AS "decision_id: _", r.inputs, r.lifetime_seconds, r.reason, r.digest,
                r.plan_run_id AS "plan_run_id: _", r.approval_digest,
                ARRAY(SELECT DISTINCT coalesce(g.role, 'team:' || g.team) FROM approval_group g
-                     WHERE g.request_id = r.id) AS "asked!: Vec<String>", r.lapses_at, r.created_at, r.decided_at, r.finished_at,
+                     WHERE g.request_id = r.id) AS "asked!: Vec<String>",
+               (SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_object('delegation', s.delegation_id,
+                        'absent', s.person_id, 'absent_name', absent.display_name, 'deputy', s.delegate_id,
+                        'deputy_name', deputy.display_name, 'role', s.role, 'team', s.team)), '[]')
+                FROM stand_in s JOIN person absent ON absent.id = s.person_id JOIN person deputy ON deputy.id = s.delegate_id
+                WHERE s.request_id = r.id) AS "stand_ins!: Json<Vec<StandInRow>>", r.lapses_at, r.created_at, r.decided_at, r.finished_at,
                (SELECT id FROM run WHERE request_id = r.id AND kind NOT LIKE 'plan.%'
                 ORDER BY created_at DESC, id DESC LIMIT 1) AS "run_id: _"
            FROM request r
@@ -239,14 +276,21 @@ pub async fn list(
            AND ($5::uuid IS NULL OR environment_id = $5)
            AND ($6::uuid IS NULL OR (status = 'awaiting_approval' AND requester_id IS DISTINCT FROM $6
                AND (r.plan_run_id IS NULL OR r.approval_digest IS NOT NULL)
-               AND NOT EXISTS (SELECT FROM review v WHERE v.request_id = r.id AND v.reviewer_id = $6
+               AND NOT EXISTS (SELECT FROM review v LEFT JOIN delegation_now d ON d.id = v.delegation_id
+                               WHERE v.request_id = r.id AND (v.reviewer_id = $6 OR d.person_id = $6)
                                AND v.request_digest = coalesce(r.approval_digest, r.digest))
                AND EXISTS (
                    SELECT FROM approval_requirement a JOIN approval_group g ON g.requirement_id = a.id
                    WHERE a.request_id = r.id AND a.awaited
                      AND (g.role = ANY ($7) OR g.team = ANY ($14) OR EXISTS (
                          SELECT FROM unnest($8::uuid[], $9::text[]) AS held (project_id, role)
-                         WHERE held.project_id = r.project_id AND held.role = g.role)))))
+                         WHERE held.project_id = r.project_id AND held.role = g.role) OR EXISTS (
+                         SELECT FROM stand_in s
+                         WHERE s.requirement_id = a.id AND s.delegate_id = $6 AND NOT EXISTS (
+                             SELECT FROM review v LEFT JOIN delegation_now d ON d.id = v.delegation_id
+                             WHERE v.request_id = r.id AND v.verdict = 'approved'
+                               AND v.request_digest = coalesce(r.approval_digest, r.digest)
+                               AND s.person_id IN (d.person_id, v.reviewer_id)))))))
            AND ($10::timestamptz IS NULL OR (created_at, id) < ($10, $11))
            AND ($13::text IS NULL OR strpos(lower(environment_name), lower($13)) > 0)
          ORDER BY created_at DESC, id DESC LIMIT $12",

@@ -8,7 +8,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::base::id::{PersonId, RequestId, RequirementId, ReviewId};
+use crate::base::id::{DelegationId, PersonId, RequestId, RequirementId, ReviewId};
 use crate::base::{Digest, Op};
 use crate::db::{Error, Result};
 use crate::policy::{Escalation, Group, Requirement, Role};
@@ -20,6 +20,8 @@ pub struct NewReview<'a> {
     pub id: ReviewId,
     pub request: RequestId,
     pub reviewer: PersonId,
+    /// By which delegation; none: in the reviewer's own name.
+    pub delegation: Option<DelegationId>,
     pub verdict: ReviewVerdict,
     pub reason: &'a str,
     pub digest: Digest,
@@ -100,7 +102,8 @@ struct RungRow {
 
 /// Requirements with their progress, by step. An approval can count for a requirement when it was given for
 /// what waits now, and the reviewer holds the role, on the platform or in the project, by themselves or
-/// through a team, or is in the team that is asked; it counts for one ([`seats`]).
+/// through a team, or is in the team that is asked, or stands in now for somebody of whom that is so; it
+/// counts for one, and so does all that is said in the place of one person ([`seats`]).
 pub async fn requirements_of(
     connection: &mut PgConnection,
     requests: &[RequestId],
@@ -113,11 +116,15 @@ pub async fn requirements_of(
                (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('after_seconds', e.after_seconds,
                         'role', e.role, 'team', e.team, 'due', e.due_at, 'since', e.since)) ORDER BY e.rung), '[]')
                 FROM approval_escalation e WHERE e.requirement_id = a.id) AS "escalation!",
-               (SELECT coalesce(array_agg(v.reviewer_id ORDER BY v.created_at, v.id), '{}') FROM review v
+               (SELECT coalesce(array_agg(coalesce(d.person_id, v.reviewer_id) ORDER BY v.created_at, v.id), '{}')
+                FROM review v LEFT JOIN delegation d ON d.id = v.delegation_id
                 WHERE v.request_id = a.request_id AND v.verdict = 'approved'
                   AND v.request_digest = coalesce(r.approval_digest, r.digest)
                   AND v.reviewer_id IS DISTINCT FROM r.requester_id
-                  AND EXISTS (
+                  AND CASE WHEN v.delegation_id IS NOT NULL THEN EXISTS (
+                      SELECT FROM stand_in s WHERE s.requirement_id = a.id AND s.delegation_id = v.delegation_id
+                        AND s.delegate_id = v.reviewer_id)
+                  ELSE EXISTS (
                       SELECT FROM approval_group g WHERE g.requirement_id = a.id AND (
                           EXISTS (
                               SELECT FROM role_now b
@@ -126,7 +133,7 @@ pub async fn requirements_of(
                                     SELECT m.team_id FROM team_member m WHERE m.person_id = v.reviewer_id)))
                           OR EXISTS (
                               SELECT FROM team_member m JOIN team t ON t.id = m.team_id
-                              WHERE t.slug = g.team AND m.person_id = v.reviewer_id)))) AS "approved_by!"
+                              WHERE t.slug = g.team AND m.person_id = v.reviewer_id))) END) AS "approved_by!"
            FROM approval_requirement a JOIN request r ON r.id = a.request_id
            WHERE a.request_id = ANY ($1) ORDER BY a.step, a.rule_id"#,
         &requests
@@ -234,14 +241,15 @@ pub async fn requirements(connection: &mut PgConnection, request: RequestId) -> 
 
 pub async fn insert(connection: &mut PgConnection, review: &NewReview<'_>) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO review (id, request_id, reviewer_id, verdict, reason, request_digest)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO review (id, request_id, reviewer_id, verdict, reason, request_digest, delegation_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         review.id.0,
         review.request.0,
         review.reviewer.0,
         review.verdict as ReviewVerdict,
         review.reason,
-        &review.digest.0
+        &review.digest.0,
+        review.delegation.map(|id| id.0)
     )
     .execute(connection)
     .await?;
@@ -261,6 +269,9 @@ struct ReviewRow {
     id: ReviewId,
     reviewer_id: PersonId,
     display_name: String,
+    absent_id: Option<PersonId>,
+    absent_name: Option<String>,
+    holds: bool,
     verdict: ReviewVerdict,
     reason: String,
     created_at: jiff_sqlx::Timestamp,
@@ -275,9 +286,12 @@ pub async fn list_of(
     let rows = sqlx::query_as!(
         ReviewRow,
         r#"SELECT v.request_id AS "request_id: _", v.id AS "id: _", v.reviewer_id AS "reviewer_id: _", p.display_name,
+               absent.id AS "absent_id?: _", absent.display_name AS "absent_name?",
+               v.delegation_id IS NULL OR EXISTS (SELECT FROM delegation_now n WHERE n.id = v.delegation_id) AS "holds!",
                v.verdict AS "verdict: _", v.reason, v.created_at,
                v.request_digest = coalesce(r.approval_digest, r.digest) AS "counts!"
            FROM review v JOIN person p ON p.id = v.reviewer_id JOIN request r ON r.id = v.request_id
+           LEFT JOIN delegation d ON d.id = v.delegation_id LEFT JOIN person absent ON absent.id = d.person_id
            WHERE v.request_id = ANY ($1) ORDER BY v.created_at, v.id"#,
         &requests
     )
@@ -289,6 +303,8 @@ pub async fn list_of(
             id: row.id,
             reviewer: row.reviewer_id,
             reviewer_name: row.display_name,
+            absent: row.absent_id.zip(row.absent_name),
+            holds: row.holds,
             verdict: row.verdict,
             reason: row.reason,
             at: row.created_at.to_jiff(),

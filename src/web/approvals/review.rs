@@ -102,6 +102,7 @@ async fn view(visitor: &Visitor, id: &str, reason: &str, errors: Vec<FormError>)
         errors,
         reason: reason.to_owned(),
         cannot: cannot(visitor, &detail),
+        absent: detail.decides_for(&visitor.access).map(|one| one.absent_name.clone()),
         requester: Person::named(&request.requester_label),
         requester_role,
         asked: visitor.times().near(request.created_at),

@@ -41,6 +41,8 @@ pub struct ApprovalPage {
     pub reason: String,
     /// Why the viewer can't review it ("You asked for this yourself."); then there are no buttons.
     pub cannot: Option<String>,
+    /// The absent person in whose place the viewer decides.
+    pub absent: Option<String>,
     pub requester: Person,
     /// "Developer in payments"
     pub requester_role: String,

@@ -137,6 +137,7 @@ fn words(names: &Names, record: &AuditRecord) -> (&'static str, String) {
         "template_version" => ("package", format!("{} the template version {object}", past(verb))),
         "role" => ("key-round", role(names, record, verb)),
         "elevation" => ("key-round", elevation(record, verb)),
+        "delegation" => ("user-round-check", delegation(record, verb)),
         "token" if verb == "minted" => ("key-round", format!("made the API token {object}")),
         "token" => ("key-round", format!("{} the API token {object}", past(verb))),
         "person" => ("user-round", format!("{} {object}", past(verb))),
@@ -186,6 +187,16 @@ fn role(names: &Names, record: &AuditRecord, verb: &str) -> String {
         ("changed", _) => format!("changed when {name} stops to hold the role {role}"),
         ("ended", _) => format!("ended the role {role} of {name}: its time was over"),
         (_, _) => format!("took the role {role} from {name}"),
+    }
+}
+
+fn delegation(record: &AuditRecord, verb: &str) -> String {
+    let deputy = &record.object_label;
+    match (record.outcome, verb) {
+        (Outcome::Denied, "given") => "wanted to decide for themselves while they are away, and may not".to_owned(),
+        (Outcome::Denied, _) => "wanted to take back a delegation that is not theirs, and may not".to_owned(),
+        (_, "given") => format!("let {deputy} decide for them for a time"),
+        (_, _) => format!("took it back that {deputy} decides for them"),
     }
 }
 
@@ -267,7 +278,13 @@ fn request(record: &AuditRecord, verb: &str) -> (&'static str, String) {
         "planned" if record.outcome == Outcome::Failed => ("circle-x", format!("could not plan to {operation} {name}")),
         "planned" => ("scroll-text", format!("planned what it takes to {operation} {name}")),
         "awaiting_approval" => ("user-round-check", format!("asks again to {operation} {name}")),
-        "reviewed" => ("user-round-check", format!("{} the request to {operation} {name}", detail(record, "verdict"))),
+        "reviewed" => {
+            let place = match detail(record, "for") {
+                "" => String::new(),
+                absent => format!(" for {absent}"),
+            };
+            ("user-round-check", format!("{} the request to {operation} {name}{place}", detail(record, "verdict")))
+        }
         "approved" => ("shield-check", format!("carries out the request to {operation} {name}: everybody agreed")),
         "rejected" => ("circle-x", format!("closed the rejected request to {operation} {name}")),
         "withdrawn" => ("ban", format!("took the request to {operation} {name} back")),

@@ -3,8 +3,10 @@
 //!
 //! `POST /preferences` with one of the fields sets or removes its cookie and goes back. It knows no
 //! viewer and changes nothing but what is shown, so it needs no session and no audit record.
-//! `GET /preferences` shows all of them at once. Beside it stand the viewer's API tokens.
+//! `GET /preferences` shows all of them at once. Beside it stand the viewer's API tokens, and who
+//! decides for them while they are away.
 
+pub mod delegations;
 mod page;
 mod token_form;
 pub mod tokens;

@@ -105,7 +105,12 @@ pub(in crate::web) fn tabs(current: &str) -> Vec<Tab> {
         href: href.to_owned(),
         current: href == current,
     };
-    vec![tab("Preferences", urls::PREFERENCES), tab("Your roles", urls::OWN_ROLES), tab("API tokens", urls::TOKENS)]
+    vec![
+        tab("Preferences", urls::PREFERENCES),
+        tab("Your roles", urls::OWN_ROLES),
+        tab("API tokens", urls::TOKENS),
+        tab("While you are away", urls::DELEGATIONS),
+    ]
 }
 
 fn empty() -> Empty {

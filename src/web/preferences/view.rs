@@ -46,6 +46,36 @@ pub struct TokenRow {
     pub revoke_action: Option<String>,
 }
 
+/// Somebody decides in the place of another.
+#[derive(Debug)]
+pub struct DelegationRow {
+    pub id: String,
+    /// Who decides for the viewer, or for whom the viewer does.
+    pub name: String,
+    pub from: When,
+    pub until: When,
+    pub note: String,
+    /// "Holds", "To come", "Over", "Taken back".
+    pub pill: Pill,
+    /// Where it is taken back; none: it is over, or not the viewer's.
+    pub end_action: Option<String>,
+}
+
+/// `GET /preferences/delegations`, and the answer to a post there that is wrong.
+#[derive(Debug, Template)]
+#[template(path = "preferences/delegations.html")]
+pub struct DelegationsPage {
+    pub shell: Shell,
+    pub tabs: Vec<Tab>,
+    /// Who decides for the viewer.
+    pub given: Vec<DelegationRow>,
+    pub empty: Option<Empty>,
+    /// For whom the viewer decides, or will.
+    pub held: Vec<DelegationRow>,
+    pub form: FormSection,
+    pub errors: Vec<FormError>,
+}
+
 /// `GET /preferences/tokens`, and the answer to a post there.
 #[derive(Debug, Template)]
 #[template(path = "preferences/tokens.html")]

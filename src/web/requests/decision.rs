@@ -24,7 +24,7 @@ pub async fn view(
         let mut people = Vec::new();
         if waits && !requirement.is_satisfied() {
             let found = approvers.left(connection, detail, requirement).await?;
-            people.extend(found.iter().map(|person| Person::named(&person.display_name)));
+            people.extend(found.iter().map(|name| Person::named(name)));
         }
         requirements.push(Requirement {
             who: crate::web::error::sentence(&requirement.who).trim_end_matches('.').to_owned(),
@@ -39,7 +39,7 @@ pub async fn view(
         });
     }
     let reviews = detail.reviews.iter().map(|review| Review {
-        person: Person::named(&review.reviewer_name),
+        person: Person::named(&review.who()),
         pill: Pill::of(match review.verdict {
             ReviewVerdict::Approved => "approved",
             ReviewVerdict::Rejected => "rejected",

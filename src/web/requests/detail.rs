@@ -180,7 +180,7 @@ fn timeline(visitor: &Visitor, detail: &RequestDetail) -> Vec<TimelineItem> {
         };
         let note = Some(review.reason.clone()).filter(|reason| !reason.is_empty());
         let what = if review.counts { "it" } else { "an earlier plan" };
-        items.push(item(look, icon, format!("{} {word} {what}", review.reviewer_name), note, review.at));
+        items.push(item(look, icon, format!("{} {word} {what}", review.who()), note, review.at));
     }
     for rung in detail.requirements.iter().flat_map(|one| &one.escalation) {
         if let Some(at) = rung.since {

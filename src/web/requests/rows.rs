@@ -9,7 +9,7 @@ use crate::db::Connection;
 use crate::environments::Operation;
 use crate::identity::Person;
 use crate::policy::Group;
-use crate::requests::{self, ProgressedRequirement, Request, RequestDetail, RequestStatus};
+use crate::requests::{self, ProgressedRequirement, Request, RequestDetail, RequestStatus, Review};
 use crate::web::error::PageError;
 use crate::web::ui::{LinkRow, Person as Shown, Pill};
 use crate::web::visitor::Visitor;
@@ -113,8 +113,7 @@ impl Approvers {
         }
         for requirement in ProgressedRequirement::awaited(&detail.requirements) {
             let people = self.left(connection, detail, requirement).await?;
-            let names: Vec<&str> = people.iter().map(|person| person.display_name.as_str()).collect();
-            parts.push(if names.is_empty() { requirement.who.clone() } else { listed(&names, "or") });
+            parts.push(if people.is_empty() { requirement.who.clone() } else { listed(&people, "or") });
         }
         let open = ProgressedRequirement::open_step(&detail.requirements);
         let later = detail.requirements.iter().filter(|one| Some(one.step) > open && !one.is_satisfied());
@@ -123,20 +122,31 @@ impl Approvers {
         Ok(if later.is_empty() { now } else { format!("{now}, then {}", listed(&later, "and")) })
     }
 
-    /// Those who can still agree to a requirement: neither the requester nor whoever has reviewed it already.
+    /// The names of those who can still agree to a requirement: neither the requester nor whoever has reviewed it
+    /// already; then of those who can in the place of somebody absent.
     pub async fn left(
         &mut self,
         connection: &mut Connection,
         detail: &RequestDetail,
         requirement: &ProgressedRequirement,
-    ) -> Result<Vec<Person>, PageError> {
+    ) -> Result<Vec<String>, PageError> {
         let (request, mut seen) = (&detail.request, BTreeSet::new());
         seen.extend(request.requester);
         seen.extend(detail.reviews.iter().filter(|review| review.counts).map(|review| review.reviewer));
+        let said: BTreeSet<_> =
+            detail.reviews.iter().filter(|one| one.counts && one.holds).map(Review::voice).collect();
+        seen.extend(&said);
         let mut people = Vec::new();
         for group in requirement.groups() {
             let found = self.of(connection, request.project, group).await?;
-            people.extend(found.iter().filter(|person| seen.insert(person.id)).cloned());
+            let more = found.iter().filter(|person| seen.insert(person.id));
+            people.extend(more.map(|person| person.display_name.clone()));
+        }
+        for one in &request.stand_ins {
+            let asked = requirement.groups().any(|group| *group == one.group) && !said.contains(&one.absent);
+            if asked && seen.insert(one.deputy) {
+                people.push(one.label());
+            }
         }
         Ok(people)
     }

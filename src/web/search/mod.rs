@@ -59,6 +59,7 @@ fn pages(viewer: &Viewer, q: &str) -> Vec<Hit> {
         ("coins", "Costs", "What environments cost, by month", viewer.costs()),
         ("sliders-horizontal", "Preferences", "Theme, rows, time zone", urls::PREFERENCES.to_owned()),
         ("key-round", "API tokens", "For programs that act for you", urls::TOKENS.to_owned()),
+        ("user-round-check", "While you are away", "Who decides for you", urls::DELEGATIONS.to_owned()),
     ];
     if viewer.can_approve {
         pages.push(("circle-check", "Approvals", "", viewer.inbox()));

@@ -3,6 +3,7 @@
 //! The pages are also written to `target/tmp/pages/`, for a person who wants to look at them.
 
 mod costs;
+mod delegations;
 mod policies;
 mod prices;
 mod roles;

@@ -500,6 +500,7 @@ pub fn all() -> Vec<Sample> {
     super::policies::put_all(&mut pages);
     super::costs::put_all(&mut pages);
     super::prices::put_all(&mut pages);
+    super::delegations::put_all(&mut pages);
     super::roles::put_all(&mut pages);
     pages
 }
@@ -810,6 +811,7 @@ fn approval_pages(pages: &mut Vec<Sample>) {
             action: s("/approvals/x"),
             errors: vec![FormError { text: s("Say why you reject it"), href: s("#f-reason") }],
             reason: s(""),
+            absent: o("Mette Holm"),
             cannot: None,
             requester: Person::named("Dana Developer"),
             requester_role: s("Developer in payments"),

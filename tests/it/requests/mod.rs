@@ -6,6 +6,7 @@ mod approval;
 mod budgets;
 mod costs;
 mod crowd;
+mod delegation;
 mod exceptions;
 mod groups;
 mod guards;

@@ -5,6 +5,7 @@ mod approvals;
 mod audit;
 mod catalog;
 mod chosen;
+mod delegations;
 mod drafts;
 mod elevations;
 mod environments;

@@ -122,7 +122,7 @@ fn advice(outcome: Outcome, judged: &requests::Verdict, errors: &[FieldError]) -
 pub(super) fn people(approvers: &[Vec<requests::Approver>]) -> Vec<Person> {
     let mut people: Vec<Person> = Vec::new();
     for approver in approvers.iter().flatten() {
-        let person = Person::named(&approver.name);
+        let person = Person::named(&approver.label());
         if !people.contains(&person) {
             people.push(person);
         }
