@@ -5,6 +5,11 @@ use super::question::{Question, Role};
 use super::{PolicyEngine, words};
 
 impl PolicyEngine {
+    /// The roles of which one more, in the project or else on the platform, would turn a denial into something else.
+    pub fn roles_that_help(&self, question: &Question) -> Vec<Role> {
+        roles_that_help(&self.now(), question)
+    }
+
     /// Decides, and says for a denial what would be allowed instead: another of the environment
     /// types in `alternatives` (slugs), a shorter lifetime, another role.
     pub fn explain(&self, question: &Question, alternatives: &[String]) -> Decision {

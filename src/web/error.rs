@@ -94,6 +94,11 @@ impl PageError {
         error
     }
 
+    /// Whether it says that there is nothing, or that the viewer may not.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.0.status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
+    }
+
     /// One more way on; the first is the main one.
     #[must_use]
     pub fn link(mut self, label: impl Into<String>, href: impl Into<String>) -> Self {

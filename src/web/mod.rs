@@ -39,7 +39,8 @@ pub mod targets;
 pub mod ui;
 pub mod urls;
 pub mod visitor;
-pub mod words;
+pub mod why;
+mod words;
 pub mod zone;
 
 pub use router::router;

@@ -62,6 +62,7 @@ fn pages() -> Router<App> {
         .route(urls::HOME, get(super::home::page))
         .route(urls::SEARCH, get(search::page))
         .route(urls::PREFERENCES, get(preferences::page))
+        .route(urls::WHY, get(super::why::page))
         .route(urls::OWN_ROLES, get(roles::own_page).post(roles::ask))
         .route(urls::OWN_ROLE_END, post(roles::end_own))
         .route(urls::TOKENS, get(preferences::tokens::show).post(preferences::tokens::make))

@@ -22,6 +22,8 @@ pub const SET_UP: &str = "/set-up";
 pub const SEARCH: &str = "/search";
 /// Theme, density, rail, zone, project.
 pub const PREFERENCES: &str = "/preferences";
+/// What the viewer may do, and why.
+pub const WHY: &str = "/why";
 /// What the viewer holds, and asking for more.
 pub const OWN_ROLES: &str = "/preferences/roles";
 /// Taking back what one asked for, or giving back what one got.
@@ -229,6 +231,12 @@ pub fn sign_in_oidc_then(here: &str) -> String {
     let next = url::form_urlencoded::byte_serialize(here.as_bytes()).collect::<String>();
     format!("{SIGN_IN_OIDC}?next={next}")
 }
+/// What the viewer may do at an address, and why.
+pub fn why(here: &str) -> String {
+    let of = url::form_urlencoded::byte_serialize(here.as_bytes()).collect::<String>();
+    format!("{WHY}?of={of}")
+}
+
 /// Ends an API token of the viewer's.
 pub fn token_revoke(token: impl Display) -> String {
     format!("/preferences/tokens/{token}/revoke")

@@ -42,13 +42,17 @@ pub async fn show(State(app): State<App>, request: Request, next: Next) -> Respo
         Some(visitor) => frame::shell(visitor, Section::Elsewhere, problem.title).await.ok(),
         None => None,
     };
+    let mut links = problem.links;
+    if matches!(problem.status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) {
+        links.push(("Why?".to_owned(), urls::why(&visit.here)));
+    }
     let mut page = ProblemPage {
         shell: shell.unwrap_or_else(|| frame::gate(&visit, problem.title)),
         title: problem.title.to_owned(),
         sentence: problem.sentence,
         next: problem.next,
         operation_id: visit.op.id.to_string(),
-        links: problem.links,
+        links,
     };
     if page.shell.viewer.is_none() {
         page.links = vec![("Sign in".to_owned(), urls::SIGN_IN.to_owned())];

@@ -6,8 +6,10 @@ use paddock::web::roles::view::{
 };
 use paddock::web::shell::{AlarmLine, Section};
 use paddock::web::ui::{
-    Crumb, Fact, FilterBar, FormError, FormSection, Look, Pager, Pill, Tab, own_field, text_control,
+    Crumb, Fact, FilterBar, FormError, FormSection, Look, Pager, Pill, Rule, Tab, choice, own_field, text_control,
 };
+
+use paddock::web::why::view::{WhyPage, WhyRow, WhySection};
 
 use super::samples::{Sample, o, put, s, shell, when};
 
@@ -172,4 +174,33 @@ fn put_asked(all: &mut Vec<Sample>) {
         }),
     };
     put(all, "role-asked", page);
+    put_why(all);
+}
+
+/// What one may do, and why.
+fn put_why(all: &mut Vec<Sample>) {
+    let rule = Rule { text: s("Production needs a lead of the project."), id: s("prod-needs-lead"), excepted: false };
+    let row = |what: &str, state: &str, word: &'static str| WhyRow {
+        what: s(what),
+        pill: Pill::of(state).saying(word),
+        rules: vec![rule.clone()],
+        asks: vec![s("a lead of payments")],
+        help: vec![(s("lead in payments"), s("/preferences/roles?role=lead"))],
+    };
+    let page = WhyPage {
+        shell: shell("What you may do", Section::Elsewhere),
+        of: s("/catalog"),
+        note: Some("What this address names is not there, or you may not see it."),
+        projects: vec![choice("payments", "Payments", None, true), choice("storefront", "Storefront", None, false)],
+        sections: vec![WhySection {
+            id: "project",
+            title: s("In Payments"),
+            help: "Without a template and inputs.",
+            rows: vec![
+                row("Create an environment in prod", "needs_approval", "With approval"),
+                row("Read the audit log", "denied", "No"),
+            ],
+        }],
+    };
+    put(all, "why", page);
 }

@@ -21,3 +21,4 @@ mod roles;
 mod runs;
 mod targets;
 mod tokens;
+mod why;
