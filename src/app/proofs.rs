@@ -3,7 +3,7 @@
 use super::App;
 use super::policies::engine_of;
 use crate::policy::versions::{self, VersionError, VersionText};
-use crate::policy::{Problem, Proof};
+use crate::policy::{Grants, Problem, Proof};
 
 impl App {
     /// What must hold under every version, asked of this one, whose text must be valid.
@@ -15,6 +15,22 @@ impl App {
             // The set in force keeps what was proved of it.
             let engine = if now.digest() == version.digest { Ok(now) } else { engine_of(&version, &text) };
             Ok(engine.map_err(|error| VersionError::Invalid(versions::problems_of(error)))?.proofs())
+        })
+        .await
+    }
+
+    /// What a version, whose text must be valid, lets people do that the one in force does not. None: it is that one.
+    pub async fn grants_of(&self, number: i32) -> Result<Option<Grants>, VersionError> {
+        let version = self.policy_version(number).await?;
+        let text = versions::text_of(&mut *self.db.acquire().await?, version.id).await?;
+        let now = self.policy.now();
+        if now.digest() == version.digest {
+            return Ok(None);
+        }
+        on_a_thread(move || {
+            let engine = engine_of(&version, &text);
+            let engine = engine.map_err(|error| VersionError::Invalid(versions::problems_of(error)))?;
+            Ok(Some(engine.grants_beyond(&now)))
         })
         .await
     }

@@ -186,7 +186,7 @@ pub(super) struct Asked<'a> {
 pub(super) type Answer = (Outcome, Vec<Rule>, Vec<Requirement>);
 
 impl Compiled {
-    fn answer(&self, question: &Question) -> Answer {
+    pub(super) fn answer(&self, question: &Question) -> Answer {
         match self.respond(question) {
             Ok(answer) => answer,
             Err(error) => {

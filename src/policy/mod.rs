@@ -21,6 +21,7 @@ mod error;
 mod exception;
 mod explain;
 pub mod forms;
+mod grants;
 mod group;
 mod inputs;
 mod load;
@@ -43,6 +44,7 @@ pub use decision::{
 pub use engine::PolicyEngine;
 pub use error::{Error, Problem};
 pub use exception::Offer;
+pub use grants::{Grant, Grants};
 pub use group::{Escalation, Group};
 pub use permit::{Ability, Denied, Permit, ability};
 pub use proofs::Proof;

@@ -29,9 +29,9 @@ pub struct Proof {
 /// The person who asks.
 const ASKER: &str = "usr_asker";
 /// Somebody else.
-const OTHER: &str = "usr_other";
+pub(super) const OTHER: &str = "usr_other";
 /// No rule names this.
-const UNNAMED: &str = "any-other";
+pub(super) const UNNAMED: &str = "any-other";
 /// So many scopes are taken from one rule; a rule that names more is asked about the first ones.
 const MOST_SCOPES: usize = 64;
 
@@ -161,7 +161,7 @@ fn errors(engine: &PolicyEngine, compiled: &Compiled) -> Proof {
 
 /// Where a question is about, as rules name it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Scope {
+pub(super) struct Scope {
     project: String,
     kind: String,
     template: String,
@@ -169,11 +169,16 @@ struct Scope {
 }
 
 impl Scope {
-    fn question(&self, action: Action, kind: ResourceKind, principal: &Principal) -> Question {
-        let of_platform = matches!(
+    /// Whether such things belong to no project.
+    pub(super) fn is_of_platform(kind: ResourceKind) -> bool {
+        matches!(
             kind,
             ResourceKind::Platform | ResourceKind::Template | ResourceKind::CatalogSource | ResourceKind::PolicyVersion
-        );
+        )
+    }
+
+    pub(super) fn question(&self, action: Action, kind: ResourceKind, principal: &Principal) -> Question {
+        let of_platform = Self::is_of_platform(kind);
         let resource = Resource {
             project: (!of_platform).then(|| self.project.clone()),
             environment_type: Some(self.kind.clone()),
@@ -191,7 +196,7 @@ impl Scope {
 }
 
 /// What the rules about an action name, rule by rule, and one scope that none of them names.
-fn scopes(compiled: &Compiled, action: Action) -> BTreeSet<Scope> {
+pub(super) fn scopes(compiled: &Compiled, action: Action) -> BTreeSet<Scope> {
     let unnamed = || UNNAMED.to_owned();
     let mut scopes =
         BTreeSet::from([Scope { project: unnamed(), kind: unnamed(), template: unnamed(), team: unnamed() }]);
@@ -222,7 +227,7 @@ fn scopes(compiled: &Compiled, action: Action) -> BTreeSet<Scope> {
 }
 
 /// The texts that a rule compares something with.
-fn texts(policy: &cedar_policy::Policy) -> BTreeSet<String> {
+pub(super) fn texts(policy: &cedar_policy::Policy) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     if let Ok(tree) = policy.to_json() {
         names::collect(&tree, "Value", &mut |value| found.extend(value.as_str().map(str::to_owned)));
@@ -266,7 +271,7 @@ fn roles(sets: &[BTreeSet<Role>]) -> Vec<Principal> {
     people.chain([Principal::system("probe")]).collect()
 }
 
-fn principal(platform: &BTreeSet<Role>, project: &BTreeSet<Role>) -> Principal {
+pub(super) fn principal(platform: &BTreeSet<Role>, project: &BTreeSet<Role>) -> Principal {
     Principal {
         id: ASKER.to_owned(),
         login: "somebody".to_owned(),
@@ -277,7 +282,7 @@ fn principal(platform: &BTreeSet<Role>, project: &BTreeSet<Role>) -> Principal {
 }
 
 /// “somebody with the roles lead and admin: approve or reject a request in project payments”.
-fn in_words(question: &Question) -> String {
+pub(super) fn in_words(question: &Question) -> String {
     let roles: Vec<&str> = question.roles().into_iter().map(Role::as_str).collect();
     let who = match roles.as_slice() {
         _ if question.principal.is_system() => "Paddock itself".to_owned(),

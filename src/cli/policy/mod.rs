@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::terminal::{self, out};
-use crate::policy::{Error, PolicyEngine, versions};
+use crate::policy::{Error, Grants, Outcome, PolicyEngine, versions};
 
 #[derive(Debug, Args)]
 pub(super) struct PolicyArgs {
@@ -25,6 +25,9 @@ enum PolicyVerb {
     Check {
         /// The folder that holds *.cedar, and perhaps a schema of its own
         folder: PathBuf,
+        /// Another folder: tell what the first one lets people do that this one does not
+        #[arg(long, value_name = "FOLDER")]
+        against: Option<PathBuf>,
     },
     /// Make the stored decisions again by other policies, and list those that would come out otherwise
     Replay(replay::ReplayArgs),
@@ -35,7 +38,7 @@ enum PolicyVerb {
 /// Runs the verb; its errors end here, too, because 1 is an answer.
 pub(super) async fn run(args: PolicyArgs) -> ExitCode {
     let done = match args.verb {
-        PolicyVerb::Check { folder } => check(&folder),
+        PolicyVerb::Check { folder, against } => check(&folder, against.as_deref()),
         PolicyVerb::Replay(args) => replay::run(args).await,
         PolicyVerb::Explain(args) => explain::run(args).await,
     };
@@ -50,7 +53,7 @@ pub(super) async fn run(args: PolicyArgs) -> ExitCode {
 }
 
 /// Whether nothing is wrong.
-fn check(folder: &Path) -> anyhow::Result<bool> {
+fn check(folder: &Path, against: Option<&Path>) -> anyhow::Result<bool> {
     let problems = match PolicyEngine::from_folder(folder) {
         Ok(engine) => {
             for proof in engine.proofs() {
@@ -58,6 +61,9 @@ fn check(folder: &Path) -> anyhow::Result<bool> {
                     None => format!("proved over {} questions: {}", proof.asked, proof.claim),
                     Some(example) => format!("broken: {}, by {example}", proof.claim),
                 });
+            }
+            if let Some(against) = against {
+                tell_grants(&engine.grants_beyond(&PolicyEngine::from_folder(against)?));
             }
             let unproved = versions::unproved(&engine);
             versions::locked_out(&engine).into_iter().chain(unproved).map(|problem| problem.to_string()).collect()
@@ -74,4 +80,27 @@ fn check(folder: &Path) -> anyhow::Result<bool> {
         count => format!("{count} things are wrong."),
     });
     Ok(problems.is_empty())
+}
+
+/// What is granted that was not.
+fn tell_grants(grants: &Grants) {
+    let except = if grants.new.is_empty() { "" } else { ", except" };
+    out(format!("asked with {} questions: it grants nothing new{except}", grants.asked));
+    for grant in &grants.new {
+        let said = |outcome| match outcome {
+            Outcome::Allowed => "allowed",
+            Outcome::NeedsApproval => "with approval",
+            Outcome::Denied => "denied",
+        };
+        out(match (said(grant.before), said(grant.after)) {
+            (before, after) if before == after => format!("  {}: fewer approvals", grant.example),
+            (before, after) => format!("  {}: was {before}, now {after}", grant.example),
+        });
+    }
+    if grants.more > 0 {
+        out(format!("  and {} more", grants.more));
+    }
+    if grants.cut {
+        out("There were more questions than are asked: a grant may be missing here.");
+    }
 }

@@ -12,6 +12,7 @@ mod decide;
 mod drafts;
 mod exceptions;
 mod forms;
+mod grants;
 mod matrix;
 mod proofs;
 mod properties;

@@ -4,9 +4,9 @@
 use axum::extract::Path;
 use axum::response::Response;
 
-use super::view::{ProofRow, ProofsPage};
+use super::view::{GrantRow, GrantsView, ProofRow, ProofsPage};
 use super::{failed, look};
-use crate::policy::Proof;
+use crate::policy::{Grant, Grants, Outcome, Proof};
 use crate::web::answer;
 use crate::web::error::PageError;
 use crate::web::shell::Section;
@@ -20,12 +20,14 @@ pub async fn show(visitor: Visitor, Path(number): Path<i32>) -> Result<Response,
     look(&visitor)?;
     let back = urls::admin_policy(number);
     let proofs = visitor.app.proofs_of(number).await.map_err(|error| failed(error, urls::ADMIN_POLICIES))?;
+    let grants = visitor.app.grants_of(number).await.map_err(|error| failed(error, urls::ADMIN_POLICIES))?;
     let title = "What is proved".to_owned();
     answer::page(&ProofsPage {
         shell: frame::shell(&visitor, Section::Admin, &title).await?,
         crumbs: vec![Crumb::to("Policies", urls::ADMIN_POLICIES), Crumb::to(format!("Version {number}"), back)],
         title,
         proofs: proofs.into_iter().map(row).collect(),
+        grants: grants.map(granted),
     })
 }
 
@@ -42,4 +44,27 @@ fn row(proof: Proof) -> ProofRow {
             found: format!("For example {example}. It cannot be published like this."),
         },
     }
+}
+
+fn granted(grants: Grants) -> GrantsView {
+    let asked = count(grants.asked, "question", "questions");
+    let mut help = format!("Asked with {asked} about what differs from the version in force.");
+    if grants.cut {
+        help.push_str(" There were more than are asked: a grant may be missing here.");
+    }
+    if grants.more > 0 {
+        help = format!("{help} {} more are not shown.", grants.more);
+    }
+    GrantsView { help, rows: grants.new.into_iter().map(grant).collect() }
+}
+
+fn grant(grant: Grant) -> GrantRow {
+    let pill = |outcome| match outcome {
+        Outcome::Allowed => Pill::of("allowed"),
+        Outcome::NeedsApproval => Pill::of("needs_approval"),
+        Outcome::Denied => Pill::of("denied"),
+    };
+    let after =
+        if grant.before == grant.after { pill(grant.after).saying("Fewer approvals") } else { pill(grant.after) };
+    GrantRow { example: grant.example, before: pill(grant.before), after }
 }

@@ -320,4 +320,22 @@ pub struct ProofsPage {
     pub crumbs: Vec<Crumb>,
     pub title: String,
     pub proofs: Vec<ProofRow>,
+    /// What it grants beyond the version in force; none: it is that one.
+    pub grants: Option<GrantsView>,
+}
+
+/// Something that a version grants and the one in force does not.
+#[derive(Debug, Clone)]
+pub struct GrantRow {
+    /// "somebody with the role developer: create an environment of the type prod in project payments"
+    pub example: String,
+    pub before: Pill,
+    pub after: Pill,
+}
+
+/// What a version grants beyond the one in force.
+#[derive(Debug, Clone)]
+pub struct GrantsView {
+    pub help: String,
+    pub rows: Vec<GrantRow>,
 }

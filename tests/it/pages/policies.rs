@@ -2,9 +2,9 @@
 
 use paddock::base::FieldError;
 use paddock::web::policies::view::{
-    ChangeRow, Checked, DiffLine, FlipRow, FlippedProject, PoliciesPage, PolicyEditPage, PolicyPage, ProblemRow,
-    ProofRow, ProofsPage, ReplayPage, Replayed, RulePage, RulePreview, RuleRow, Side, Tried, TryPage, VersionActions,
-    VersionRow,
+    ChangeRow, Checked, DiffLine, FlipRow, FlippedProject, GrantRow, GrantsView, PoliciesPage, PolicyEditPage,
+    PolicyPage, ProblemRow, ProofRow, ProofsPage, ReplayPage, Replayed, RulePage, RulePreview, RuleRow, Side, Tried,
+    TryPage, VersionActions, VersionRow,
 };
 use paddock::web::shell::Section;
 use paddock::web::ui::{Crumb, Fact, FormError, FormSection, Look, Pill, Tab, own_field, text_control};
@@ -260,6 +260,16 @@ fn put_replays(pages: &mut Vec<Sample>) {
                 found: s("For example somebody with the role lead: approve or reject a request in project payments."),
             },
         ],
+        grants: Some(GrantsView {
+            help: s("Asked with 1,204 questions about what differs from the version in force."),
+            rows: vec![GrantRow {
+                example: s(
+                    "somebody with the role developer: create an environment of the type prod in project payments",
+                ),
+                before: Pill::of("needs_approval"),
+                after: Pill::of("allowed"),
+            }],
+        }),
     };
     put(pages, "policy-proofs", page);
     for (name, look, reached) in
