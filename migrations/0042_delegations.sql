@@ -45,5 +45,7 @@ BEGIN
         GRANT SELECT, INSERT, UPDATE ON delegation TO paddock_app;
         GRANT SELECT ON delegation_now, stand_in TO paddock_app;
     END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+    NULL;
 END
 $$;

@@ -120,10 +120,7 @@ fn words(names: &Names, record: &AuditRecord) -> (&'static str, String) {
         "drift" => drift(record, verb),
         "orphan" => orphan(record, verb),
         "run" => run(record, verb),
-        "callback" if verb == "taken" => ("server", format!("said how {object} ended: {}", detail(record, "state"))),
-        "callback" => {
-            ("server", format!("wanted to say how {object} goes and was refused: {}", detail(record, "reason")))
-        }
+        "callback" => ("server", callback(record, verb)),
         "output" if record.outcome == Outcome::Denied => {
             ("eye", format!("wanted to see {} of {object} and may not", outputs(record)))
         }
@@ -297,6 +294,14 @@ fn request(record: &AuditRecord, verb: &str) -> (&'static str, String) {
         "succeeded" => ("circle-check", format!("finished the request to {operation} {name}")),
         "failed" => ("circle-x", format!("could not {operation} {name}")),
         other => ("inbox", format!("marked the request to {operation} {name} as {}", past(other))),
+    }
+}
+
+fn callback(record: &AuditRecord, verb: &str) -> String {
+    let object = &record.object_label;
+    match verb {
+        "taken" => format!("said how {object} ended: {}", detail(record, "state")),
+        _ => format!("wanted to say how {object} goes and was refused: {}", detail(record, "reason")),
     }
 }
 
