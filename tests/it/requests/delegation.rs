@@ -246,7 +246,7 @@ async fn it_ends_with_what_it_was_given_for() {
             }
             "time" => time_passes(&site).await,
             "early" => {
-                site.sql("UPDATE delegation SET starts_at = now() + interval '1 hour' WHERE ended_at IS NULL").await
+                site.sql("UPDATE delegation SET starts_at = now() + interval '1 hour' WHERE ended_at IS NULL").await;
             }
             lost => site.sql(lost).await,
         }
