@@ -37,6 +37,7 @@ mod roles;
 mod runs;
 mod schedules;
 mod states;
+mod suggestions;
 mod targets;
 mod templates;
 mod trial;
@@ -128,6 +129,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(requests::get_request))
         .routes(routes!(requests::review_request))
         .routes(routes!(requests::withdraw_request))
+        .routes(routes!(suggestions::suggest_changes))
+        .routes(routes!(suggestions::accept_changes))
+        .routes(routes!(suggestions::decline_changes))
         .routes(routes!(environments::list_environments))
         .routes(routes!(environments::get_environment))
         .routes(routes!(environments::get_resources))

@@ -15,6 +15,7 @@ use super::drafts::{DraftBody, environment_of};
 use super::error::Problem;
 use super::extract::{Body, Document, Id, NoBody, Query, idempotency_key, if_match};
 use super::page::{List, Paging};
+use super::suggestions::SuggestionView;
 use crate::base::id::{EnvironmentId, RequestId};
 use crate::environments::{self, Environment, Operation};
 use crate::policy::{Action, ability};
@@ -69,6 +70,8 @@ pub struct RequestView {
     decided_at: Option<Timestamp>,
     finished_at: Option<Timestamp>,
     reviews: Vec<ReviewView>,
+    /// Changes that were suggested for it, and those that it came of.
+    suggestions: Vec<SuggestionView>,
 }
 
 /// The environment of a request.
@@ -318,7 +321,7 @@ async fn find<S: Reach>(caller: &Caller<S>, id: RequestId) -> Result<Request, Pr
     Ok(found.ok_or(requests::Error::NotFound)?)
 }
 
-async fn load<S: Reach>(caller: &Caller<S>, id: RequestId) -> Result<RequestView, Problem> {
+pub async fn load<S: Reach>(caller: &Caller<S>, id: RequestId) -> Result<RequestView, Problem> {
     let requests = &caller.app.requests;
     let mut connection = caller.app.db.acquire().await?;
     let request = requests.find(&mut connection, id).await?.ok_or(requests::Error::NotFound)?;
@@ -330,7 +333,8 @@ impl From<RequestDetail> for RequestView {
         let decision = DecisionView::stored(&detail.decision.decision, &detail.requirements);
         let reviews = detail.reviews.into_iter().map(Into::into).collect();
         let view = Self::new(detail.request, decision, reviews, detail.plan.map(Into::into));
-        Self { cost: detail.estimate.map(Into::into), ..view }
+        let suggestions = detail.suggestions.into_iter().map(Into::into).collect();
+        Self { cost: detail.estimate.map(Into::into), suggestions, ..view }
     }
 }
 
@@ -371,6 +375,7 @@ impl RequestView {
             decided_at: request.decided_at,
             finished_at: request.finished_at,
             reviews,
+            suggestions: Vec::new(),
         }
     }
 }

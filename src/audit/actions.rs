@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 125] = [
+pub const ACTIONS: [&str; 128] = [
     "request.submitted",
     "request.denied",
     "request.planned",
@@ -17,6 +17,9 @@ pub const ACTIONS: [&str; 125] = [
     "request.failed",
     "request.canceled",
     "request.retried",
+    "suggestion.made",
+    "suggestion.accepted",
+    "suggestion.declined",
     "environment.requested",
     "environment.provisioning",
     "environment.ready",

@@ -117,6 +117,8 @@ ids! {
     RequirementId = "apr";
     /// Who decides for an approver who is absent.
     DelegationId = "dlg";
+    /// Changes that a reviewer suggests.
+    SuggestionId = "sug";
     /// One person's verdict on a request.
     ReviewId = "rev";
     /// One execution of an operation.

@@ -17,6 +17,9 @@ pub enum Error {
     /// There is no such request.
     #[error("there is no such request")]
     NotFound,
+    /// Nobody suggested this for the request.
+    #[error("there is no such suggestion")]
+    NoSuggestion,
     /// The caller gave no such delegation.
     #[error("there is no such delegation of yours")]
     NoDelegation,
@@ -32,6 +35,9 @@ pub enum Error {
     /// An approval that would count for nothing.
     #[error("{0}")]
     NotAwaited(String),
+    /// Changes that policy would not let the requester ask for.
+    #[error("with these changes it would be denied: {0}")]
+    WouldBeDenied(String),
     /// What was approved is not what would be done.
     #[error("the request is not what you looked at any more; look at it again")]
     NotAsReviewed,
@@ -57,8 +63,12 @@ impl Kinded for Error {
         match self {
             Self::Invalid(_) | Self::KeyReused => ErrorKind::Invalid,
             Self::Denied(error) => error.kind(),
-            Self::NotFound | Self::NoDelegation => ErrorKind::NotFound,
-            Self::Busy(_) | Self::WrongStatus(_) | Self::NotAwaited(_) | Self::NotAsReviewed => ErrorKind::Conflict,
+            Self::NotFound | Self::NoSuggestion | Self::NoDelegation => ErrorKind::NotFound,
+            Self::Busy(_)
+            | Self::WrongStatus(_)
+            | Self::NotAwaited(_)
+            | Self::NotAsReviewed
+            | Self::WouldBeDenied(_) => ErrorKind::Conflict,
             Self::Environments(error) => error.kind(),
             Self::Projects(error) => error.kind(),
             Self::Catalog(error) => error.kind(),

@@ -7,7 +7,8 @@
 //! nobody reviews their own (I6), also not in the place of somebody else. Where an approval is needed, the plan is made first, by a run that
 //! writes nothing; a review binds to inputs, template version, plan, policy and approvers, and the
 //! guard of the run refuses anything else: the request asks again. What was asked for is carried out
-//! once, when it is approved.
+//! once, when it is approved. Changes that a reviewer suggests are a new request of the requester's, decided anew, once
+//! they agree.
 
 mod approvers;
 mod budget;
@@ -32,6 +33,7 @@ mod sink;
 mod stand_in;
 mod store;
 mod submit;
+mod suggestions;
 mod trial;
 mod verdict;
 
@@ -55,6 +57,7 @@ pub use sink::Sink;
 pub use stand_in::StandIn;
 pub use store::requests::{decision_of, of_decisions};
 pub use submit::QUOTA_RULE;
+pub use suggestions::{Changes, Suggestion, SuggestionState};
 pub use trial::{Trial, trial_question};
 pub use verdict::{Approver, OfferedException, Verdict};
 

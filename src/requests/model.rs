@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::StandIn;
+use super::{StandIn, Suggestion};
 use crate::base::Digest;
 use crate::base::id::{
     DecisionId, EnvironmentId, PersonId, ProjectEnvironmentTypeId, ProjectId, RequestId, RequirementId, ReviewId,
@@ -329,6 +329,8 @@ pub struct RequestDetail {
     pub plan: Option<RequestPlan>,
     /// What it was said to cost when it was submitted; none where nothing was known.
     pub estimate: Option<Estimate>,
+    /// Changes that were suggested for it, and those that it came of; the earliest first.
+    pub suggestions: Vec<Suggestion>,
 }
 
 /// What a submit led to.

@@ -114,7 +114,7 @@ impl Requests {
     }
 
     /// What the absent person may not do themselves, nobody does in their place.
-    async fn absent_may(
+    pub(super) async fn absent_may(
         &self,
         tx: &mut crate::db::Tx,
         op: &Op,
@@ -134,7 +134,7 @@ impl Requests {
     }
 
     /// One more has agreed: it goes on, or the next are asked.
-    async fn approved(
+    pub(super) async fn approved(
         &self,
         tx: &mut crate::db::Tx,
         op: &Op,
@@ -233,7 +233,7 @@ pub(super) async fn discard(tx: &mut crate::db::Tx, op: &Op, request: &Request) 
 }
 
 /// The question without what others let them decide.
-fn unaided(mut question: Question) -> Question {
+pub(super) fn unaided(mut question: Question) -> Question {
     question.resource.borrowed.clear();
     question
 }

@@ -1,11 +1,12 @@
 //! The use-cases' shared means, and reading requests.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use super::store::{estimates, exceptions, plans, requests, reviews};
-use super::{Error, Filter, Request, RequestDetail};
+use super::store::{estimates, exceptions, plans, requests, reviews, suggestions};
+use super::{Error, Filter, Request, RequestDetail, Suggestion, SuggestionState};
 use crate::base::Sealer;
 use crate::base::cursor::{Cursor, Page};
 use crate::base::id::{DecisionId, EnvironmentId, RequestId};
@@ -69,6 +70,20 @@ impl Requests {
         self.details(connection, vec![request]).await?.pop().ok_or(Error::NotFound)
     }
 
+    /// Who suggests changes to these requests, where their requesters have not decided on it.
+    pub async fn suggested(
+        &self,
+        connection: &mut PgConnection,
+        requests: &[RequestId],
+    ) -> Result<BTreeMap<RequestId, Vec<String>>, Error> {
+        let mut found = suggestions::of(connection, requests).await?;
+        for (id, all) in &mut found {
+            all.retain(|one| one.request == *id && one.state == SuggestionState::Open);
+        }
+        found.retain(|_, all| !all.is_empty());
+        Ok(found.into_iter().map(|(id, all)| (id, all.iter().map(Suggestion::who).collect())).collect())
+    }
+
     /// The newest request that let the environment be as it is by an exception, and the rules that it is one from.
     pub async fn exception_of(
         &self,
@@ -80,7 +95,7 @@ impl Requests {
         Ok(Some((request, stored.decision.excepted().cloned().collect())))
     }
 
-    /// The same for a page of requests, in its order. Five queries.
+    /// The same for a page of requests, in its order. Six queries.
     pub async fn details(
         &self,
         connection: &mut PgConnection,
@@ -93,6 +108,7 @@ impl Requests {
         let mut reviews = reviews::list_of(connection, &ids).await?;
         let mut planned = plans::of(connection, &ids).await?;
         let mut estimates = estimates::of(connection, &ids).await?;
+        let mut suggested = suggestions::of(connection, &ids).await?;
         page.into_iter()
             .map(|request| {
                 let decision = decisions.remove(&request.decision_id).ok_or(db::Error::Corrupt("decision"))?;
@@ -100,7 +116,8 @@ impl Requests {
                 let reviews = reviews.remove(&request.id).unwrap_or_default();
                 let plan = planned.remove(&request.id);
                 let estimate = estimates.remove(&request.id);
-                Ok(RequestDetail { request, decision, requirements, reviews, plan, estimate })
+                let suggestions = suggested.remove(&request.id).unwrap_or_default();
+                Ok(RequestDetail { request, decision, requirements, reviews, plan, estimate, suggestions })
             })
             .collect()
     }

@@ -91,16 +91,21 @@ pub(super) fn place<'a>(
     }
 }
 
+/// Whether this person belongs to those whose approval counts, in their own name.
+pub(super) fn holds(access: &Access, request: &Request, group: &Group) -> bool {
+    match group {
+        Group::Role(role) => access.roles_in(request.project).contains(role),
+        Group::Team(slug) => access.teams.iter().any(|team| team.slug == *slug),
+    }
+}
+
 fn approves_for<'a>(
     access: &Access,
     request: &'a Request,
     before: &[ProgressedRequirement],
     reviews: &[Review],
 ) -> Option<&'a StandIn> {
-    let own = |group: &Group| match group {
-        Group::Role(role) => access.roles_in(request.project).contains(role),
-        Group::Team(slug) => access.teams.iter().any(|team| team.slug == *slug),
-    };
+    let own = |group: &Group| holds(access, request, group);
     let awaited: Vec<&Group> = ProgressedRequirement::awaited(before).flat_map(ProgressedRequirement::groups).collect();
     if awaited.iter().copied().any(own) {
         return None;

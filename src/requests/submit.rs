@@ -37,10 +37,11 @@ impl Requests {
             )]));
         }
         let body = draft_digest(draft);
-        match self.attempt(op, caller, draft, key, body, None).await {
+        let keyed = Keyed { key, body };
+        match self.attempt(op, caller, draft, keyed, None).await {
             // The reservation found no room: everything is rolled back, and the refusal recorded.
             Err(Error::Projects(projects::Error::QuotaFull(full))) => {
-                self.attempt(op, caller, draft, key, body, Some(full)).await
+                self.attempt(op, caller, draft, keyed, Some(full)).await
             }
             other => other,
         }
@@ -51,43 +52,56 @@ impl Requests {
         op: &Op,
         caller: Caller<'_>,
         draft: &Draft,
-        key: Option<&str>,
-        body: Digest,
+        keyed: Keyed<'_>,
         full: Option<Vec<Full>>,
     ) -> Result<Submitted, Error> {
         let mut tx = self.db.begin().await?;
-        if let (Some(key), Some(person)) = (key, caller.person())
+        if let (Some(key), Some(person)) = (keyed.key, caller.person())
             && let Some((id, before)) = requests::with_key(&mut tx, person, key).await?
         {
-            return if before == body {
+            return if before == keyed.body {
                 Ok(Submitted { id, decision: None, estimate: None })
             } else {
                 Err(Error::KeyReused)
             };
         }
-        let resolved = resolve(&mut tx, &self.sealer, draft).await?;
+        let submitted = self.submit_in(&mut tx, op, caller, draft, keyed, full).await?;
+        tx.commit().await?;
+        self.signals.send(Event::Queue);
+        Ok(submitted)
+    }
+
+    /// The same in a transaction that does more. A full quota is an error.
+    pub(super) async fn submit_in(
+        &self,
+        tx: &mut Tx,
+        op: &Op,
+        caller: Caller<'_>,
+        draft: &Draft,
+        keyed: Keyed<'_>,
+        full: Option<Vec<Full>>,
+    ) -> Result<Submitted, Error> {
+        let resolved = resolve(tx, &self.sealer, draft).await?;
         if !resolved.errors.is_empty() {
             return Err(Error::Invalid(resolved.errors));
         }
-        let cost = cost::of(&mut tx, op, &resolved).await?;
+        let cost = cost::of(tx, op, &resolved).await?;
         let mut decision = self.decide(op, caller, &resolved, &cost);
         if let Some(full) = full {
             let mut shortages = Vec::new();
             for one in &full {
-                shortages.push(self.shortage(&mut tx, op, caller, one).await?);
+                shortages.push(self.shortage(tx, op, caller, one).await?);
             }
             deny_for_quota(&mut decision, shortages);
         }
-        let held = self.hold_against_budget(&mut tx, op, caller, &resolved, &mut decision, true).await?;
+        let held = self.hold_against_budget(tx, op, caller, &resolved, &mut decision, true).await?;
         let question = resolved.question(op, caller, &cost);
-        let decision_id = policy::record(&mut tx, op, &question, &decision).await?;
+        let decision_id = policy::record(tx, op, &question, &decision).await?;
         let id = RequestId::new(op.clock(), op.entropy());
         let estimate = cost.estimate().cloned();
         let budget = held.as_ref().map(|held| &held.check);
-        let stored = Stored { id, decision_id, key, body, estimate: estimate.as_ref(), budget };
-        self.store(&mut tx, op, caller, &resolved, &decision, &stored).await?;
-        tx.commit().await?;
-        self.signals.send(Event::Queue);
+        let stored = Stored { id, decision_id, keyed, estimate: estimate.as_ref(), budget };
+        self.store(tx, op, caller, &resolved, &decision, &stored).await?;
         Ok(Submitted { id, decision: Some(decision), estimate })
     }
 
@@ -123,8 +137,8 @@ impl Requests {
             environment,
             decision: stored.decision_id,
             secrets: secrets.as_deref(),
-            key: stored.key,
-            body: stored.body,
+            key: stored.keyed.key,
+            body: stored.keyed.body,
             lapses_in: (status == RequestStatus::AwaitingApproval).then_some(self.settings.approval_time),
         };
         requests::insert(tx, &new)
@@ -184,12 +198,25 @@ impl Requests {
     }
 }
 
+/// By what a repetition is known.
+#[derive(Clone, Copy)]
+pub(super) struct Keyed<'a> {
+    key: Option<&'a str>,
+    body: Digest,
+}
+
+impl Keyed<'_> {
+    /// Nobody repeats it.
+    pub(super) fn once(draft: &Draft) -> Self {
+        Self { key: None, body: draft_digest(draft) }
+    }
+}
+
 /// What belongs to one submit.
 struct Stored<'a> {
     id: RequestId,
     decision_id: DecisionId,
-    key: Option<&'a str>,
-    body: Digest,
+    keyed: Keyed<'a>,
     estimate: Option<&'a Estimate>,
     budget: Option<&'a BudgetCheck>,
 }

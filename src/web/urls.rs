@@ -60,6 +60,12 @@ pub const REQUEST_WITHDRAW: &str = "/requests/{request}/withdraw";
 pub const APPROVALS: &str = "/approvals";
 /// One request with everything an approver needs; post: the review.
 pub const APPROVAL: &str = "/approvals/{request}";
+/// Approving a request with changes.
+pub const APPROVAL_CHANGES: &str = "/approvals/{request}/changes";
+/// Agreeing to changes.
+pub const SUGGESTION_ACCEPT: &str = "/requests/{request}/suggestions/{suggestion}/accept";
+/// Not agreeing to changes.
+pub const SUGGESTION_DECLINE: &str = "/requests/{request}/suggestions/{suggestion}/decline";
 /// Environments.
 pub const ENVIRONMENTS: &str = "/environments";
 /// The same list as a table for other programs.
@@ -282,6 +288,21 @@ pub fn request_withdraw(request: impl Display) -> String {
 pub fn approval(request: impl Display) -> String {
     format!("/approvals/{request}")
 }
+
+/// The form to approve a request with changes.
+pub fn approval_changes(request: impl Display) -> String {
+    format!("/approvals/{request}/changes")
+}
+
+/// Where the requester agrees to changes.
+pub fn suggestion_accept(request: impl Display, suggestion: impl Display) -> String {
+    format!("/requests/{request}/suggestions/{suggestion}/accept")
+}
+
+/// Where the requester does not.
+pub fn suggestion_decline(request: impl Display, suggestion: impl Display) -> String {
+    format!("/requests/{request}/suggestions/{suggestion}/decline")
+}
 /// An environment's page.
 pub fn environment(environment: impl Display) -> String {
     format!("/environments/{environment}")
@@ -492,6 +513,9 @@ mod tests {
             (request("x"), REQUEST),
             (request_withdraw("x"), REQUEST_WITHDRAW),
             (approval("x"), APPROVAL),
+            (approval_changes("x"), APPROVAL_CHANGES),
+            (suggestion_accept("x", "x"), SUGGESTION_ACCEPT),
+            (suggestion_decline("x", "x"), SUGGESTION_DECLINE),
             (environment("x"), ENVIRONMENT),
             (environment_update("x"), ENVIRONMENT_UPDATE),
             (environment_extend("x"), ENVIRONMENT_EXTEND),

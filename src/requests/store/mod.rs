@@ -8,3 +8,4 @@ pub(super) mod exceptions;
 pub(super) mod plans;
 pub(super) mod requests;
 pub(super) mod reviews;
+pub(super) mod suggestions;

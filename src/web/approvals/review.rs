@@ -4,6 +4,7 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use super::changes;
 use super::view::ApprovalPage;
 use crate::base::id::RequestId;
 use crate::base::{ErrorKind, Kinded as _};
@@ -101,6 +102,7 @@ async fn view(visitor: &Visitor, id: &str, reason: &str, errors: Vec<FormError>)
         action: urls::approval(request.id),
         errors,
         reason: reason.to_owned(),
+        changes_href: changes::may_suggest(visitor, &detail).then(|| urls::approval_changes(request.id)),
         cannot: cannot(visitor, &detail),
         absent: detail.decides_for(&visitor.access).map(|one| one.absent_name.clone()),
         requester: Person::named(&request.requester_label),

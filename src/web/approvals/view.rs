@@ -7,8 +7,8 @@ use crate::web::{
     requests::view::{Planning, RequestRow},
     shell::Shell,
     ui::{
-        Chip, CostView, Crumb, DecisionView, Empty, Fact, FormError, LinkRow, Pager, Person, Pill, Plan, QuotaBar, Tab,
-        When,
+        Chip, CostView, Crumb, DecisionView, Empty, Fact, FormError, FormSection, LinkRow, Pager, Person, Pill, Plan,
+        QuotaBar, Tab, When,
     },
 };
 
@@ -39,6 +39,8 @@ pub struct ApprovalPage {
     pub errors: Vec<FormError>,
     /// What was typed as reason.
     pub reason: String,
+    /// The form to approve it with changes, where there is something to change.
+    pub changes_href: Option<String>,
     /// Why the viewer can't review it ("You asked for this yourself."); then there are no buttons.
     pub cannot: Option<String>,
     /// The absent person in whose place the viewer decides.
@@ -64,4 +66,20 @@ pub struct ApprovalPage {
     pub history: Vec<LinkRow>,
     /// "4 requests in 90 days: 3 approved, 1 rejected"
     pub history_summary: String,
+}
+
+/// `GET` and `POST /approvals/{request}/changes`
+#[derive(Debug, Template)]
+#[template(path = "approvals/changes.html")]
+pub struct ChangesPage {
+    pub shell: Shell,
+    pub crumbs: Vec<Crumb>,
+    pub title: String,
+    pub lede: String,
+    pub action: String,
+    pub cancel_href: String,
+    /// The absent person in whose place the viewer decides.
+    pub absent: Option<String>,
+    pub errors: Vec<FormError>,
+    pub sections: Vec<FormSection>,
 }

@@ -98,6 +98,7 @@ fn note(record: &AuditRecord) -> Option<String> {
         "request.reviewed" | "environment.handed_over" | "drift.accepted" | "orphan.adopted" | "orphan.destroying" => {
             detail(record, "reason").to_owned()
         }
+        "suggestion.made" => detail(record, "reason").to_owned(),
         "elevation.asked" | "elevation.taken" => detail(record, "reason").to_owned(),
         "elevation.granted" | "elevation.declined" => detail(record, "answer").to_owned(),
         "elevation.reviewed" => detail(record, "review").to_owned(),
@@ -113,6 +114,7 @@ fn words(names: &Names, record: &AuditRecord) -> (&'static str, String) {
     let (kind, verb) = record.action.split_once('.').unwrap_or((&record.action, ""));
     match kind {
         "request" => request(record, verb),
+        "suggestion" => suggestion(record, verb),
         "environment" if verb == "handed_over" => {
             ("user-round", format!("handed {object} over from {} to {}", detail(record, "from"), detail(record, "to")))
         }
@@ -184,6 +186,15 @@ fn role(names: &Names, record: &AuditRecord, verb: &str) -> String {
         ("changed", _) => format!("changed when {name} stops to hold the role {role}"),
         ("ended", _) => format!("ended the role {role} of {name}: its time was over"),
         (_, _) => format!("took the role {role} from {name}"),
+    }
+}
+
+fn suggestion(record: &AuditRecord, verb: &str) -> (&'static str, String) {
+    let (what, reviewer) = (&record.object_label, detail(record, "reviewer"));
+    match verb {
+        "made" => ("pencil", format!("would agree to the request “{what}” with changes")),
+        "accepted" => ("check", format!("accepted the changes of {reviewer} to the request “{what}”")),
+        _ => ("x", format!("declined the changes of {reviewer} to the request “{what}”")),
     }
 }
 

@@ -8,8 +8,9 @@ use jiff::SignedDuration;
 use super::shell::Section;
 use super::ui::{Empty, LinkRow, Pill};
 use super::visitor::Visitor;
-use super::words::{Times, count};
+use super::words::{Times, count, listed};
 use super::{answer, frame, icons, urls};
+use crate::base::id::RequestId;
 use crate::catalog;
 use crate::db::Connection;
 use crate::environments::{self, Environment};
@@ -56,6 +57,9 @@ pub async fn page(visitor: Visitor) -> Result<Response, PageError> {
         None
     };
     let recent = recent(&mut connection, &asked).await?;
+    let open: Vec<&Request> = asked.iter().filter(|one| is_open(one)).collect();
+    let ids: Vec<RequestId> = open.iter().map(|one| one.id).collect();
+    let suggested = visitor.app.requests.suggested(&mut connection, &ids).await?;
     let drafts = requests::drafts_of(&mut connection, me, FEW).await?;
     drop(connection);
     let times = visitor.times();
@@ -66,11 +70,7 @@ pub async fn page(visitor: Visitor) -> Result<Response, PageError> {
         lede: lede(&visitor, chosen.as_deref(), mine.items.len(), mine.next_cursor.is_some(), &ending),
         first_step: new_here.then(first_step),
         mine: mine.items.iter().map(|environment| row(&visitor, environment)).collect(),
-        open_requests: asked
-            .iter()
-            .filter(|one| is_open(one))
-            .map(|one| rows::link(one, urls::request(one.id), &times))
-            .collect(),
+        open_requests: open.into_iter().map(|one| open_row(one, suggested.get(&one.id), &times)).collect(),
         to_approve: to_approve
             .map(|waiting| waiting.iter().map(|one| rows::link(one, urls::approval(one.id), &times)).collect()),
         expiring: ending.iter().map(|environment| row(&visitor, environment)).collect(),
@@ -88,6 +88,18 @@ fn draft_row(draft: SavedDraft, times: &Times) -> LinkRow {
         pill: None,
         when: Some(times.near(draft.saved_at)),
         soon: false,
+    }
+}
+
+/// One that waits for the requester says so.
+fn open_row(request: &Request, suggested_by: Option<&Vec<String>>, times: &Times) -> LinkRow {
+    let row = rows::link(request, urls::request(request.id), times);
+    match suggested_by {
+        Some(people) => {
+            let (who, verb) = (listed(people, "and"), if people.len() == 1 { "suggests" } else { "suggest" });
+            LinkRow { sub: format!("{who} {verb} changes"), ..row }
+        }
+        None => row,
     }
 }
 

@@ -6,7 +6,7 @@ use axum::response::Response;
 use super::form::exception;
 use super::rows::{self, Approvers};
 use super::view::RequestPage;
-use super::{decision, plan, values};
+use super::{decision, plan, suggestions, values};
 use crate::base::id::RequestId;
 use crate::catalog;
 use crate::db::Connection;
@@ -80,6 +80,7 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
         environment_href: request.environment.map(urls::environment),
         run_href: request.run.map(urls::run),
         why: Some(request.reason.clone()).filter(|why| !why.is_empty()),
+        suggestions: suggestions::open(&visitor, &detail, &version),
         planning,
         plan: plan::made(&visitor, &detail),
         decision: decided,
@@ -188,6 +189,7 @@ fn timeline(visitor: &Visitor, detail: &RequestDetail) -> Vec<TimelineItem> {
             items.push(item(Look::Wait, "user-round-check", format!("Paddock asked {who} as well"), None, at));
         }
     }
+    items.extend(suggestions::timeline(visitor, detail));
     if let Some(PlanProgress::Made { at, .. }) = detail.plan.as_ref().map(|plan| &plan.progress) {
         items.push(item(Look::Off, "scroll-text", "Paddock planned what would be done".to_owned(), None, *at));
     }

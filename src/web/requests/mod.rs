@@ -6,5 +6,6 @@ pub mod form;
 pub mod list;
 pub mod plan;
 pub mod rows;
+pub mod suggestions;
 pub mod values;
 pub mod view;

@@ -1,9 +1,11 @@
 //! Input values as people read them.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use crate::catalog::form::{self, Control, Field};
-use crate::web::ui::Fact;
+use crate::web::ui::{Change, Fact};
 
 /// What stands for a secret input: it is not told whether one is set.
 const SECRET: &str = "secret, stored encrypted";
@@ -70,4 +72,27 @@ fn chosen(control: &Control) -> Option<String> {
     };
     let words: Vec<&str> = choices.iter().filter(|one| one.selected).map(|one| one.label.as_str()).collect();
     (!words.is_empty()).then(|| words.join(", "))
+}
+
+/// The labels of the inputs, by their names.
+pub fn labels(schema: &Value) -> BTreeMap<String, String> {
+    let fields = form::fields(schema, &Map::new(), &[]);
+    fields.into_iter().map(|field| (field.pointer.trim_start_matches('/').to_owned(), field.label)).collect()
+}
+
+/// What differs, by the labels of the form.
+pub fn changes(schema: &Value, before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Change> {
+    let labels = labels(schema);
+    let added = after.keys().filter(|name| !before.contains_key(*name));
+    let differ = before.keys().chain(added).filter(|name| before.get(*name) != after.get(*name));
+    let text = |values: &Map<String, Value>, name: &String| match values.get(name) {
+        Some(value) => words(schema, name, value),
+        None => "none".to_owned(),
+    };
+    let change = |name: &String| Change {
+        label: labels.get(name).unwrap_or(name).clone(),
+        before: text(before, name),
+        after: text(after, name),
+    };
+    differ.map(change).collect()
 }

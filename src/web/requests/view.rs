@@ -84,6 +84,22 @@ pub struct RequestsPage {
     pub empty: Option<Empty>,
 }
 
+/// Changes that a reviewer would agree to.
+#[derive(Debug, Clone)]
+pub struct SuggestionCard {
+    pub id: String,
+    /// "Lena Lead would agree with changes"
+    pub title: String,
+    pub reason: String,
+    pub when: When,
+    pub changes: Vec<Fact>,
+    /// Who decides, for everybody else.
+    pub waits: Option<String>,
+    /// Post addresses, for the requester.
+    pub accept_action: Option<String>,
+    pub decline_action: Option<String>,
+}
+
 /// A plan that cannot be seen yet.
 #[derive(Debug, Clone)]
 pub struct Planning {
@@ -121,6 +137,8 @@ pub struct RequestPage {
     pub run_href: Option<String>,
     /// What the requester wrote for the approvers.
     pub why: Option<String>,
+    /// Changes on which the requester has to decide.
+    pub suggestions: Vec<SuggestionCard>,
     /// How far the plan is, while there is none to see.
     pub planning: Option<Planning>,
     pub plan: Option<Plan>,

@@ -49,6 +49,7 @@ impl Things {
             .replace("{number}", "1")
             .replace("{item}", "repository")
             .replace("{name}", "nobody")
+            .replace("{suggestion}", "sug_0193c3f2000070008000000000000000")
     }
 }
 
@@ -116,6 +117,7 @@ async fn cell(client: &Client, things: &Things, method: &str, path: &str, name: 
             request.json(&json!({"zone": "UTC", "days": ["mo"], "stop": "19:00"}))
         }
         ("POST", "/api/v1/environments/{id}/schedule/delay") => request.json(&json!({"seconds": 60})),
+        ("POST", "/api/v1/requests/{id}/suggestions") => request.json(&json!({"lifetime": "1h", "reason": "so"})),
         ("POST", "/api/v1/requests/{id}/reviews") => request.json(&json!({"verdict": "approved", "reason": "yes"})),
         _ => request,
     };

@@ -738,6 +738,16 @@ fn request_pages(pages: &mut Vec<Sample>) {
             environment_href: None,
             run_href: None,
             why: o("Order history moves out of the monolith on 1 December."),
+            suggestions: vec![requests::view::SuggestionCard {
+                id: s("sug_1"),
+                title: s("Lena Lead would agree with changes"),
+                reason: s("A month is enough for the shadow traffic."),
+                when: when("3 min ago"),
+                changes: vec![Fact { before: o("90 days"), ..Fact::new("Lifetime", "30 days") }],
+                waits: None,
+                accept_action: o("/requests/x/suggestions/y/accept"),
+                decline_action: o("/requests/x/suggestions/y/decline"),
+            }],
             planning: Some(requests::view::Planning {
                 look: Look::Bad,
                 title: s("The plan could not be made"),
@@ -812,6 +822,7 @@ fn approval_pages(pages: &mut Vec<Sample>) {
             errors: vec![FormError { text: s("Say why you reject it"), href: s("#f-reason") }],
             reason: s(""),
             absent: o("Mette Holm"),
+            changes_href: o("/approvals/x/changes"),
             cannot: None,
             requester: Person::named("Dana Developer"),
             requester_role: s("Developer in payments"),
@@ -827,6 +838,21 @@ fn approval_pages(pages: &mut Vec<Sample>) {
             facts: vec![Fact::new("Lifetime", "90 days"), Fact::new("Ends", "17 Feb 2027, 18:00 UTC+1")],
             history: vec![row("Create checkout-preview", "succeeded"), row("Create gpu-farm", "rejected")],
             history_summary: s("4 in 90 days, 1 rejected"),
+        },
+    );
+    put(
+        pages,
+        "approval_changes",
+        approvals::view::ChangesPage {
+            shell: shell("Approve with changes", Section::Approvals),
+            crumbs: vec![Crumb::to("Approvals", "/approvals"), Crumb::to("Create orders-history-db", "/approvals/x")],
+            title: s("Approve with changes: Create orders-history-db"),
+            lede: s("Dana Developer accepts them or not. Nothing is altered without them."),
+            action: s("/approvals/x/changes"),
+            cancel_href: s("/approvals/x"),
+            absent: o("Mette Holm"),
+            errors: vec![FormError { text: s("Nothing is changed."), href: s("") }],
+            sections: form(Outcome::Allowed, true).sections,
         },
     );
 }

@@ -18,3 +18,4 @@ mod refusals;
 mod schedules;
 mod secrets;
 mod several;
+mod suggestions;

@@ -19,6 +19,7 @@ mod queue;
 mod quotas;
 mod roles;
 mod runs;
+mod suggestions;
 mod targets;
 mod tokens;
 mod why;

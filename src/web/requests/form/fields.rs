@@ -154,7 +154,8 @@ fn life(subject: &Subject, typed: &Typed, errors: &[FieldError]) -> FormSection 
         Subject::Update(_) | Subject::Act(_) => None,
     };
     if let Some((default, maximum)) = limits {
-        let control = Control::Select { choices: lifetime::choices(&typed.lifetime, default, maximum) };
+        let control =
+            Control::Select { choices: lifetime::choices(&typed.lifetime, default, maximum, lifetime::USUAL) };
         let (label, help) = match subject {
             Subject::Extend(_) => ("New lifetime", "Counted from now"),
             Subject::Create(_) | Subject::Update(_) | Subject::Act(_) => {

@@ -14,8 +14,11 @@ const DAY: i64 = 24 * HOUR;
 const OFFERED: [i64; 12] =
     [4 * HOUR, 12 * HOUR, DAY, 2 * DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 60 * DAY, 90 * DAY, 180 * DAY, 365 * DAY];
 
+/// What is said of the usual length of a place.
+pub(super) const USUAL: &str = "usual here";
+
 /// Reads every spelling of a lifetime; nothing lives for no time.
-pub(super) fn read(text: &str) -> Option<SignedDuration> {
+pub(in crate::web) fn read(text: &str) -> Option<SignedDuration> {
     let Lifetime(length) = text.parse().ok()?;
     Some(length).filter(SignedDuration::is_positive)
 }
@@ -32,9 +35,9 @@ pub(super) fn text(lifetime: SignedDuration) -> String {
     }
 }
 
-/// What can be chosen. The usual length posts no value, so that it stays the usual one when the
-/// place changes. What was typed is among the choices, also when it is too long: policy says so then.
-pub(super) fn choices(typed: &str, usual: SignedDuration, maximum: SignedDuration) -> Vec<Choice> {
+/// What can be chosen. The usual length (`words` say what is usual about it) posts no value, so that it stays the
+/// usual one when the place changes. What was typed is among the choices, also when it is too long: policy says so then.
+pub(in crate::web) fn choices(typed: &str, usual: SignedDuration, maximum: SignedDuration, words: &str) -> Vec<Choice> {
     let mut offered: Vec<SignedDuration> = OFFERED.into_iter().map(SignedDuration::from_secs).collect();
     offered.extend([usual, maximum]);
     offered.retain(|length| *length <= maximum || *length == usual);
@@ -42,7 +45,8 @@ pub(super) fn choices(typed: &str, usual: SignedDuration, maximum: SignedDuratio
     offered.extend(chosen);
     offered.sort_unstable();
     offered.dedup();
-    let mut choices: Vec<Choice> = offered.into_iter().map(|length| choice(length, chosen, usual, maximum)).collect();
+    let mut choices: Vec<Choice> =
+        offered.into_iter().map(|length| choice(length, chosen, (usual, words), maximum)).collect();
     if chosen.is_none() {
         let label = format!("{typed} (not a choice)");
         choices.insert(0, Choice { value: typed.to_owned(), label, help: None, selected: true });
@@ -53,14 +57,14 @@ pub(super) fn choices(typed: &str, usual: SignedDuration, maximum: SignedDuratio
 fn choice(
     length: SignedDuration,
     chosen: Option<SignedDuration>,
-    usual: SignedDuration,
+    (usual, usual_words): (SignedDuration, &str),
     maximum: SignedDuration,
 ) -> Choice {
     let words = words::length(length);
     Choice {
         value: if length == usual { String::new() } else { text(length) },
         label: match (length == usual, length.cmp(&maximum)) {
-            (true, _) => format!("{words} (usual here)"),
+            (true, _) => format!("{words} ({usual_words})"),
             (false, Ordering::Equal) => format!("{words} (the most)"),
             (false, Ordering::Greater) => format!("{words} (more than allowed)"),
             (false, Ordering::Less) => words,
@@ -89,7 +93,7 @@ mod tests {
     fn the_choice_is_never_lost() {
         let (default, maximum) = (SignedDuration::from_hours(72), SignedDuration::from_hours(14 * 24));
         let selected = |typed: &str| {
-            let choices = choices(typed, default, maximum);
+            let choices = choices(typed, default, maximum, USUAL);
             choices.iter().filter(|one| one.selected).map(|one| one.value.clone()).collect::<Vec<_>>()
         };
         assert_eq!(selected(""), [""]);

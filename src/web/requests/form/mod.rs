@@ -8,7 +8,7 @@
 mod draft;
 pub(super) mod exception;
 mod fields;
-mod lifetime;
+pub(in crate::web) mod lifetime;
 mod share;
 mod subject;
 mod typed;

@@ -1,9 +1,5 @@
 //! The verdict in words.
 
-use std::collections::BTreeMap;
-
-use serde_json::{Map, Value};
-
 use super::exception;
 use super::subject::{Subject, Update};
 use super::typed::Typed;
@@ -177,22 +173,9 @@ fn changes(update: &Update, typed: &Typed) -> Vec<Change> {
     let schema = &update.version.inputs_schema;
     let before = &update.environment.inputs;
     let (after, secrets) = form::split_secrets(schema, &form::complete(schema, typed.inputs.clone()));
-    let labels: BTreeMap<String, String> = form::fields(schema, &Map::new(), &[])
-        .into_iter()
-        .map(|field| (field.pointer.trim_start_matches('/').to_owned(), field.label))
-        .collect();
+    let mut changes = values::changes(schema, before, &after);
+    let labels = values::labels(schema);
     let label = |name: &String| labels.get(name).cloned().unwrap_or_else(|| name.clone());
-    let mut names: Vec<&String> =
-        before.keys().chain(after.keys().filter(|name| !before.contains_key(*name))).collect();
-    names.retain(|name| before.get(*name) != after.get(*name));
-    let text = |values: &Map<String, Value>, name: &String| match values.get(name) {
-        Some(value) => values::words(schema, name, value),
-        None => "none".to_owned(),
-    };
-    let mut changes: Vec<Change> = names
-        .into_iter()
-        .map(|name| Change { label: label(name), before: text(before, name), after: text(&after, name) })
-        .collect();
     changes.extend(secrets.keys().map(|name| Change {
         label: label(name),
         before: "as stored".to_owned(),
