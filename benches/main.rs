@@ -28,6 +28,7 @@ mod replay;
 mod runs;
 mod start;
 mod submit;
+mod verdict;
 mod world;
 
 use std::time::Duration;
@@ -73,6 +74,9 @@ fn main() {
         }
         if wanted("list") {
             list::run(&world).await;
+        }
+        if wanted("verdict") {
+            verdict::run(&world).await;
         }
         if wanted("replay") {
             replay::run(&world).await;

@@ -42,9 +42,11 @@ UPDATE environment SET state = 'provisioning' WHERE id = md5('e' || :n::bigint):
 INSERT INTO run (id, kind, subject_id, project_id, label, state) SELECT gen_random_uuid(), 'none.bench', gen_random_uuid(), id, 'x', 'queued' FROM project LIMIT 1;
 INSERT INTO audit_record (id, operation_id, actor_kind, actor_label, action, object_kind, object_label, outcome, channel)
     VALUES (gen_random_uuid(), gen_random_uuid(), 'person', 'developer', 'environment.provisioning', 'environment', 'x', 'succeeded', 'api');
-SELECT * FROM quota WHERE id = (SELECT id FROM quota ORDER BY id LIMIT 1);
-WITH taken AS (UPDATE quota SET reserved = reserved + 1 WHERE id = (SELECT id FROM quota ORDER BY id LIMIT 1) AND used + reserved + 1 <= maximum RETURNING id)
-    INSERT INTO quota_reservation (environment_id, quota_id, amount, state) SELECT md5('e' || :n::bigint)::uuid, id, 1, 'reserved' FROM taken;
+SELECT * FROM quota_holding WHERE environment_id = md5('e' || :n::bigint)::uuid FOR UPDATE;
+SELECT * FROM quota_counter ORDER BY quota_id, subject LIMIT 1 FOR UPDATE;
+UPDATE quota_counter SET reserved = reserved + 1 WHERE (quota_id, subject) = (SELECT quota_id, subject FROM quota_counter ORDER BY quota_id, subject LIMIT 1);
+INSERT INTO quota_entry (environment_id, dimension, kind, reserved, used, stopped) VALUES (md5('e' || :n::bigint)::uuid, 'environments', 'reserve', 1, 0, 0);
+INSERT INTO quota_holding (environment_id, dimension, reserved, used, stopped) VALUES (md5('e' || :n::bigint)::uuid, 'environments', 1, 0, 0);
 COMMIT;
 SELECT r.*, p.slug, t.slug FROM request r JOIN project p ON p.id = r.project_id JOIN template t ON t.id = r.template_id WHERE r.id = md5('r' || :n::bigint)::uuid;
 ";

@@ -1,5 +1,6 @@
 //! A private Postgres with durable commits, the demo's projects, and the real `serve`.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -47,7 +48,7 @@ pub struct World {
 }
 
 /// The process of `serve`; ends with the bench, also when that stops at a surprise.
-struct Serve(Child);
+pub struct Serve(Child);
 
 impl Drop for Serve {
     fn drop(&mut self) {
@@ -86,7 +87,7 @@ impl World {
         let mut url = url::Url::parse(&embedded.superuser_url()).unwrap();
         url.set_path(embedded.options().get_database().unwrap_or("paddock"));
         let url = url.to_string();
-        let (serve, address, ready_after) = serve(&url).await;
+        let (serve, address, ready_after) = serve(&url, None).await;
         let idle_memory = resident(serve.0.id());
         Self { app, url, address, token, serve, ready_after, idle_memory, embedded, _folder: folder }
     }
@@ -191,12 +192,14 @@ async fn token(app: &App) -> String {
     token.await.unwrap().secret.expose_secret().to_owned()
 }
 
-async fn serve(url: &str) -> (Serve, String, Duration) {
+/// Starts `serve`, by the rules of this folder or by those of the database.
+pub async fn serve(url: &str, policies: Option<&Path>) -> (Serve, String, Duration) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = format!("http://127.0.0.1:{port}");
     let started = Instant::now();
     let child = Command::new(program())
         .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+        .args(policies.iter().flat_map(|folder| [OsStr::new("--policies"), folder.as_os_str()]))
         .env("DATABASE_URL", url)
         .env("PADDOCK_KEY", KEY)
         .env("PADDOCK_LOG", "error")
