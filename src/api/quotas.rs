@@ -12,7 +12,7 @@ use super::extract::{Body, Id, if_match};
 use super::page::List;
 use crate::base::id::QuotaId;
 use crate::policy::{Permit, Resource, ability};
-use crate::projects::{self, ListedQuota, NewQuota, QuotaScope};
+use crate::projects::{self, ListedQuota, NewQuota, QuotaScope, QuotaTerms, WhenFull};
 
 type Tagged<T> = ([(HeaderName, String); 1], Json<T>);
 
@@ -32,6 +32,10 @@ pub struct QuotaView {
     limit: i64,
     /// Whether what stopped environments take counts.
     count_stopped: bool,
+    /// What becomes of requests that find it full.
+    when_full: WhenFull,
+    /// How many requests wait in line for it.
+    waiting: i64,
     /// Counts its changes; the same as the `ETag`.
     generation: i64,
     /// Taken by environments that are there, those that are stopped apart; where it is one for each, by
@@ -57,6 +61,8 @@ impl From<ListedQuota> for QuotaView {
             dimension: quota.dimension,
             limit: quota.maximum,
             count_stopped: quota.count_stopped,
+            when_full: quota.when_full,
+            waiting: quota.waiting,
             generation: one.generation,
             used: quota.used,
             reserved: quota.reserved,
@@ -119,6 +125,9 @@ pub struct QuotaDraft {
     /// Whether what stopped environments take counts.
     #[serde(default = "yes")]
     count_stopped: bool,
+    /// What becomes of requests that find it full; left out, they are denied.
+    #[serde(default)]
+    when_full: WhenFull,
 }
 
 fn yes() -> bool {
@@ -134,8 +143,9 @@ pub async fn add_quota(
     Body(draft): Body<QuotaDraft>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Tagged<QuotaView>), Problem> {
     let permit = manage(&caller, "quota.added", &draft.dimension).await?;
-    let QuotaDraft { scope, of, dimension, limit, count_stopped } = draft;
-    let new = NewQuota { scope, of, dimension, maximum: limit, count_stopped };
+    let QuotaDraft { scope, of, dimension, limit, count_stopped, when_full } = draft;
+    let terms = QuotaTerms { maximum: limit, count_stopped, when_full };
+    let new = NewQuota { scope, of, dimension, terms };
     let made = caller.app.add_quota(&caller.op, &permit, &new).await?;
     let location = [(header::LOCATION, format!("/api/v1/quotas/{}", made.quota.id))];
     Ok((StatusCode::CREATED, location, tagged(made)))
@@ -149,6 +159,8 @@ pub struct ChangeDraft {
     limit: Option<i64>,
     /// Whether what stopped environments take counts.
     count_stopped: Option<bool>,
+    /// What becomes of requests that find it full. Who waits in line keeps their place.
+    when_full: Option<WhenFull>,
 }
 
 /// Changes a quota. A lower limit touches nothing that is there.
@@ -167,11 +179,14 @@ pub async fn change_quota(
     let read: Permit<ability::ReadAdmin> = caller.permit_platform(Resource::platform())?;
     let id: QuotaId = name.parse().map_err(|_| projects::Error::NoQuota)?;
     let before = projects::quota(&mut *caller.app.db.acquire().await?, &read, id).await?;
-    let limit = draft.limit.unwrap_or(before.quota.maximum);
-    let stopped = draft.count_stopped.unwrap_or(before.quota.count_stopped);
+    let terms = QuotaTerms {
+        maximum: draft.limit.unwrap_or(before.quota.maximum),
+        count_stopped: draft.count_stopped.unwrap_or(before.quota.count_stopped),
+        when_full: draft.when_full.unwrap_or(before.quota.when_full),
+    };
     // What was left out is as it was looked at here.
     let generation = generation.or(Some(before.generation));
-    Ok(tagged(caller.app.change_quota(&caller.op, &permit, (id, generation), limit, stopped).await?))
+    Ok(tagged(caller.app.change_quota(&caller.op, &permit, (id, generation), terms).await?))
 }
 
 /// Removes a quota. What is there stays.

@@ -16,6 +16,7 @@ use super::error::Problem;
 use super::extract::{Body, Document, Id, NoBody, Query, idempotency_key, if_match};
 use super::page::{List, Paging};
 use super::suggestions::SuggestionView;
+use super::verdicts::ShortageView;
 use crate::base::id::{EnvironmentId, RequestId};
 use crate::environments::{self, Environment, Operation};
 use crate::policy::{Action, ability};
@@ -30,6 +31,11 @@ use crate::requests::{
 pub struct RequestView {
     id: String,
     status: RequestStatus,
+    /// While it waits in line for a quota: as which number. 1 is the next.
+    position: Option<i64>,
+    /// While it waits in line, when it is read alone: what has no room for it, as far as the caller may see it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    shortages: Vec<ShortageView>,
     operation: Operation,
     /// Of `act`, the name of the action.
     action: Option<String>,
@@ -64,7 +70,7 @@ pub struct RequestView {
     /// By what numbers the budget of the project was held against it, when it is read alone by somebody who may see
     /// the project; null: there was none, or it added no cost.
     budget: Option<BudgetCheckView>,
-    /// When it lapses without an approval.
+    /// When it lapses, if it still waits then: for its turn or for an approval.
     lapses_at: Option<Timestamp>,
     created_at: Timestamp,
     decided_at: Option<Timestamp>,
@@ -285,9 +291,12 @@ pub async fn get_request(caller: Caller<Reads>, Id(id): Id<RequestId>) -> Result
     caller.permit_request(&request)?;
     let view = load(&caller, id).await?;
     let mut connection = caller.app.db.acquire().await?;
+    let (op, person) = (&caller.op, caller.person());
+    let shortages = caller.app.requests.shortages_of(&mut connection, op, person, &request).await?;
+    let shortages = shortages.into_iter().map(Into::into).collect();
     let seen = caller.visible(&mut connection, Action::ReadProject).await?.contains(request.project);
     let held = if seen { requests::budget_of(&mut connection, id).await? } else { None };
-    Ok(Json(RequestView { budget: held.map(Into::into), ..view }))
+    Ok(Json(RequestView { budget: held.map(Into::into), shortages, ..view }))
 }
 
 /// Approves or rejects a request. Nobody reviews their own.
@@ -304,7 +313,7 @@ pub async fn review_request(
     Ok((StatusCode::CREATED, Json(load(&caller, id).await?)))
 }
 
-/// Takes a request back that waits for approval.
+/// Takes a request back that waits, in line or for approval.
 #[utoipa::path(post, path = "/requests/{id}/withdraw", tag = "requests", params(("id" = String, Path)),
     security(("token" = ["request"]), ("session" = [])), responses((status = 200, body = RequestView)))]
 pub async fn withdraw_request(
@@ -344,6 +353,8 @@ impl RequestView {
         Self {
             id: request.id.to_string(),
             status: request.status,
+            position: request.position,
+            shortages: Vec::new(),
             operation: request.operation,
             action: request.action,
             decision,

@@ -17,7 +17,7 @@ use super::requests::may_see_environment;
 use crate::base::FieldError;
 use crate::policy::ability;
 use crate::projects::{self, QuotaScope};
-use crate::requests::{Draft, Intent, Verdict};
+use crate::requests::{Draft, Intent, Shortage, Verdict};
 
 /// What a submit of the draft would meet.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,8 +31,10 @@ pub struct VerdictView {
     can_be_approved: bool,
     /// Quotas before and after.
     quotas: Vec<QuotaChangeView>,
-    /// Why there is no room, for each quota that is full, and what would make some.
+    /// Why there is no room, for each quota that is full or has others in line, and what would make some.
     shortages: Vec<ShortageView>,
+    /// Where there is no room and it would wait in line: as which number. Null: it would not wait.
+    position: Option<i64>,
     /// What it would cost by the prices of today; null: the template does not say what it takes, the operation does
     /// not change it, or values are not right yet.
     cost: Option<EstimateView>,
@@ -46,7 +48,7 @@ pub struct VerdictView {
     ends_at: Option<Timestamp>,
     /// Values that are not right yet, by their pointers.
     errors: Vec<FieldError>,
-    /// Whether a submit would be taken: perhaps after an approval, but not refused.
+    /// Whether a submit would be taken: perhaps after waiting in line or for an approval, but not refused.
     can_submit: bool,
 }
 
@@ -111,6 +113,12 @@ async fn may_see_place(caller: &Caller<Requests>, draft: &Draft) -> Result<(), P
     Ok(())
 }
 
+impl From<Shortage> for ShortageView {
+    fn from(one: Shortage) -> Self {
+        Self { sentence: one.sentence, advice: one.advice }
+    }
+}
+
 impl From<Verdict> for VerdictView {
     fn from(verdict: Verdict) -> Self {
         let can_submit = verdict.can_submit();
@@ -131,11 +139,8 @@ impl From<Verdict> for VerdictView {
                 longest_seconds: one.offer.longest.map(|longest| longest.as_secs()),
             }),
             quotas: quotas.collect(),
-            shortages: verdict
-                .shortages
-                .into_iter()
-                .map(|one| ShortageView { sentence: one.sentence, advice: one.advice })
-                .collect(),
+            shortages: verdict.shortages.into_iter().map(Into::into).collect(),
+            position: verdict.position,
             cost: verdict.cost.estimate().cloned().map(Into::into),
             budget: verdict.budget.map(Into::into),
             lifetime_seconds: verdict.lifetime.map(|lifetime| lifetime.as_secs()),

@@ -4,8 +4,9 @@ use super::App;
 use crate::base::Op;
 use crate::base::id::QuotaId;
 use crate::db;
+use crate::orchestrator::Event;
 use crate::policy::{Permit, ability};
-use crate::projects::{self, Error, ListedQuota, NewQuota};
+use crate::projects::{self, Error, ListedQuota, NewQuota, QuotaTerms};
 
 impl App {
     /// Makes a quota.
@@ -18,21 +19,22 @@ impl App {
         let mut tx = self.db.begin().await?;
         let made = projects::add_quota(&mut tx, op, permit, new).await?;
         tx.commit().await?;
+        self.signals.send(Event::Queue);
         Ok(made)
     }
 
-    /// Gives a quota another limit. `generation`: it must not have changed since.
+    /// Gives a quota other terms. `generation`: it must not have changed since.
     pub async fn change_quota(
         &self,
         op: &Op,
         permit: &Permit<ability::ManageQuotas>,
         (id, generation): (QuotaId, Option<i64>),
-        maximum: i64,
-        count_stopped: bool,
+        terms: QuotaTerms,
     ) -> Result<ListedQuota, Error> {
         let mut tx = self.db.begin().await?;
-        let changed = projects::change_quota(&mut tx, op, permit, (id, generation), maximum, count_stopped).await?;
+        let changed = projects::change_quota(&mut tx, op, permit, (id, generation), terms).await?;
         tx.commit().await?;
+        self.signals.send(Event::Queue);
         Ok(changed)
     }
 
@@ -46,6 +48,8 @@ impl App {
         let mut tx = self.db.begin().await?;
         let gone = projects::remove_quota(&mut tx, op, permit, id).await?;
         tx.commit().await?;
+        // Who waits in line may have room now.
+        self.signals.send(Event::Queue);
         Ok(gone)
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::App;
 use crate::base::{Actor, Op, Origin};
 use crate::orchestrator::Event;
-use crate::{catalog, identity};
+use crate::{catalog, environments, identity};
 
 /// How often what is due is looked for.
 const EVERY: Duration = Duration::from_secs(5);
@@ -34,6 +34,8 @@ pub struct Periods {
 /// Starts the reconcilers; they stop with the process.
 pub fn start_reconcilers(app: &App, periods: Periods) {
     again_and_again(app, move |app| async move { look(&app, periods).await });
+    again_and_again(app, |app| async move { let_in(&app).await });
+    follow_line(app);
     // By itself, because targets may be slow, and what is due elsewhere shall not wait for them.
     again_and_again(app, move |app| async move {
         report("orphans", app.find_orphans(&op(&app, "reconciler.orphans"), periods.orphans).await);
@@ -60,6 +62,31 @@ pub fn follow_policies(app: &App) {
             }
         }
     });
+}
+
+/// Lets those who wait in line in, at each hint that something was given back, so that they do not wait for the next
+/// look; it stops with the process.
+fn follow_line(app: &App) {
+    let app = app.clone();
+    let stop = app.tasks.stopping();
+    let mut hints = app.signals.subscribe();
+    app.tasks.clone().spawn(async move {
+        loop {
+            let hint = tokio::select! {
+                () = stop.cancelled() => return,
+                hint = hints.recv() => hint,
+            };
+            match hint {
+                Ok(Event::Queue) | Err(RecvError::Lagged(_)) => let_in(&app).await,
+                Ok(Event::Policies | Event::Run(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    });
+}
+
+async fn let_in(app: &App) {
+    report("the line before quotas", app.requests.admit(&op(app, environments::LINE)).await);
 }
 
 /// Looks every few seconds until the process stops, which ends a look that is under way.

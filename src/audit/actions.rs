@@ -1,9 +1,11 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 128] = [
+pub const ACTIONS: [&str; 130] = [
     "request.submitted",
     "request.denied",
+    "request.lined_up",
+    "request.admitted",
     "request.planned",
     "request.awaiting_approval",
     "request.reviewed",

@@ -16,7 +16,7 @@ use crate::providers;
 pub async fn discard(tx: &mut Tx, op: &Op, id: EnvironmentId) -> Result<(), Error> {
     let environment = load(tx, id).await?;
     if !transitions::move_to(tx, id, State::Requested, State::Deleted, None).await? {
-        return Err(Error::WrongState(environment.state, "it is not waiting for approval any more"));
+        return Err(Error::WrongState(environment.state, "it does not wait to be made any more"));
     }
     projects::release(tx, id, projects::Cause::default()).await?;
     audit::append(tx, op, about(&environment, "environment.discarded")).await?;

@@ -39,8 +39,9 @@ pub use schedule::{
     warn_stops,
 };
 pub use service::{
-    Change, begin_act, begin_create, begin_delete, begin_update, change_inputs, create, expired, extend, find, list,
-    load, may_begin, open_secret_inputs, plan, resources, retry, seal_secret_inputs, secret_inputs, warn_expiring,
+    Change, LINE, begin_act, begin_create, begin_delete, begin_update, change_inputs, create, expired, extend, find,
+    list, load, may_begin, open_secret_inputs, plan, resources, retry, seal_secret_inputs, secret_inputs,
+    warn_expiring,
 };
 pub use states::{StateVersion, list_versions};
 pub use store::living::{Living, on_target};

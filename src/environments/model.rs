@@ -93,7 +93,7 @@ impl State {
     /// The state in a sentence: “the environment is …”.
     pub fn words(self) -> &'static str {
         match self {
-            Self::Requested => "waiting for approval",
+            Self::Requested => "waiting to be made",
             Self::Provisioning => "being made",
             Self::Ready => "ready",
             Self::Updating => "being updated",

@@ -11,7 +11,7 @@ use super::{
 use crate::audit::{self, Entry, Object};
 use crate::base::cursor::{Cursor, Page};
 use crate::base::id::{EnvironmentId, RequestId, RunId, TargetId, TemplateVersionId};
-use crate::base::{Op, Sealer};
+use crate::base::{Actor, Op, Sealer};
 use crate::catalog::{self, TemplateVersion};
 use crate::db::Tx;
 use crate::orchestrator::{self, NewRun, RunPlace};
@@ -203,9 +203,13 @@ pub async fn plan(
     Ok(run.id)
 }
 
-/// People before automation.
+/// The part of Paddock that lets in those who wait in line for a quota.
+pub const LINE: &str = "reconciler.quotas";
+
+/// People before automation; people are also those who have waited in line.
 pub(super) fn priority(op: &Op) -> i32 {
-    if op.actor.person().is_some() { 100 } else { 200 }
+    let for_people = op.actor.person().is_some() || matches!(op.actor, Actor::System { part: LINE });
+    if for_people { 100 } else { 200 }
 }
 
 async fn begin(

@@ -82,6 +82,9 @@ fn first(errors: &[FieldError]) -> String {
 fn full(quotas: &[Full]) -> String {
     let one = |full: &Full| {
         let quota = &full.quota;
+        if quota.fits(full.wanted) {
+            return format!("others wait in line for the quota of {} {}", quota.maximum, quota.dimension);
+        }
         format!("the quota of {} {} of {} is used up", quota.maximum, quota.dimension, quota.place())
     };
     quotas.first().map_or_else(String::new, one)

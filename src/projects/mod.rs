@@ -27,10 +27,11 @@ pub use model::{
     ProjectEnvironmentType, StoredTarget, TargetChange, TargetLimits,
 };
 pub use quota::{
-    At, Cause, Demand, ENVIRONMENTS, Full, Holder, ListedQuota, NewQuota, QuotaChange, QuotaScope, QuotaUse, add_quota,
-    change_hands, change_quota, ensure_quota, enter, give_back, holders, ledger_discrepancies, preview_change,
-    preview_new, preview_start, quota, quotas, record_quota_refusal, release, remove_quota, reserve, reserved_by,
-    settle, start, stop,
+    At, Cause, Demand, ENVIRONMENTS, Full, Holder, ListedQuota, NewQuota, QuotaChange, QuotaScope, QuotaTerms,
+    QuotaUse, WhenFull, add_quota, change_hands, change_quota, ensure_quota, enter, give_back, holders, leave_line,
+    ledger_discrepancies, line_up, line_up_start, next_in_line, place_behind, preview_change, preview_new,
+    preview_start, preview_waiting, quota, quotas, record_quota_refusal, release, remove_quota, reserve, reserved_by,
+    settle, stands_in, start, stay_in_line, stop,
 };
 pub use service::{
     bind_target, ensure_environment_type, ensure_project, ensure_project_environment_type, ensure_target,

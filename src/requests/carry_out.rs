@@ -119,13 +119,19 @@ pub async fn end(
     if from == RequestStatus::AwaitingApproval {
         reviews::end_ladders(tx, request.id).await?;
     }
+    let in_line = from == RequestStatus::AwaitingQuota;
+    let let_in = in_line && matches!(to, RequestStatus::Approved | RequestStatus::AwaitingApproval);
+    if in_line && !let_in {
+        projects::leave_line(tx, request.id).await?;
+    }
     let dropped = matches!(to, RequestStatus::Rejected | RequestStatus::Withdrawn | RequestStatus::Lapsed);
     if let (true, Operation::Update | Operation::Start, Some(environment)) =
-        (dropped, request.operation, request.environment)
+        (dropped && !in_line, request.operation, request.environment)
     {
         projects::give_back(tx, environment, request.id).await?;
     }
     let (action, outcome) = match to {
+        _ if let_in => ("request.admitted", Outcome::Succeeded),
         RequestStatus::Succeeded => ("request.succeeded", Outcome::Succeeded),
         RequestStatus::Failed => ("request.failed", Outcome::Failed),
         RequestStatus::Canceled => ("request.canceled", Outcome::Succeeded),
@@ -135,6 +141,7 @@ pub async fn end(
         RequestStatus::Withdrawn => ("request.withdrawn", Outcome::Succeeded),
         RequestStatus::Lapsed => ("request.lapsed", Outcome::Failed),
         RequestStatus::Denied => ("request.denied", Outcome::Denied),
+        RequestStatus::AwaitingQuota => ("request.lined_up", Outcome::Succeeded),
         RequestStatus::AwaitingApproval => ("request.awaiting_approval", Outcome::Succeeded),
     };
     Ok(about(request, action).outcome(outcome).detail(json!({"error": error})))

@@ -10,6 +10,7 @@
 //! once, when it is approved. Changes that a reviewer suggests are a new request of the requester's, decided anew, once
 //! they agree.
 
+mod again;
 mod approvers;
 mod budget;
 mod caller;
@@ -19,6 +20,7 @@ mod delegations;
 mod draft;
 mod error;
 mod guard;
+mod line;
 mod model;
 mod objections;
 mod plan;

@@ -23,6 +23,8 @@ use crate::providers::PlanChange;
 pub enum RequestStatus {
     /// Policy refused it.
     Denied,
+    /// It waits in line until a quota has room for it.
+    AwaitingQuota,
     /// Somebody must agree.
     AwaitingApproval,
     /// Somebody refused it.
@@ -45,8 +47,9 @@ pub enum RequestStatus {
 
 impl RequestStatus {
     /// Every status.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Denied,
+        Self::AwaitingQuota,
         Self::AwaitingApproval,
         Self::Rejected,
         Self::Withdrawn,
@@ -61,6 +64,9 @@ impl RequestStatus {
     /// Whether a request may go from this status to `next`. The database's trigger has the same table.
     pub fn can_become(self, next: Self) -> bool {
         let allowed: &[Self] = match self {
+            Self::AwaitingQuota => {
+                &[Self::Denied, Self::Withdrawn, Self::Lapsed, Self::AwaitingApproval, Self::Approved]
+            }
             Self::AwaitingApproval => &[Self::Rejected, Self::Withdrawn, Self::Lapsed, Self::Approved],
             Self::Approved => &[Self::Running, Self::Succeeded, Self::Canceled, Self::Failed],
             // Back to approval: what it was about to do is not what was approved.
@@ -75,6 +81,7 @@ impl RequestStatus {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Denied => "denied",
+            Self::AwaitingQuota => "awaiting_quota",
             Self::AwaitingApproval => "awaiting_approval",
             Self::Rejected => "rejected",
             Self::Withdrawn => "withdrawn",
@@ -108,6 +115,8 @@ pub struct Request {
     pub action_title: Option<String>,
     /// Its status.
     pub status: RequestStatus,
+    /// While it waits in line for a quota: as which number.
+    pub position: Option<i64>,
     /// Who asked; `None` is Paddock itself.
     pub requester: Option<PersonId>,
     /// The requester's name at that time.
@@ -153,7 +162,7 @@ pub struct Request {
     pub asked: Vec<Group>,
     /// Who decides for whom of those at the moment.
     pub stand_ins: Vec<StandIn>,
-    /// When it lapses without an approval.
+    /// When it lapses, if it still waits then: for its turn or for an approval.
     pub lapses_at: Option<Timestamp>,
     /// When it was submitted.
     pub created_at: Timestamp,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use sqlx::PgConnection;
 
 use super::resolve::Resolved;
-use super::{Caller, Error, Request, Requests};
+use super::{Caller, Error, Request, RequestStatus, Requests};
 use crate::base::id::{EnvironmentId, RequestId};
 use crate::base::{FieldError, Op};
 use crate::catalog::{self, TemplateVersion};
@@ -56,6 +56,25 @@ pub struct Shortage {
     pub sentence: String,
     /// What would make room.
     pub advice: String,
+    /// After what there is room: “2 of it is given back, by …”.
+    pub after: String,
+}
+
+impl Shortage {
+    fn new(sentence: String, after: String) -> Self {
+        Self { sentence, advice: format!("The same after {after}"), after }
+    }
+}
+
+/// There is room, and others came before.
+fn behind_others(quota: &QuotaUse) -> Shortage {
+    let others = match quota.waiting {
+        1 => "1 other request waits".to_owned(),
+        more => format!("{more} other requests wait"),
+    };
+    let (maximum, dimension, place) = (quota.maximum, &quota.dimension, quota.place());
+    let sentence = format!("{others} in line for the quota of {maximum} {dimension} in {place}.");
+    Shortage::new(sentence, format!("those who wait for {dimension} in {place} have had their turn"))
 }
 
 /// What an environment of this version takes with these inputs.
@@ -76,6 +95,27 @@ pub async fn take(tx: &mut Tx, resolved: &Resolved, environment: EnvironmentId, 
             projects::reserve(tx, environment, &demand, Cause::request(id)).await?;
         }
         Operation::Start => projects::start(tx, environment, Cause::request(id)).await?,
+        Operation::Extend
+        | Operation::Stop
+        | Operation::Hibernate
+        | Operation::Restart
+        | Operation::Act
+        | Operation::Delete => {}
+    }
+    Ok(())
+}
+
+/// Waits in line for what the request takes beyond what its environment holds.
+pub async fn line_up(tx: &mut Tx, resolved: &Resolved, environment: EnvironmentId, id: RequestId) -> Result<(), Error> {
+    match resolved.operation {
+        Operation::Create | Operation::Update => {
+            let demand = demand(&resolved.version, &resolved.inputs).map_err(Error::Invalid)?;
+            if resolved.operation == Operation::Create {
+                projects::enter(tx, environment).await?;
+            }
+            projects::line_up(tx, environment, id, &demand).await?;
+        }
+        Operation::Start => projects::line_up_start(tx, environment, id).await?,
         Operation::Extend
         | Operation::Stop
         | Operation::Hibernate
@@ -171,8 +211,38 @@ impl Requests {
         Ok(found.into_iter().map(change).collect())
     }
 
+    /// Why a request that waits in line has no room, as far as the caller may see it.
+    pub async fn shortages_of(
+        &self,
+        connection: &mut Connection,
+        op: &Op,
+        caller: Caller<'_>,
+        request: &Request,
+    ) -> Result<Vec<Shortage>, Error> {
+        let waits = request.status == RequestStatus::AwaitingQuota;
+        let Some(environment) = request.environment.filter(|_| waits) else { return Ok(Vec::new()) };
+        let changes = projects::preview_waiting(connection, environment, request.id).await?;
+        let full: Vec<Full> = changes.iter().filter_map(projects::QuotaChange::full).collect();
+        self.shortages(connection, op, caller, &full).await
+    }
+
+    /// The same for each of these.
+    pub(super) async fn shortages(
+        &self,
+        connection: &mut PgConnection,
+        op: &Op,
+        caller: Caller<'_>,
+        full: &[Full],
+    ) -> Result<Vec<Shortage>, Error> {
+        let mut shortages = Vec::new();
+        for one in full {
+            shortages.push(self.shortage(connection, op, caller, one).await?);
+        }
+        Ok(shortages)
+    }
+
     /// Why there is no room in a quota, and what would make some, as far as the caller may see it.
-    pub(super) async fn shortage(
+    async fn shortage(
         &self,
         connection: &mut PgConnection,
         op: &Op,
@@ -180,6 +250,9 @@ impl Requests {
         full: &Full,
     ) -> Result<Shortage, Error> {
         let quota = &full.quota;
+        if quota.fits(full.wanted) {
+            return Ok(behind_others(quota));
+        }
         let sentence = format!(
             "The quota of {} {} in {} is used up: {} exist and {} are being made or wait for approval; this takes {} \
              more.",
@@ -190,6 +263,10 @@ impl Requests {
             quota.reserved,
             full.wanted
         );
+        if !full.could_fit() {
+            let over = full.wanted.saturating_add(full.own).saturating_sub(quota.maximum);
+            return Ok(Shortage::new(sentence, format!("an admin raises the quota by at least {over}")));
+        }
         let missing = quota.taken().saturating_add(full.wanted).saturating_sub(quota.maximum);
         let holders = projects::holders(connection, quota, caller.person()).await?;
         let (seen, hidden): (Vec<&Holder>, Vec<&Holder>) =
@@ -211,15 +288,12 @@ impl Requests {
         if unseen > 0 {
             parts.push(format!("others that you may not see ({unseen})"));
         }
-        let advice = if parts.is_empty() {
-            format!("The same after an admin raises the quota by {missing}")
+        let after = if parts.is_empty() {
+            format!("an admin raises the quota by {missing}")
         } else {
-            format!(
-                "The same after {missing} of it is given back, by {}; or after an admin raises the quota",
-                parts.join(", ")
-            )
+            format!("{missing} of it is given back, by {}; or after an admin raises the quota", parts.join(", "))
         };
-        Ok(Shortage { sentence, advice })
+        Ok(Shortage::new(sentence, after))
     }
 
     fn may_see(&self, op: &Op, caller: Caller<'_>, holder: &Holder) -> bool {

@@ -7,6 +7,7 @@ use super::{Caller, Draft, Error, Intent, RequestStatus, Requests, carry_out, re
 use crate::audit;
 use crate::base::Op;
 use crate::environments::{self, Due, Expiring, Operation};
+use crate::orchestrator::Event;
 
 /// How much one look does at most; the next look does the rest.
 const BATCH: i64 = 50;
@@ -34,11 +35,10 @@ impl Requests {
     }
 
     async fn delete_one(&self, op: &Op, environment: &Expiring) -> Result<(), Error> {
-        // An update or extension that still waits for approval does not keep it alive.
+        // An update or extension that still waits does not keep it alive.
         let mut tx = self.db.begin().await?;
         for request in requests::waiting_for(&mut tx, environment.id).await? {
-            let (from, to) = (RequestStatus::AwaitingApproval, RequestStatus::Lapsed);
-            carry_out::finish(&mut tx, op, &request, from, to, None).await?;
+            carry_out::finish(&mut tx, op, &request, request.status, RequestStatus::Lapsed, None).await?;
         }
         tx.commit().await?;
         let draft = Draft {
@@ -88,16 +88,19 @@ impl Requests {
         Ok(warned)
     }
 
-    /// Ends requests that nobody approved in time. Returns how many.
+    /// Ends requests whose turn did not come, or that nobody approved, in time. Returns how many.
     pub async fn lapse(&self, op: &Op) -> Result<usize, Error> {
         let mut tx = self.db.begin().await?;
         let lapsed = requests::lock_lapsed(&mut tx, BATCH).await?;
         for request in &lapsed {
-            let (from, to) = (RequestStatus::AwaitingApproval, RequestStatus::Lapsed);
-            carry_out::finish(&mut tx, op, request, from, to, None).await?;
+            carry_out::finish(&mut tx, op, request, request.status, RequestStatus::Lapsed, None).await?;
             review::discard(&mut tx, op, request).await?;
         }
         tx.commit().await?;
+        if !lapsed.is_empty() {
+            // What they held is free for who waits in line.
+            self.signals.send(Event::Queue);
+        }
         Ok(lapsed.len())
     }
 

@@ -232,7 +232,7 @@ fn declared(version: &TemplateVersion, intent: &Intent) -> Result<Option<ActionS
     })
 }
 
-fn enabled(types: Vec<ProjectEnvironmentType>) -> Vec<String> {
+pub(super) fn enabled(types: Vec<ProjectEnvironmentType>) -> Vec<String> {
     types.into_iter().filter(|place| place.enabled).map(|place| place.slug).collect()
 }
 

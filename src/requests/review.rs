@@ -71,6 +71,9 @@ impl Requests {
         if request.requester == Some(reviewer) {
             return Err(Error::WrongStatus("nobody reviews their own request"));
         }
+        if request.status == RequestStatus::AwaitingQuota {
+            return Err(Error::WrongStatus("the request waits in line for a quota; it asks for approval after that"));
+        }
         if request.status != RequestStatus::AwaitingApproval {
             return Err(Error::WrongStatus("the request does not wait for approval any more"));
         }
@@ -156,14 +159,15 @@ impl Requests {
         let request = requests::lock(&mut tx, id).await?.ok_or(Error::NotFound)?;
         let question = self.question_about(op, caller, crate::policy::Action::WithdrawRequest, &request);
         let _: Permit<ability::WithdrawRequest> = self.policy.permit(&question)?;
-        if request.status != RequestStatus::AwaitingApproval {
-            return Err(Error::WrongStatus("only a request that waits for approval can be withdrawn"));
+        if !matches!(request.status, RequestStatus::AwaitingQuota | RequestStatus::AwaitingApproval) {
+            return Err(Error::WrongStatus("only a request that waits, in line or for approval, can be withdrawn"));
         }
-        carry_out::finish(&mut tx, op, &request, RequestStatus::AwaitingApproval, RequestStatus::Withdrawn, None)
-            .await?;
+        carry_out::finish(&mut tx, op, &request, request.status, RequestStatus::Withdrawn, None).await?;
         discard(&mut tx, op, &request).await?;
         let request = requests::find(&mut tx, id).await?.ok_or(Error::NotFound)?;
         tx.commit().await?;
+        // What it held is free for who waits in line.
+        self.signals.send(Event::Queue);
         Ok(request)
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::resolve::{Resolved, resolve};
 use super::store::{budgets, estimates, requests, reviews};
-use super::{Caller, Draft, Error, RequestStatus, Requests, Shortage, Submitted, carry_out, cost, plan, quota};
+use super::{Caller, Draft, Error, RequestStatus, Requests, Shortage, Submitted, carry_out, cost, line, plan, quota};
 use crate::audit::{self, Entry, Object, Outcome as Ended};
 use crate::base::id::{DecisionId, EnvironmentId, RequestId};
 use crate::base::{Digest, FieldError, Op};
@@ -22,6 +22,7 @@ impl Requests {
     /// Submits `draft`. With a `key`, a repetition of the same draft gives the first request again.
     ///
     /// A refusal by policy, by a budget or by a full quota is a request too: it is recorded with status `denied`.
+    /// Where the quotas that are full let wait, it waits in line.
     pub async fn submit(
         &self,
         op: &Op,
@@ -39,7 +40,7 @@ impl Requests {
         let body = draft_digest(draft);
         let keyed = Keyed { key, body };
         match self.attempt(op, caller, draft, keyed, None).await {
-            // The reservation found no room: everything is rolled back, and the refusal recorded.
+            // The reservation found no room: everything is rolled back, and it is refused or waits in line.
             Err(Error::Projects(projects::Error::QuotaFull(full))) => {
                 self.attempt(op, caller, draft, keyed, Some(full)).await
             }
@@ -87,11 +88,10 @@ impl Requests {
         }
         let cost = cost::of(tx, op, &resolved).await?;
         let mut decision = self.decide(op, caller, &resolved, &cost);
-        if let Some(full) = full {
-            let mut shortages = Vec::new();
-            for one in &full {
-                shortages.push(self.shortage(tx, op, caller, one).await?);
-            }
+        let full = full.unwrap_or_default();
+        let waits = line::waits(caller, &full);
+        if !full.is_empty() && !waits {
+            let shortages = self.shortages(tx, op, caller, &full).await?;
             deny_for_quota(&mut decision, shortages);
         }
         let held = self.hold_against_budget(tx, op, caller, &resolved, &mut decision, true).await?;
@@ -100,7 +100,13 @@ impl Requests {
         let id = RequestId::new(op.clock(), op.entropy());
         let estimate = cost.estimate().cloned();
         let budget = held.as_ref().map(|held| &held.check);
-        let stored = Stored { id, decision_id, keyed, estimate: estimate.as_ref(), budget };
+        let status = match decision.outcome {
+            Outcome::Denied => RequestStatus::Denied,
+            Outcome::NeedsApproval | Outcome::Allowed if waits => RequestStatus::AwaitingQuota,
+            Outcome::NeedsApproval => RequestStatus::AwaitingApproval,
+            Outcome::Allowed => RequestStatus::Approved,
+        };
+        let stored = Stored { id, status, decision_id, keyed, estimate: estimate.as_ref(), budget, full: &full };
         self.store(tx, op, caller, &resolved, &decision, &stored).await?;
         Ok(Submitted { id, decision: Some(decision), estimate })
     }
@@ -114,11 +120,7 @@ impl Requests {
         decision: &Decision,
         stored: &Stored<'_>,
     ) -> Result<(), Error> {
-        let status = match decision.outcome {
-            Outcome::Denied => RequestStatus::Denied,
-            Outcome::NeedsApproval => RequestStatus::AwaitingApproval,
-            Outcome::Allowed => RequestStatus::Approved,
-        };
+        let status = stored.status;
         let environment = match (&resolved.environment, status) {
             (Some(environment), _) => Some(environment.id),
             (None, RequestStatus::Denied) => None,
@@ -139,7 +141,8 @@ impl Requests {
             secrets: secrets.as_deref(),
             key: stored.keyed.key,
             body: stored.keyed.body,
-            lapses_in: (status == RequestStatus::AwaitingApproval).then_some(self.settings.approval_time),
+            lapses_in: matches!(status, RequestStatus::AwaitingQuota | RequestStatus::AwaitingApproval)
+                .then_some(self.settings.approval_time),
         };
         requests::insert(tx, &new)
             .await
@@ -147,11 +150,14 @@ impl Requests {
         if let Some(estimate) = stored.estimate {
             estimates::insert(tx, stored.id, estimate).await?;
         }
+        audit::append(tx, op, submitted_entry(resolved, decision, stored, environment)).await?;
+        if let (RequestStatus::AwaitingQuota, Some(environment)) = (status, environment) {
+            return line::line_up(tx, op, resolved, environment, (stored.id, stored.decision_id), stored.full).await;
+        }
         if let Some(check) = stored.budget {
             budgets::insert(tx, stored.id, check).await?;
         }
         reviews::insert_requirements(tx, op, stored.id, &decision.requirements).await?;
-        audit::append(tx, op, submitted_entry(resolved, decision, stored, environment)).await?;
         if let (RequestStatus::AwaitingApproval, Some(environment)) = (status, environment) {
             plan::ask(tx, op, stored.id, resolved.operation, environment, &resolved.version).await?;
         }
@@ -215,17 +221,21 @@ impl Keyed<'_> {
 /// What belongs to one submit.
 struct Stored<'a> {
     id: RequestId,
+    status: RequestStatus,
     decision_id: DecisionId,
     keyed: Keyed<'a>,
     estimate: Option<&'a Estimate>,
     budget: Option<&'a BudgetCheck>,
+    /// What had no room for it.
+    full: &'a [Full],
 }
 
 fn draft_digest(draft: &Draft) -> Digest {
     Digest::of_json(&serde_json::to_value(draft).unwrap_or(Value::Null))
 }
 
-fn deny_for_quota(decision: &mut Decision, shortages: Vec<Shortage>) {
+/// Makes a decision a refusal for want of room.
+pub(super) fn deny_for_quota(decision: &mut Decision, shortages: Vec<Shortage>) {
     decision.outcome = Outcome::Denied;
     decision.requirements.clear();
     decision.sentence = shortages.iter().map(|one| one.sentence.as_str()).collect::<Vec<_>>().join(" ");

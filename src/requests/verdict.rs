@@ -8,14 +8,14 @@ use super::resolve::{Resolved, resolve};
 use super::seats::{self, Seats};
 use super::stand_in::for_somebody;
 use super::store::delegations;
-use super::{Caller, Cost, Draft, Error, QuotaChange, Requests, Shortage, cost};
+use super::{Caller, Cost, Draft, Error, QuotaChange, Requests, Shortage, cost, line};
 use crate::base::id::PersonId;
 use crate::base::{FieldError, Op};
 use crate::cost::BudgetCheck;
 use crate::environments::Operation;
 use crate::identity::Person;
 use crate::policy::{Decision, Offer, Outcome, Requirement};
-use crate::projects::Full;
+use crate::projects::{self, Full};
 
 /// What a submit would meet.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub struct Verdict {
     pub quotas: Vec<QuotaChange>,
     /// Why there is no room, for each quota that is full.
     pub shortages: Vec<Shortage>,
+    /// Where there is no room and it would wait in line: as which number.
+    pub position: Option<i64>,
     /// What it would cost.
     pub cost: Cost,
     /// The budget of the project with it, where there is one that the caller may see.
@@ -76,7 +78,8 @@ impl Approver {
 impl Verdict {
     /// Whether a submit would be taken: perhaps after an approval, but not refused.
     pub fn can_submit(&self) -> bool {
-        self.decision.outcome != Outcome::Denied && self.quotas.iter().all(QuotaChange::fits) && self.errors.is_empty()
+        let room = self.shortages.is_empty() || self.position.is_some();
+        self.decision.outcome != Outcome::Denied && room && self.errors.is_empty()
     }
 }
 
@@ -108,11 +111,14 @@ impl Requests {
             None => None,
         };
         let changes = self.quota_changes(connection, caller, &resolved).await?;
-        let mut shortages = Vec::new();
-        for change in changes.iter().filter(|change| !change.quota.fits(change.adds)) {
-            let full = Full { quota: change.quota.clone(), wanted: change.adds };
-            shortages.push(self.shortage(connection, op, caller, &full).await?);
-        }
+        let full: Vec<Full> = changes.iter().filter_map(projects::QuotaChange::full).collect();
+        let shortages = self.shortages(connection, op, caller, &full).await?;
+        let position = match decision.outcome {
+            Outcome::Allowed | Outcome::NeedsApproval if line::waits(caller, &full) => {
+                Some(projects::place_behind(connection, &full).await?)
+            }
+            Outcome::Allowed | Outcome::NeedsApproval | Outcome::Denied => None,
+        };
         let quotas = changes.into_iter().map(Into::into).collect();
         let ends_at = match (&resolved.environment, resolved.lifetime) {
             (_, Some(lifetime)) => op.now().saturating_add(lifetime).ok(),
@@ -126,6 +132,7 @@ impl Requests {
             exception,
             quotas,
             shortages,
+            position,
             cost,
             budget: held.filter(|held| held.seen).map(|held| held.check),
             lifetime: resolved.lifetime,

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use super::model::{ListedQuota, NewQuota, QuotaScope};
+use super::model::{ListedQuota, NewQuota, QuotaScope, QuotaTerms, WhenFull};
 use crate::audit::{self, Entry, Object};
 use crate::base::id::{ProjectEnvironmentTypeId, QuotaId};
 use crate::base::text::is_dimension;
@@ -49,7 +49,7 @@ pub async fn add_quota(
         let detail = "is lower-case letters, digits and “_”, at most 40, such as “vcpu” or “memory_gib”";
         wrong.push(FieldError::new("/dimension", detail));
     }
-    wrong.extend(check_maximum(new.maximum));
+    wrong.extend(check_maximum(new.terms.maximum));
     let subject = match (new.scope, of) {
         (QuotaScope::Organisation, "") => None,
         (QuotaScope::Organisation, _) => {
@@ -70,14 +70,7 @@ pub async fn add_quota(
     }
     store::hold_quotas(tx, true).await?;
     let id = QuotaId::new(op.clock(), op.entropy());
-    let stored = store::Stored {
-        id,
-        scope: new.scope,
-        subject,
-        dimension,
-        maximum: new.maximum,
-        count_stopped: new.count_stopped,
-    };
+    let stored = store::Stored { id, scope: new.scope, subject, dimension, terms: new.terms };
     if !store::insert(tx, &stored).await? {
         return Err(Error::QuotaExists);
     }
@@ -87,22 +80,22 @@ pub async fn add_quota(
     Ok(made)
 }
 
-/// Gives a quota another limit, and says whether what is stopped counts.
+/// Gives a quota another limit, and says whether what is stopped counts and what becomes of requests that find
+/// it full. Who stands in line keeps their place.
 pub async fn change_quota(
     tx: &mut Tx,
     op: &Op,
     _: &Permit<ability::ManageQuotas>,
     (id, generation): (QuotaId, Option<i64>),
-    maximum: i64,
-    count_stopped: bool,
+    new: QuotaTerms,
 ) -> Result<ListedQuota, Error> {
     let before = get(tx, id).await?;
-    let wrong: Vec<FieldError> = check_maximum(maximum).into_iter().collect();
+    let wrong: Vec<FieldError> = check_maximum(new.maximum).into_iter().collect();
     if !wrong.is_empty() {
         return Err(Error::Invalid(wrong));
     }
     store::hold_quotas(tx, true).await?;
-    if !store::update(tx, id, generation, maximum, count_stopped).await? {
+    if !store::update(tx, id, generation, new).await? {
         return Err(Error::StaleQuota);
     }
     let after = get(tx, id).await?;
@@ -137,7 +130,8 @@ pub async fn ensure_quota(
     let scope = QuotaScope::ProjectEnvironmentType;
     store::hold_quotas(tx, true).await?;
     let id = QuotaId::new(op.clock(), op.entropy());
-    let new = store::Stored { id, scope, subject: Some(place.0), dimension, maximum, count_stopped: true };
+    let terms = QuotaTerms { maximum, count_stopped: true, when_full: WhenFull::Deny };
+    let new = store::Stored { id, scope, subject: Some(place.0), dimension, terms };
     if store::insert(tx, &new).await? { store::recount(tx, id).await } else { Ok(()) }
 }
 
@@ -177,7 +171,8 @@ fn unknown(scope: QuotaScope) -> &'static str {
 }
 
 fn terms(one: &ListedQuota) -> Value {
-    json!({"maximum": one.quota.maximum, "count_stopped": one.quota.count_stopped})
+    let quota = &one.quota;
+    json!({"maximum": quota.maximum, "count_stopped": quota.count_stopped, "when_full": quota.when_full})
 }
 
 fn about(one: &ListedQuota, action: &'static str) -> Entry {

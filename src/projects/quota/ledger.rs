@@ -23,26 +23,33 @@ pub async fn enter(tx: &mut Tx, environment: EnvironmentId) -> db::Result<()> {
 /// Reserves what the environment is to take beyond what it holds; none of it when one quota has no room.
 pub async fn reserve(tx: &mut Tx, environment: EnvironmentId, demand: &Demand, cause: Cause) -> Result<(), Error> {
     let held = store::lock_holdings(tx, environment).await?;
-    let moves = growth(&held, demand)
-        .into_iter()
-        .map(|(dimension, more)| Move {
-            dimension,
-            kind: EntryKind::Reserve,
-            by: Balance { reserved: more, ..Balance::default() },
-        })
-        .collect();
-    post(tx, environment, moves, cause, Guard::Asks).await
+    post(tx, environment, reserving(&held, demand), cause, Guard::Asks).await
+}
+
+/// The moves that reserve what the environment is to take beyond what it holds.
+pub(super) fn reserving(held: &BTreeMap<String, Balance>, demand: &Demand) -> Vec<Move> {
+    let reserve = |(dimension, more)| Move {
+        dimension,
+        kind: EntryKind::Reserve,
+        by: Balance { reserved: more, ..Balance::default() },
+    };
+    growth(held, demand).into_iter().map(reserve).collect()
 }
 
 /// Reserves what a stopped environment takes when it runs.
 pub async fn start(tx: &mut Tx, environment: EnvironmentId, cause: Cause) -> Result<(), Error> {
     let held = store::lock_holdings(tx, environment).await?;
-    let moves = held.into_iter().map(|(dimension, held)| Move {
-        dimension,
+    post(tx, environment, starting(&held), cause, Guard::Asks).await
+}
+
+/// The moves that reserve what a stopped environment takes when it runs.
+pub(super) fn starting(held: &BTreeMap<String, Balance>) -> Vec<Move> {
+    let start = |(dimension, held): (&String, &Balance)| Move {
+        dimension: dimension.clone(),
         kind: EntryKind::Start,
         by: Balance { reserved: held.stopped, used: 0, stopped: -held.stopped },
-    });
-    post(tx, environment, moves.collect(), cause, Guard::Asks).await
+    };
+    held.iter().map(start).collect()
 }
 
 /// The environment runs: it uses what it takes, and nothing is reserved any more.
@@ -125,13 +132,9 @@ pub async fn preview_change(
 pub async fn preview_start(connection: &mut PgConnection, environment: EnvironmentId) -> db::Result<Vec<QuotaChange>> {
     let scopes = store::scopes_of(connection, environment).await?;
     let held = store::holdings(connection, environment).await?;
-    let dimensions: Vec<String> = held.keys().cloned().collect();
-    let quotas = store::over(connection, &scopes, &dimensions).await?;
-    let adds = |quota: &QuotaUse| {
-        let stopped = held.get(&quota.dimension).copied().unwrap_or_default().stopped;
-        if quota.count_stopped { 0 } else { stopped }
-    };
-    Ok(quotas.into_iter().map(|quota| QuotaChange { adds: adds(&quota), quota }).collect())
+    let moves = starting(&held);
+    let quotas = store::over(connection, &scopes, &dimensions(&moves), None).await?;
+    Ok(changes_by(quotas, &moves, &held))
 }
 
 /// The quotas that this request has reserved something of, as they are, with that in them.
@@ -143,9 +146,9 @@ pub async fn reserved_by(
     let moved = store::moved_by(connection, environment, request).await?;
     let scopes = store::scopes_of(connection, environment).await?;
     let dimensions: Vec<String> = moved.keys().cloned().collect();
-    let quotas = store::over(connection, &scopes, &dimensions).await?;
+    let quotas = store::over(connection, &scopes, &dimensions, None).await?;
     let adds = |quota: &QuotaUse| counted(quota, moved.get(&quota.dimension).copied().unwrap_or_default());
-    Ok(quotas.into_iter().map(|quota| QuotaChange { adds: adds(&quota), quota }).collect())
+    Ok(quotas.into_iter().map(|quota| QuotaChange { adds: adds(&quota), own: 0, quota }).collect())
 }
 
 async fn changes(
@@ -154,12 +157,24 @@ async fn changes(
     held: &BTreeMap<String, Balance>,
     demand: &Demand,
 ) -> db::Result<Vec<QuotaChange>> {
-    let more = growth(held, demand);
     let dimensions: BTreeSet<String> = demand.keys().chain(held.keys()).cloned().collect();
     let dimensions: Vec<String> = dimensions.into_iter().collect();
-    let quotas = store::over(connection, scopes, &dimensions).await?;
-    let adds = |quota: &QuotaUse| more.get(&quota.dimension).copied().unwrap_or_default();
-    Ok(quotas.into_iter().map(|quota| QuotaChange { adds: adds(&quota), quota }).collect())
+    let quotas = store::over(connection, scopes, &dimensions, None).await?;
+    Ok(changes_by(quotas, &reserving(held, demand), held))
+}
+
+/// What these moves would add to each quota.
+pub(super) fn changes_by(quotas: Vec<QuotaUse>, moves: &[Move], held: &BTreeMap<String, Balance>) -> Vec<QuotaChange> {
+    let change = |quota: QuotaUse| {
+        let by = moves.iter().find(|one| one.dimension == quota.dimension).map(|one| one.by).unwrap_or_default();
+        let own = held.get(&quota.dimension).copied().unwrap_or_default();
+        QuotaChange { adds: counted(&quota, by), own: counted(&quota, own), quota }
+    };
+    quotas.into_iter().map(change).collect()
+}
+
+pub(super) fn dimensions(moves: &[Move]) -> Vec<String> {
+    moves.iter().map(|one| one.dimension.clone()).collect()
 }
 
 /// What is asked for beyond what is held. Less is given back when it is done, not before.
@@ -202,19 +217,14 @@ async fn post(
     }
     store::hold_quotas(tx, false).await?;
     let scopes = store::scopes_of(tx, environment).await?;
-    let dimensions: Vec<String> = moves.iter().map(|one| one.dimension.clone()).collect();
-    let quotas = store::lock(tx, &scopes, &dimensions).await?;
+    let quotas = store::lock(tx, &scopes, &dimensions(&moves), cause.request).await?;
     let by = |quota: &QuotaUse| {
         let found = moves.iter().find(|one| one.dimension == quota.dimension);
         found.map(|one| one.by).unwrap_or_default()
     };
     if guard == Guard::Asks {
-        let full: Vec<Full> = quotas
-            .iter()
-            .map(|quota| (quota, counted(quota, by(quota))))
-            .filter(|(quota, wanted)| !quota.fits(*wanted))
-            .map(|(quota, wanted)| Full { quota: quota.clone(), wanted })
-            .collect();
+        let held = store::holdings(tx, environment).await?;
+        let full: Vec<Full> = changes_by(quotas.clone(), &moves, &held).iter().filter_map(QuotaChange::full).collect();
         if !full.is_empty() {
             return Err(Error::QuotaFull(full));
         }

@@ -70,6 +70,39 @@ impl QuotaScope {
     }
 }
 
+/// What becomes of a request for which a quota has no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum WhenFull {
+    /// It is denied.
+    #[default]
+    Deny,
+    /// It waits in line.
+    Wait,
+}
+
+impl WhenFull {
+    /// The word in SQL and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            Self::Wait => "wait",
+        }
+    }
+}
+
+/// What an admin sets of a quota that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuotaTerms {
+    /// The limit.
+    pub maximum: i64,
+    /// Whether what stopped environments take counts.
+    pub count_stopped: bool,
+    /// What becomes of requests that find it full.
+    pub when_full: WhenFull,
+}
+
 /// A quota and how much of it one subject has taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuotaUse {
@@ -86,6 +119,10 @@ pub struct QuotaUse {
     pub maximum: i64,
     /// Whether what stopped environments take counts.
     pub count_stopped: bool,
+    /// What becomes of requests that find it full.
+    pub when_full: WhenFull,
+    /// How many requests wait in line for it, before the one that asks.
+    pub waiting: i64,
     /// Taken by environments that exist, those that are stopped apart.
     pub used: i64,
     /// Taken by requests that wait or run.
@@ -159,19 +196,26 @@ pub struct NewQuota {
     pub of: String,
     /// What is counted.
     pub dimension: String,
-    /// The limit.
-    pub maximum: i64,
-    /// Whether what stopped environments take counts.
-    pub count_stopped: bool,
+    /// What an admin may change later on.
+    pub terms: QuotaTerms,
 }
 
-/// A quota that has no room for what is asked for.
+/// A quota that has no room for what is asked for, or none for anybody who comes later than those in line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Full {
     /// The quota, as it is.
     pub quota: QuotaUse,
     /// What would be added.
     pub wanted: i64,
+    /// What the environment has taken of it already.
+    pub own: i64,
+}
+
+impl Full {
+    /// Whether there would be room if everybody else gave everything back.
+    pub fn could_fit(&self) -> bool {
+        self.wanted.saturating_add(self.own) <= self.quota.maximum
+    }
 }
 
 /// A quota before and after something.
@@ -181,6 +225,16 @@ pub struct QuotaChange {
     pub quota: QuotaUse,
     /// What would be added.
     pub adds: i64,
+    /// What the environment has taken of it already.
+    pub own: i64,
+}
+
+impl QuotaChange {
+    /// The quota, where it has no room for what would be added, or others wait in line for it.
+    pub fn full(&self) -> Option<Full> {
+        let held_up = self.adds > 0 && (self.quota.waiting > 0 || !self.quota.fits(self.adds));
+        held_up.then(|| Full { quota: self.quota.clone(), wanted: self.adds, own: self.own })
+    }
 }
 
 /// An environment that takes a part of a quota.

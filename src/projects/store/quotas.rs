@@ -7,7 +7,9 @@ use uuid::Uuid;
 
 use crate::base::id::{EnvironmentId, PersonId, ProjectEnvironmentTypeId, ProjectId, QuotaId, RequestId};
 use crate::db::Result;
-use crate::projects::quota::model::{At, Balance, Cause, EntryKind, Holder, ListedQuota, Move, QuotaScope, QuotaUse};
+use crate::projects::quota::model::{
+    At, Balance, Cause, EntryKind, Holder, ListedQuota, Move, QuotaScope, QuotaTerms, QuotaUse, WhenFull,
+};
 
 /// The advisory lock under which quotas are changed.
 const QUOTAS: i64 = 7_885_565_310;
@@ -95,6 +97,8 @@ struct Row {
     dimension: String,
     maximum: i64,
     count_stopped: bool,
+    when_full: WhenFull,
+    waiting: i64,
     used: i64,
     reserved: i64,
     stopped: i64,
@@ -103,17 +107,40 @@ struct Row {
 
 impl From<Row> for QuotaUse {
     fn from(row: Row) -> Self {
-        let Row { id, scope, of, dimension, maximum, count_stopped, used, reserved, stopped, subject } = row;
-        Self { id, scope, of, dimension, maximum, count_stopped, used, reserved, stopped, subject }
+        let Row {
+            id,
+            scope,
+            of,
+            dimension,
+            maximum,
+            count_stopped,
+            when_full,
+            waiting,
+            used,
+            reserved,
+            stopped,
+            subject,
+        } = row;
+        Self { id, scope, of, dimension, maximum, count_stopped, when_full, waiting, used, reserved, stopped, subject }
     }
 }
 
-/// The quotas that hold these scopes, as they are.
-pub async fn over(connection: &mut PgConnection, scopes: &Scopes, dimensions: &[String]) -> Result<Vec<QuotaUse>> {
+/// The quotas that hold these scopes, as they are, with how many wait in line for them: those before `asks`
+/// where that one is in line, else everybody.
+pub async fn over(
+    connection: &mut PgConnection,
+    scopes: &Scopes,
+    dimensions: &[String],
+    asks: Option<RequestId>,
+) -> Result<Vec<QuotaUse>> {
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT q.id AS "id: _", q.scope AS "scope: _", quota_subject(s.scope, s.subject) AS "of!", q.dimension,
-               q.maximum, q.count_stopped, coalesce(c.used, 0) AS "used!", coalesce(c.reserved, 0) AS "reserved!",
+               q.maximum, q.count_stopped, q.when_full AS "when_full: _",
+               (SELECT count(*) FROM quota_line_stand l WHERE l.quota_id = q.id AND l.subject = s.subject
+                AND l.place < coalesce((SELECT place FROM quota_line WHERE request_id = $4), 9223372036854775807)
+               ) AS "waiting!",
+               coalesce(c.used, 0) AS "used!", coalesce(c.reserved, 0) AS "reserved!",
                coalesce(c.stopped, 0) AS "stopped!", s.subject AS "subject!"
            FROM unnest($1::text[], $2::uuid[]) s (scope, subject)
            JOIN quota q ON quota_counts(q, s.scope, s.subject) AND q.dimension = ANY ($3)
@@ -121,7 +148,8 @@ pub async fn over(connection: &mut PgConnection, scopes: &Scopes, dimensions: &[
            ORDER BY q.id, s.subject"#,
         &scopes.scopes,
         &scopes.subjects,
-        dimensions
+        dimensions,
+        asks.map(|id| id.0)
     )
     .fetch_all(connection)
     .await?;
@@ -129,8 +157,13 @@ pub async fn over(connection: &mut PgConnection, scopes: &Scopes, dimensions: &[
 }
 
 /// The same with their counters locked, in one order for everybody.
-pub async fn lock(connection: &mut PgConnection, scopes: &Scopes, dimensions: &[String]) -> Result<Vec<QuotaUse>> {
-    let found = over(&mut *connection, scopes, dimensions).await?;
+pub async fn lock(
+    connection: &mut PgConnection,
+    scopes: &Scopes,
+    dimensions: &[String],
+    asks: Option<RequestId>,
+) -> Result<Vec<QuotaUse>> {
+    let found = over(&mut *connection, scopes, dimensions, asks).await?;
     let (ids, subjects): (Vec<Uuid>, Vec<Uuid>) = found.iter().map(|quota| (quota.id.0, quota.subject)).unzip();
     sqlx::query!(
         "INSERT INTO quota_counter (quota_id, subject)
@@ -140,22 +173,17 @@ pub async fn lock(connection: &mut PgConnection, scopes: &Scopes, dimensions: &[
     )
     .execute(&mut *connection)
     .await?;
-    let counters = sqlx::query!(
-        r#"SELECT quota_id AS "quota: QuotaId", subject, used, reserved, stopped FROM quota_counter
-           WHERE (quota_id, subject) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
-           ORDER BY quota_id, subject FOR UPDATE"#,
+    sqlx::query!(
+        "SELECT FROM quota_counter
+         WHERE (quota_id, subject) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
+         ORDER BY quota_id, subject FOR UPDATE",
         &ids,
         &subjects
     )
-    .fetch_all(connection)
+    .execute(&mut *connection)
     .await?;
-    let now: BTreeMap<(QuotaId, Uuid), (i64, i64, i64)> =
-        counters.into_iter().map(|row| ((row.quota, row.subject), (row.used, row.reserved, row.stopped))).collect();
-    let locked = |quota: QuotaUse| {
-        let (used, reserved, stopped) = now.get(&(quota.id, quota.subject)).copied().unwrap_or_default();
-        QuotaUse { used, reserved, stopped, ..quota }
-    };
-    Ok(found.into_iter().map(locked).collect())
+    // Whoever was faster has moved them, or stands in line by now.
+    over(connection, scopes, dimensions, asks).await
 }
 
 /// Moves counters that are locked.
@@ -329,7 +357,7 @@ pub async fn of_places(
 async fn of_subjects(connection: &mut PgConnection, scopes: &[String], subjects: &[Uuid]) -> Result<Vec<QuotaUse>> {
     let dimensions = sqlx::query_scalar!("SELECT DISTINCT dimension FROM quota").fetch_all(&mut *connection).await?;
     let scopes = Scopes { scopes: scopes.to_vec(), subjects: subjects.to_vec() };
-    over(connection, &scopes, &dimensions).await
+    over(connection, &scopes, &dimensions, None).await
 }
 
 /// A quota as it is to be stored.
@@ -338,8 +366,7 @@ pub struct Stored<'a> {
     pub scope: QuotaScope,
     pub subject: Option<Uuid>,
     pub dimension: &'a str,
-    pub maximum: i64,
-    pub count_stopped: bool,
+    pub terms: QuotaTerms,
 }
 
 /// Inserts a quota. False: there is one for the same thing.
@@ -347,8 +374,8 @@ pub async fn insert(connection: &mut PgConnection, new: &Stored<'_>) -> Result<b
     let at = |scope| new.subject.filter(|_| new.scope == scope);
     let result = sqlx::query!(
         "INSERT INTO quota (id, scope, project_id, environment_type_id, project_environment_type_id, team_id, person_id,
-             dimension, maximum, count_stopped)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+             dimension, maximum, count_stopped, when_full)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
         new.id.0,
         new.scope as QuotaScope,
         at(QuotaScope::Project),
@@ -357,29 +384,30 @@ pub async fn insert(connection: &mut PgConnection, new: &Stored<'_>) -> Result<b
         at(QuotaScope::Team),
         at(QuotaScope::User),
         new.dimension,
-        new.maximum,
-        new.count_stopped
+        new.terms.maximum,
+        new.terms.count_stopped,
+        new.terms.when_full as WhenFull
     )
     .execute(connection)
     .await?;
     Ok(result.rows_affected() == 1)
 }
 
-/// Another limit. False: somebody changed it in the meantime, or it is gone.
+/// Other terms. False: somebody changed it in the meantime, or it is gone.
 pub async fn update(
     connection: &mut PgConnection,
     id: QuotaId,
     generation: Option<i64>,
-    maximum: i64,
-    count_stopped: bool,
+    terms: QuotaTerms,
 ) -> Result<bool> {
     let result = sqlx::query!(
-        "UPDATE quota SET maximum = $3, count_stopped = $4, generation = generation + 1
+        "UPDATE quota SET maximum = $3, count_stopped = $4, when_full = $5, generation = generation + 1
          WHERE id = $1 AND ($2::bigint IS NULL OR generation = $2)",
         id.0,
         generation,
-        maximum,
-        count_stopped
+        terms.maximum,
+        terms.count_stopped,
+        terms.when_full as WhenFull
     )
     .execute(connection)
     .await?;
@@ -429,7 +457,8 @@ pub async fn subject(connection: &mut PgConnection, scope: QuotaScope, word: &st
 pub async fn list(connection: &mut PgConnection, only: Option<QuotaId>) -> Result<Vec<ListedQuota>> {
     let rows = sqlx::query!(
         r#"SELECT q.id AS "id: QuotaId", q.scope AS "scope: QuotaScope", quota_subject(q.scope, q.subject) AS "of!",
-               q.dimension, q.maximum, q.count_stopped, q.generation, q.subject,
+               q.dimension, q.maximum, q.count_stopped, q.when_full AS "when_full: WhenFull", q.generation, q.subject,
+               (SELECT count(*) FROM quota_line_stand l WHERE l.quota_id = q.id) AS "waiting!",
                quota_subject(q.scope, c.subject) AS "fullest!", c.subject AS "counted?",
                coalesce(c.used, 0) AS "used!", coalesce(c.reserved, 0) AS "reserved!",
                coalesce(c.stopped, 0) AS "stopped!"
@@ -454,6 +483,8 @@ pub async fn list(connection: &mut PgConnection, only: Option<QuotaId>) -> Resul
             dimension: row.dimension,
             maximum: row.maximum,
             count_stopped: row.count_stopped,
+            when_full: row.when_full,
+            waiting: row.waiting,
             used: row.used,
             reserved: row.reserved,
             stopped: row.stopped,

@@ -45,7 +45,7 @@ pub async fn insert(connection: &mut PgConnection, new: &NewRequest<'_>) -> Resu
              lapses_at, action, action_title, decided_at, finished_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
              now() + make_interval(secs => $20), $21, $22,
-             CASE WHEN $3 <> 'awaiting_approval' THEN now() END, CASE WHEN $3 = 'denied' THEN now() END)",
+             CASE WHEN $3 NOT IN ('awaiting_approval', 'awaiting_quota') THEN now() END, CASE WHEN $3 = 'denied' THEN now() END)",
         new.id.0,
         resolved.operation as Operation,
         new.status as RequestStatus,
@@ -103,6 +103,7 @@ struct Row {
     action: Option<String>,
     action_title: Option<String>,
     status: RequestStatus,
+    position: Option<i64>,
     requester_id: Option<PersonId>,
     requester_label: String,
     project_id: ProjectId,
@@ -170,6 +171,7 @@ impl TryFrom<Row> for Request {
             action: row.action,
             action_title: row.action_title,
             status: row.status,
+            position: row.position,
             requester: row.requester_id,
             requester_label: row.requester_label,
             project: row.project_id,
@@ -210,6 +212,10 @@ macro_rules! named {
         sqlx::query_as!(
             Row,
             r#"SELECT r.id AS "id: _", r.operation AS "operation: _", r.action, r.action_title, r.status AS "status: _",
+               CASE WHEN r.status = 'awaiting_quota' THEN (
+                   SELECT 1 + count(DISTINCT o.request_id) FROM quota_line_stand s JOIN quota_line_stand o
+                     ON o.quota_id = s.quota_id AND o.subject = s.subject AND o.place < s.place
+                   WHERE s.request_id = r.id) END AS position,
                r.requester_id AS "requester_id: _", r.requester_label,
                p.id AS "project_id: _", p.slug AS project_slug, w.id AS "place_id: _", et.slug AS environment_type,
                t.id AS "template_id: _", t.slug AS template_slug, t.name AS template_name,
@@ -314,10 +320,10 @@ pub async fn list(
     load(connection, &ids).await
 }
 
-/// Requests of an environment that wait for approval, locked.
+/// Requests of an environment that wait, in line or for approval, locked.
 pub async fn waiting_for(connection: &mut PgConnection, environment: EnvironmentId) -> Result<Vec<Request>> {
     let ids = sqlx::query_scalar!(
-        "SELECT id FROM request WHERE environment_id = $1 AND status = 'awaiting_approval' FOR UPDATE",
+        "SELECT id FROM request WHERE environment_id = $1 AND status IN ('awaiting_quota', 'awaiting_approval') FOR UPDATE",
         environment.0
     )
     .fetch_all(&mut *connection)
@@ -325,10 +331,10 @@ pub async fn waiting_for(connection: &mut PgConnection, environment: Environment
     load(connection, &ids).await
 }
 
-/// Requests that nobody approved in time, by the database's clock, locked.
+/// Requests whose turn did not come, or that nobody approved, in time, by the database's clock, locked.
 pub async fn lock_lapsed(connection: &mut PgConnection, limit: i64) -> Result<Vec<Request>> {
     let ids = sqlx::query_scalar!(
-        "SELECT id FROM request WHERE status = 'awaiting_approval' AND lapses_at <= now()
+        "SELECT id FROM request WHERE status IN ('awaiting_quota', 'awaiting_approval') AND lapses_at <= now()
          ORDER BY lapses_at LIMIT $1 FOR UPDATE SKIP LOCKED",
         limit
     )
@@ -346,8 +352,9 @@ pub async fn move_to(
 ) -> Result<bool> {
     let result = sqlx::query!(
         "UPDATE request SET status = $3,
-             decided_at = CASE WHEN $2 = 'awaiting_approval' THEN now() ELSE decided_at END,
-             finished_at = CASE WHEN $3 IN ('rejected', 'withdrawn', 'lapsed', 'succeeded', 'failed', 'canceled')
+             decided_at = CASE WHEN $2 = 'awaiting_approval' OR $2 = 'awaiting_quota' AND $3 <> 'awaiting_approval'
+                               THEN now() ELSE decided_at END,
+             finished_at = CASE WHEN $3 IN ('denied', 'rejected', 'withdrawn', 'lapsed', 'succeeded', 'failed', 'canceled')
                                 THEN now() END
          WHERE id = $1 AND status = $2",
         id.0,

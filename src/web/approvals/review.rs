@@ -126,6 +126,9 @@ async fn view(visitor: &Visitor, id: &str, reason: &str, errors: Vec<FormError>)
 /// Why the viewer cannot review it.
 fn cannot(visitor: &Visitor, detail: &RequestDetail) -> Option<String> {
     let (request, me) = (&detail.request, visitor.access.person.id);
+    if request.status == RequestStatus::AwaitingQuota {
+        return Some("It waits in line for a quota. It asks for approval when it is its turn.".to_owned());
+    }
     if request.status != RequestStatus::AwaitingApproval {
         let word = Pill::of(request.status.as_str()).word.to_lowercase();
         return Some(format!("It does not wait any more: it is {word}."));

@@ -285,6 +285,12 @@ fn request(record: &AuditRecord, verb: &str) -> (&'static str, String) {
         }
         "planned" if record.outcome == Outcome::Failed => ("circle-x", format!("could not plan to {operation} {name}")),
         "planned" => ("scroll-text", format!("planned what it takes to {operation} {name}")),
+        "lined_up" => {
+            let quotas = listed(&texts(record, "quotas"), "and");
+            ("clock", format!("waits in line to {operation} {name}: the quota of {quotas} is used up"))
+        }
+        "admitted" => ("circle-check", format!("had room to {operation} {name}, and let it in from the line")),
+        "denied" => ("circle-x", format!("denied to {operation} {name} when its turn in the line came")),
         "awaiting_approval" => ("user-round-check", format!("asks again to {operation} {name}")),
         "reviewed" => {
             let place = match detail(record, "for") {
@@ -296,7 +302,7 @@ fn request(record: &AuditRecord, verb: &str) -> (&'static str, String) {
         "approved" => ("shield-check", format!("carries out the request to {operation} {name}: everybody agreed")),
         "rejected" => ("circle-x", format!("closed the rejected request to {operation} {name}")),
         "withdrawn" => ("ban", format!("took the request to {operation} {name} back")),
-        "lapsed" => ("timer-off", format!("let the request to {operation} {name} lapse: nobody agreed in time")),
+        "lapsed" => ("timer-off", format!("let the request to {operation} {name} lapse: its time to wait was over")),
         "escalated" => {
             let asked = listed(&texts(record, "asked"), "and");
             ("user-round-check", format!("asked {asked} as well to agree to {operation} {name}"))

@@ -103,7 +103,7 @@ pub(super) fn denied<A: Ability>(visitor: &Visitor, environment: &Environment) -
 fn refused(environment: &Environment, operation: Operation) -> Option<&'static str> {
     let state = environment.state;
     let working = match state {
-        State::Requested => Some("It waits for approval; the request can be withdrawn."),
+        State::Requested => Some("It waits for approval or in line for a quota; the request can be withdrawn."),
         State::Provisioning => Some("It is being made; cancel that first, or wait."),
         State::Updating => Some("It is being updated; cancel that first, or wait."),
         State::Deleting => Some("It is being deleted."),

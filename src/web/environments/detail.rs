@@ -11,6 +11,7 @@ use crate::db::Connection;
 use crate::environments::{self, Environment, OutputView, State};
 use crate::orchestrator::{self, Run};
 use crate::policy::{Action, ability};
+use crate::requests::{Filter, RequestStatus};
 use crate::web::answer::{self, Form};
 use crate::web::audit::sentence::Names;
 use crate::web::error::PageError;
@@ -116,6 +117,7 @@ async fn filled(
         actions,
         live: is_changing(environment.state) || last.is_some_and(|run| !run.state.is_terminal()),
         working: working(last, &times),
+        in_line: in_line(visitor, connection, environment).await?,
         failure: facts::failure(environment, last, &times),
         outputs: outputs.into_iter().map(facts::output).collect(),
         reveal_action: may_reveal.then(|| urls::environment_reveal(environment.id)),
@@ -170,6 +172,21 @@ fn working(last: Option<&Run>, times: &crate::web::words::Times) -> Option<(Stri
         (false, Some(_)) => format!("{}: running for {}", run.label, facts::took(run, times)),
     };
     Some((words, urls::run(run.id)))
+}
+
+/// The request for it that waits in line for a quota.
+async fn in_line(
+    visitor: &Visitor,
+    connection: &mut Connection,
+    environment: &Environment,
+) -> Result<Option<(String, String)>, PageError> {
+    let status = Some(RequestStatus::AwaitingQuota);
+    let filter = Filter { environment: Some(environment.id), status, ..Filter::default() };
+    let found = visitor.app.requests.list(connection, &filter, None, 1).await?.items;
+    Ok(found.first().and_then(|request| {
+        let words = format!("{}: waits in line for a quota, as number {}", request.label(), request.position?);
+        Some((words, urls::request(request.id)))
+    }))
 }
 
 fn audit_href(visitor: &Visitor, environment: &Environment) -> Option<String> {

@@ -162,6 +162,8 @@ pub struct EnvironmentPage {
     pub actions: Vec<Action>,
     /// While something works on it: the run to watch.
     pub working: Option<(String, String)>,
+    /// While a request for it waits in line for a quota: the words, and that request.
+    pub in_line: Option<(String, String)>,
     pub failure: Option<Failure>,
     pub outputs: Vec<OutputRow>,
     /// Post address that reveals one output (field `name`); none: the viewer may not.

@@ -104,7 +104,13 @@ fn open_row(request: &Request, suggested_by: Option<&Vec<String>>, times: &Times
 }
 
 fn is_open(request: &Request) -> bool {
-    matches!(request.status, RequestStatus::AwaitingApproval | RequestStatus::Approved | RequestStatus::Running)
+    matches!(
+        request.status,
+        RequestStatus::AwaitingQuota
+            | RequestStatus::AwaitingApproval
+            | RequestStatus::Approved
+            | RequestStatus::Running
+    )
 }
 
 fn row(visitor: &Visitor, environment: &Environment) -> LinkRow {

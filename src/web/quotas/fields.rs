@@ -2,7 +2,7 @@
 
 use crate::base::FieldError;
 use crate::catalog::form::Control;
-use crate::projects::{Error, ListedQuota, NewQuota, QuotaScope};
+use crate::projects::{Error, ListedQuota, NewQuota, QuotaScope, QuotaTerms, WhenFull};
 use crate::web::answer::Form;
 use crate::web::ui::{FormSection, choice, own_field, text_control};
 
@@ -14,15 +14,26 @@ pub(super) fn errors_of(error: &Error) -> Vec<FieldError> {
     }
 }
 
+/// The terms that were typed.
+pub(super) fn typed_terms(form: &Form) -> Result<QuotaTerms, Error> {
+    let maximum = typed_maximum(form)?;
+    Ok(QuotaTerms { maximum, count_stopped: typed_stopped(form), when_full: typed_full(form) })
+}
+
 /// A whole number that was typed.
-pub(super) fn typed_maximum(form: &Form) -> Result<i64, Error> {
+fn typed_maximum(form: &Form) -> Result<i64, Error> {
     let wrong = |_| Error::Invalid(vec![FieldError::new("/maximum", "is a whole number, such as 10")]);
     form.get("maximum").trim().parse().map_err(wrong)
 }
 
 /// Whether what is stopped counts.
-pub(super) fn typed_stopped(form: &Form) -> bool {
+fn typed_stopped(form: &Form) -> bool {
     form.get("stopped") != "free"
+}
+
+/// What becomes of requests that find it full.
+fn typed_full(form: &Form) -> WhenFull {
+    if form.get("full") == WhenFull::Wait.as_str() { WhenFull::Wait } else { WhenFull::Deny }
 }
 
 /// A quota that was typed.
@@ -32,8 +43,7 @@ pub(super) fn typed(form: &Form) -> Result<NewQuota, Error> {
         scope: QuotaScope::parse(form.get("scope")).ok_or_else(wrong)?,
         of: form.get("of").trim().to_owned(),
         dimension: form.get("dimension").trim().to_owned(),
-        maximum: typed_maximum(form)?,
-        count_stopped: typed_stopped(form),
+        terms: typed_terms(form)?,
     })
 }
 
@@ -48,6 +58,13 @@ fn stopped(count: bool, found: &[FieldError]) -> crate::catalog::form::Field {
     let choices = vec![choice("counts", "Counts", None, count), choice("free", "Does not count", None, !count)];
     let help = "What does not count is given back at a stop; a start takes it again, and may be refused.";
     own_field(found, "stopped", "What is stopped", Some(help), true, Control::Radios { choices })
+}
+
+fn full(when: WhenFull, found: &[FieldError]) -> crate::catalog::form::Field {
+    let one = |which: WhenFull, label| choice(which.as_str(), label, None, which == when);
+    let choices = vec![one(WhenFull::Deny, "Deny the request"), one(WhenFull::Wait, "Let it wait in line")];
+    let help = "In line, whoever asked first is let in first, as soon as there is room. What waits takes nothing.";
+    own_field(found, "full", "When it is full", Some(help), true, Control::Radios { choices })
 }
 
 /// The fields of a new quota.
@@ -89,6 +106,7 @@ pub(super) fn new(form: &Form, found: &[FieldError]) -> FormSection {
                 text_control(dimension, "vcpu", Some(40)),
             ),
             maximum(form.get("maximum"), found),
+            full(typed_full(form), found),
             stopped(typed_stopped(form), found),
         ],
         reshapes: false,
@@ -100,11 +118,12 @@ pub(super) fn change(one: &ListedQuota, form: &Form, found: &[FieldError]) -> Fo
     let typed = form.has("maximum");
     let value = if typed { form.get("maximum").to_owned() } else { one.quota.maximum.to_string() };
     let count = if typed { typed_stopped(form) } else { one.quota.count_stopped };
+    let when = if typed { typed_full(form) } else { one.quota.when_full };
     FormSection {
         id: "quota".to_owned(),
         title: "Limit".to_owned(),
         help: "Requests meet it from now on.".to_owned(),
-        fields: vec![maximum(&value, found), stopped(count, found)],
+        fields: vec![maximum(&value, found), full(when, found), stopped(count, found)],
         reshapes: false,
     }
 }

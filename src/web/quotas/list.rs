@@ -4,7 +4,7 @@ use axum::response::Response;
 
 use super::view::{QuotaGroup, QuotaRow, QuotasPage};
 use super::{look, may_manage};
-use crate::projects::{self, ListedQuota, QuotaScope};
+use crate::projects::{self, ListedQuota, QuotaScope, WhenFull};
 use crate::web::answer;
 use crate::web::error::{PageError, sentence};
 use crate::web::shell::Section;
@@ -20,8 +20,8 @@ pub async fn page(visitor: Visitor) -> Result<Response, PageError> {
     let manages = may_manage(&visitor);
     let full = quotas.iter().filter(|one| one.quota.taken() >= one.quota.maximum).count();
     let lede = match full {
-        0 => "How much may be taken, and where. A request that passes any of them is refused.".to_owned(),
-        full => format!("{} used up: requests there are refused.", count(full, "quota is", "quotas are")),
+        0 => "How much may be taken, and where. A request must fit into every one that it counts in.".to_owned(),
+        full => format!("{} used up: requests there are refused or wait.", count(full, "quota is", "quotas are")),
     };
     let group = |scope: QuotaScope| QuotaGroup {
         id: scope.as_str(),
@@ -79,6 +79,12 @@ fn row(one: &ListedQuota, manages: bool) -> QuotaRow {
     let mut notes = Vec::new();
     if quota.reserved > 0 {
         notes.push(format!("{} of it reserved", quota.reserved));
+    }
+    if quota.when_full == WhenFull::Wait || quota.waiting > 0 {
+        notes.push(match usize::try_from(quota.waiting).unwrap_or(0) {
+            0 => "who finds it full waits in line".to_owned(),
+            waiting => format!("{} in line", count(waiting, "request waits", "requests wait")),
+        });
     }
     if !quota.count_stopped {
         notes.push(match quota.stopped {

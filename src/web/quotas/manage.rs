@@ -53,11 +53,8 @@ pub async fn change(visitor: Visitor, Path(id): Path<String>, form: Form) -> Res
     let permit = permit(&visitor, "quota.changed", &id).await?;
     let one = found(&visitor, &id).await?;
     let generation = form.get("generation").parse().ok();
-    let changed = match fields::typed_maximum(&form) {
-        Ok(maximum) => {
-            let stopped = fields::typed_stopped(&form);
-            visitor.app.change_quota(&visitor.op, &permit, (one.quota.id, generation), maximum, stopped).await
-        }
+    let changed = match fields::typed_terms(&form) {
+        Ok(terms) => visitor.app.change_quota(&visitor.op, &permit, (one.quota.id, generation), terms).await,
         Err(error) => Err(error),
     };
     match changed {

@@ -18,7 +18,7 @@ use crate::web::error::PageError;
 use crate::web::shell::Section;
 use crate::web::ui::{Crumb, Fact, Look, Pill, TimelineItem};
 use crate::web::visitor::Visitor;
-use crate::web::words::length;
+use crate::web::words::{length, listed};
 use crate::web::{cost, frame, urls};
 
 /// The request that an address names, if the viewer may see it.
@@ -53,11 +53,13 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
     };
     let seen = visitor.visible(&mut connection, Action::ReadProject).await?.contains(request.project);
     let held = if seen { requests::budget_of(&mut connection, request.id).await? } else { None };
+    let line = in_line(&visitor, &mut connection, &detail).await?;
     drop(connection);
     let mut facts = facts(&visitor, request);
     facts.extend(held.as_ref().map(|held| Fact::new("Budget", cost::budget_words(held))));
     let exception_href = exception_href(&visitor, &detail).await;
     let waiting = request.status == RequestStatus::AwaitingApproval;
+    let in_line_now = request.status == RequestStatus::AwaitingQuota;
     let me = visitor.access.person.id;
     let reviewed = detail.reviews.iter().any(|review| review.counts && review.reviewer == me);
     let mut planning = plan::progress(&detail);
@@ -70,8 +72,9 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
         title: rows::title(request),
         pill: Pill::of(request.status.as_str()),
         lede: format!("{} {} in {}", request.template_name, request.version, rows::place(request)),
-        waiting: (waiting && planning.is_none()).then(|| format!("Waits for {waits_for}")),
-        withdraw_action: (waiting && may(&visitor, Action::WithdrawRequest, request))
+        waiting: ((waiting && planning.is_none()) || in_line_now).then(|| format!("Waits for {waits_for}")),
+        line,
+        withdraw_action: ((waiting || in_line_now) && may(&visitor, Action::WithdrawRequest, request))
             .then(|| urls::request_withdraw(request.id)),
         review_href: (waiting && !reviewed && may(&visitor, Action::ReviewRequest, request))
             .then(|| urls::approval(request.id)),
@@ -88,10 +91,7 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
         cost: detail.estimate.as_ref().map(cost::of),
         facts,
         timeline: timeline(&visitor, &detail),
-        live: matches!(
-            request.status,
-            RequestStatus::AwaitingApproval | RequestStatus::Approved | RequestStatus::Running
-        ),
+        live: waiting || in_line_now || matches!(request.status, RequestStatus::Approved | RequestStatus::Running),
     };
     answer::page(&page)
 }
@@ -104,6 +104,23 @@ pub async fn withdraw(visitor: Visitor, Path(id): Path<String>) -> Result<Respon
     let request = withdrawn.map_err(|error| PageError::from(error).link("The request", urls::request(id)))?;
     let text = format!("You took the request for {} back.", request.environment_name);
     Ok(answer::see_other_saying(&urls::request(id), &text))
+}
+
+/// What has no room for it, while it waits in line, as far as the viewer may see it.
+async fn in_line(
+    visitor: &Visitor,
+    connection: &mut Connection,
+    detail: &RequestDetail,
+) -> Result<Vec<String>, PageError> {
+    let (requests, caller) = (&visitor.app.requests, Caller::Person(&visitor.access));
+    let shortages = requests.shortages_of(connection, &visitor.op, caller, &detail.request).await?;
+    let mut lines: Vec<String> =
+        shortages.iter().map(|one| format!("{} It goes on after {}.", one.sentence, one.after)).collect();
+    let who: Vec<&str> = detail.decision.decision.requirements.iter().map(|one| one.who.as_str()).collect();
+    if detail.request.status == RequestStatus::AwaitingQuota && !who.is_empty() {
+        lines.push(format!("When it is its turn, it asks {}.", listed(&who, "and")));
+    }
+    Ok(lines)
 }
 
 /// Where the requester of what was denied can ask for an exception, if the rules of now allow one.
@@ -151,7 +168,9 @@ fn facts(visitor: &Visitor, request: &Request) -> Vec<Fact> {
     if let Some(lifetime) = request.lifetime {
         facts.push(Fact::new("Lifetime", length(lifetime)));
     }
-    if let (RequestStatus::AwaitingApproval, Some(at)) = (request.status, request.lapses_at) {
+    if let (RequestStatus::AwaitingQuota | RequestStatus::AwaitingApproval, Some(at)) =
+        (request.status, request.lapses_at)
+    {
         facts.push(Fact::time("Lapses", times.at(at)));
     }
     facts.push(Fact::id("Request", request.id.to_string()));
@@ -196,11 +215,15 @@ fn timeline(visitor: &Visitor, detail: &RequestDetail) -> Vec<TimelineItem> {
     let pill = Pill::of(request.status.as_str());
     let end = match request.status {
         RequestStatus::Withdrawn => Some(format!("{} took it back", request.requester_label)),
+        RequestStatus::Lapsed if detail.requirements.is_empty() => {
+            Some("Its turn in the line did not come in time, so it lapsed".to_owned())
+        }
         RequestStatus::Lapsed => Some("Nobody agreed in time, so it lapsed".to_owned()),
         RequestStatus::Succeeded => Some("Done".to_owned()),
         RequestStatus::Failed => Some("Its run failed".to_owned()),
         RequestStatus::Canceled => Some("Its run was canceled".to_owned()),
         RequestStatus::Denied
+        | RequestStatus::AwaitingQuota
         | RequestStatus::AwaitingApproval
         | RequestStatus::Rejected
         | RequestStatus::Approved

@@ -101,13 +101,16 @@ impl Approvers {
         })
     }
 
-    /// "Lena Lead or Mette Holm"; empty when the request waits for nobody.
+    /// "Lena Lead or Mette Holm", "its turn, as number 3"; empty when the request waits for nobody.
     pub async fn waits_for(
         &mut self,
         connection: &mut Connection,
         detail: &RequestDetail,
     ) -> Result<String, PageError> {
         let mut parts = Vec::new();
+        if let Some(position) = detail.request.position {
+            return Ok(format!("its turn, as number {position}"));
+        }
         if detail.request.status != RequestStatus::AwaitingApproval {
             return Ok(String::new());
         }

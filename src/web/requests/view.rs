@@ -125,6 +125,8 @@ pub struct RequestPage {
     pub lede: String,
     /// "Waits for Lena Lead or Mette Holm." Shown on top while it waits.
     pub waiting: Option<String>,
+    /// Why it waits in line, and what would make room.
+    pub line: Vec<String>,
     /// Post address, when the viewer may take it back.
     pub withdraw_action: Option<String>,
     /// Address of the approval page, when the viewer may review it.

@@ -66,6 +66,7 @@ impl Pill {
             "running" => pill(Look::Busy, "loader-circle", "Running"),
             "requested" => pill(Look::Wait, "user-round-check", "Requested"),
             "awaiting_approval" => pill(Look::Wait, "user-round-check", "Awaiting approval"),
+            "awaiting_quota" => pill(Look::Wait, "clock", "Waiting in line"),
             "needs_approval" => pill(Look::Wait, "user-round-check", "Needs approval"),
             "draft" => pill(Look::Off, "pencil", "Draft"),
             "deprecated" => pill(Look::Wait, "triangle-alert", "Deprecated"),

@@ -10,6 +10,8 @@ pub enum Outcome {
     Allowed,
     NeedsApproval,
     Denied,
+    /// A quota is used up; it would wait in line.
+    Waits,
     /// The draft has errors; there is nothing to decide yet.
     Incomplete,
 }
@@ -145,6 +147,7 @@ impl Verdict {
             Outcome::Allowed => Pill::of("allowed"),
             Outcome::NeedsApproval => Pill::of("needs_approval"),
             Outcome::Denied => Pill::of("denied"),
+            Outcome::Waits => Pill::of("awaiting_quota"),
             Outcome::Incomplete => Pill::of("pending").saying("Not complete"),
         }
         .saying(self.headline.clone())

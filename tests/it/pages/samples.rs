@@ -112,6 +112,18 @@ fn verdict(outcome: Outcome) -> Verdict {
             "Approval would not change it.",
             "Create",
         ),
+        Outcome::Waits => (
+            "Waits in line, as number 3",
+            "Developers may create environments in dev.",
+            "developers-create",
+            Some(
+                "It goes on by itself after 2 of it is given back, by orders-db in payments (yours, 2); or after an \
+                 admin raises the quota. It holds nothing until then, and you can withdraw it.",
+            ),
+            vec![],
+            "Nobody has to agree.",
+            "Wait in line",
+        ),
         Outcome::Incomplete => (
             "Not decided yet",
             "",
@@ -701,6 +713,7 @@ fn catalogs(pages: &mut Vec<Sample>) {
 fn request_pages(pages: &mut Vec<Sample>) {
     put(pages, "request", form(Outcome::NeedsApproval, false));
     put(pages, "request_denied", form(Outcome::Denied, true));
+    put(pages, "request_waits", form(Outcome::Waits, false));
     put(pages, "request_ok", form(Outcome::Allowed, false));
     put(
         pages,
@@ -731,6 +744,7 @@ fn request_pages(pages: &mut Vec<Sample>) {
             pill: Pill::of("awaiting_approval"),
             lede: s("Postgres database 1.2.0 · payments, prod · asked by Dana Developer 12 min ago"),
             waiting: o("Waits for Lena Lead or Mette Holm"),
+            line: vec![],
             withdraw_action: o("/requests/x/withdraw"),
             review_href: o("/approvals/x"),
             exception_href: None,
@@ -933,6 +947,7 @@ fn environment_pages(pages: &mut Vec<Sample>) {
     let out =
         |n: &str, v: Option<&str>, sec| environments::view::OutputRow { name: s(n), value: v.map(s), sensitive: sec };
     let env = |state: &str, fail: bool| environments::view::EnvironmentPage {
+        in_line: o("Update orders-db: waits in line for a quota, as number 2").zip(o("/requests/x")),
         schedule: Some(environments::view::ScheduleCard {
             facts: facts(),
             edit_href: Some(s("/environments/x/schedule")),
@@ -1487,9 +1502,13 @@ fn admin_quotas(all: &mut Vec<Sample>) {
         quotas::view::QuotasPage {
             shell: shell("Quotas", Section::Admin),
             tabs: vec![Tab { label: s("Quotas"), count: None, href: s("/admin/quotas"), current: true }],
-            lede: s("1 quota is used up: requests there are refused."),
+            lede: s("1 quota is used up: requests there are refused or wait."),
             groups: vec![
-                group("organisation", "Organisation", vec![row("Everything", "vcpu", 310, 500, "12 of it reserved")]),
+                group(
+                    "organisation",
+                    "Organisation",
+                    vec![row("Everything", "vcpu", 310, 500, "12 of it reserved; 3 requests wait in line")],
+                ),
                 group(
                     "project_environment_type",
                     "Environment types of projects",

@@ -10,6 +10,7 @@ mod delegation;
 mod exceptions;
 mod groups;
 mod guards;
+mod line;
 mod plans;
 mod quotas;
 mod read_only;

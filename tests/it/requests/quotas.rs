@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use futures_util::future::join_all;
+use paddock::app::App;
 use paddock::base::id::EnvironmentId;
-use paddock::environments::State;
+use paddock::base::{Actor, Origin};
+use paddock::environments::{LINE, State};
+use paddock::policy::PolicyEngine;
 use paddock::projects;
 use rand::{RngExt as _, SeedableRng as _};
 use reqwest::Method;
@@ -38,13 +41,13 @@ actions:
   stop: {run: 'off'}
 ";
 
-async fn site() -> Site {
+pub(super) async fn site() -> Site {
     let site = Site::start().await;
     add_template(&site.test, "boxes", &[("paddock.yaml", MANIFEST)]).await;
     site
 }
 
-fn boxes(environment_type: &str, name: &str, size: &str) -> Value {
+pub(super) fn boxes(environment_type: &str, name: &str, size: &str) -> Value {
     json!({"operation": "create", "project": "payments", "environment_type": environment_type, "template": "boxes",
            "name": name, "inputs": {"size": size}})
 }
@@ -54,12 +57,12 @@ async fn add(admin: &Client, scope: &str, of: &str, dimension: &str, limit: i64)
     admin.post("/api/v1/quotas", &body).await.expect(StatusCode::CREATED)
 }
 
-async fn ask(client: &Client, body: &Value) -> Value {
+pub(super) async fn ask(client: &Client, body: &Value) -> Value {
     client.post("/api/v1/requests", body).await.expect(StatusCode::CREATED)
 }
 
 /// An environment that is ready.
-async fn ready(site: &Site, client: &Client, name: &str, size: &str) -> EnvironmentId {
+pub(super) async fn ready(site: &Site, client: &Client, name: &str, size: &str) -> EnvironmentId {
     let made = ask(client, &boxes("dev", name, size)).await;
     let id: EnvironmentId = text(&made, "/environment/id").parse().unwrap();
     site.test.until_state(id, State::Ready).await;
@@ -67,7 +70,7 @@ async fn ready(site: &Site, client: &Client, name: &str, size: &str) -> Environm
 }
 
 /// Asks for an operation and waits until its request has ended.
-async fn done(client: &Client, body: &Value) -> Value {
+pub(super) async fn done(client: &Client, body: &Value) -> Value {
     let asked = ask(client, body).await;
     let address = format!("/api/v1/requests/{}", text(&asked, "/id"));
     until_true("the request ends", async || !client.json(&address).await["finished_at"].is_null()).await;
@@ -75,19 +78,19 @@ async fn done(client: &Client, body: &Value) -> Value {
 }
 
 /// Reserved, used and stopped by the ledger itself.
-async fn held(site: &Site, dimension: &str) -> (i64, i64, i64) {
+pub(super) async fn held(site: &Site, dimension: &str) -> (i64, i64, i64) {
     let sum = |part: &str| format!("SELECT coalesce(sum({part}), 0) FROM quota_entry WHERE dimension = '{dimension}'");
     (site.number(&sum("reserved")).await, site.number(&sum("used")).await, site.number(&sum("stopped")).await)
 }
 
 /// Whether entries, holdings and counters agree.
-async fn adds_up(site: &Site) {
+pub(super) async fn adds_up(site: &Site) {
     let found = projects::ledger_discrepancies(&mut site.test.app.db.acquire().await.unwrap()).await.unwrap();
     assert_eq!(found, Vec::<String>::new());
 }
 
 /// Whether nothing is taken any more.
-async fn is_empty(site: &Site) {
+pub(super) async fn is_empty(site: &Site) {
     adds_up(site).await;
     for table in ["quota_entry", "quota_holding", "quota_counter"] {
         for part in ["reserved", "used", "stopped"] {
@@ -220,7 +223,7 @@ async fn the_ledger_follows_what_an_environment_becomes() {
     assert!(site.number("SELECT count(*) FROM quota_entry WHERE request_id IS NULL").await == 0);
 }
 
-fn developer_patch(client: &Client, address: &str, body: &Value) -> reqwest::RequestBuilder {
+pub(super) fn developer_patch(client: &Client, address: &str, body: &Value) -> reqwest::RequestBuilder {
     client.request(Method::PATCH, address).json(body)
 }
 
@@ -326,7 +329,7 @@ async fn an_amount_that_is_none_is_told_before_anything_is_stored() {
 }
 
 /// A `serve` process of its own on the database of the site.
-fn serve(site: &Site) -> Program {
+pub(super) fn serve(site: &Site) -> Program {
     let folder = site.test.folder.path();
     let recipe = Recipe {
         url: site.test.database.url(),
@@ -343,23 +346,102 @@ fn serve(site: &Site) -> Program {
     Program::start(command)
 }
 
-fn address(server: &mut Program) -> SocketAddr {
+pub(super) fn address(server: &mut Program) -> SocketAddr {
     let line = server.wait_for("Paddock is ready: ");
     line.trim_end_matches('/').rsplit('/').next().unwrap().parse().unwrap()
 }
 
-/// 200 submits at once over two `serve` processes on one database, in rounds (100 in the long mode); some of the callers go away in the
-/// middle, some take back what they asked for. Never is more admitted than there is, and in the end nothing
-/// is left in the ledger.
-#[tokio::test]
-async fn no_interleaving_admits_more_than_the_quota() {
+/// A site with little room, and quotas of four kinds.
+async fn little_room(when_full: &str) -> Site {
     let site = site().await;
     let admin = site.client("admin").await;
-    site.sql("UPDATE quota SET maximum = 30 WHERE dimension = 'environments'").await;
-    add(&admin, "organisation", "", "vcpu", 60).await;
-    add(&admin, "project", "payments", "vcpu", 40).await;
-    add(&admin, "user", "", "vcpu", 34).await;
-    add(&admin, "project_environment_type", "payments/prod", "memory_gib", 60).await;
+    let raise = "UPDATE quota SET maximum = 30 WHERE dimension = 'environments'";
+    site.sql(raise).await;
+    for (scope, of, dimension, limit) in [
+        ("organisation", "", "vcpu", 60),
+        ("project", "payments", "vcpu", 40),
+        ("user", "", "vcpu", 34),
+        ("project_environment_type", "payments/prod", "memory_gib", 60),
+    ] {
+        add(&admin, scope, of, dimension, limit).await;
+    }
+    site.sql(&format!("UPDATE quota SET when_full = '{when_full}'")).await;
+    site
+}
+
+/// How much of each quota is taken beyond what it lets.
+async fn beyond(site: &Site) -> i64 {
+    let over = "SELECT count(*) FROM quota q JOIN quota_counter c ON c.quota_id = q.id
+                WHERE c.reserved + c.used + c.stopped > q.maximum";
+    site.number(over).await
+}
+
+/// A connection that was cut in the middle is given up by the server a moment later.
+async fn calm(site: &Site) {
+    until_true("nothing is under way", async || {
+        let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                    AND state LIKE 'idle in transaction%'";
+        site.number(busy).await == 0
+    })
+    .await;
+}
+
+/// Takes back everything that waits for approval. Returns how much that was.
+async fn take_back(site: &Site, clients: &[Client; 2]) -> usize {
+    let waiting: Vec<(uuid::Uuid, String)> = sqlx::query_as(
+        "SELECT r.id, p.login FROM request r JOIN person p ON p.id = r.requester_id WHERE r.status = 'awaiting_approval'",
+    )
+    .fetch_all(site.test.app.db.pool())
+    .await
+    .unwrap();
+    for (id, login) in &waiting {
+        let client = if login == "lead" { &clients[1] } else { &clients[0] };
+        let id = paddock::base::id::RequestId(*id);
+        client.post_nothing(&format!("/api/v1/requests/{id}/withdraw")).await.expect(StatusCode::OK);
+    }
+    waiting.len()
+}
+
+/// Many submits at once over two `serve` processes on one database; some of the callers go away in the middle, some
+/// take back what they asked for.
+async fn rush(
+    (clients, second): (&[Client; 2], &[Client; 2]),
+    random: &mut rand::rngs::StdRng,
+    round: usize,
+    many: usize,
+) {
+    let mut work = Vec::new();
+    for number in 0..many {
+        let (who, where_, aborts) = (number % 2, random.random_range(0..2), random.random_range(0..10) < 2);
+        let client = if where_ == 0 { clients[who].clone() } else { second[who].clone() };
+        let size = if random.random_range(0..3) == 0 { "large" } else { "small" };
+        let body = boxes("prod", &format!("box-{round}-{number}"), size);
+        let (patience, regrets) = (random.random_range(1..200), random.random_range(0..4) == 0);
+        work.push(async move {
+            let asks = client.post("/api/v1/requests", &body);
+            let patience = if aborts { Duration::from_millis(patience) } else { Duration::from_secs(60) };
+            let Ok(answer) = tokio::time::timeout(patience, asks).await else { return };
+            let request = answer.expect(StatusCode::CREATED);
+            if regrets && matches!(text(&request, "/status"), "awaiting_approval" | "awaiting_quota") {
+                let take_back = format!("/api/v1/requests/{}/withdraw", text(&request, "/id"));
+                client.post_nothing(&take_back).await.expect(StatusCode::OK);
+            }
+        });
+    }
+    join_all(work).await;
+}
+
+/// What is admitted, by what was asked for.
+const ADMITTED: &str =
+    "SELECT coalesce(sum(CASE WHEN e.inputs->>'size' = 'large' THEN 8 ELSE 2 END), 0) FROM environment e
+    WHERE e.state <> 'deleted' AND NOT EXISTS (
+        SELECT FROM request r WHERE r.environment_id = e.id AND r.status = 'awaiting_quota')";
+
+/// 200 submits at once, in rounds (100 in the long mode). Never is more admitted than there is, and in the end
+/// nothing is left in the ledger.
+#[tokio::test]
+async fn no_interleaving_admits_more_than_the_quota() {
+    let site = little_room("deny").await;
     // Demo people have no tokens outside of the demo.
     site.sql("UPDATE person SET demo = false").await;
     let mut servers = [serve(&site), serve(&site)];
@@ -369,52 +451,57 @@ async fn no_interleaving_admits_more_than_the_quota() {
     let mut random = rand::rngs::StdRng::seed_from_u64(7);
     let rounds = if long() { 100 } else { 3 };
     for round in 0..rounds {
-        let mut work = Vec::new();
-        for number in 0..200 {
-            let (who, where_, aborts) = (number % 2, random.random_range(0..2), random.random_range(0..10) < 2);
-            let client = if where_ == 0 { clients[who].clone() } else { second[who].clone() };
-            let size = if random.random_range(0..3) == 0 { "large" } else { "small" };
-            let body = boxes("prod", &format!("box-{round}-{number}"), size);
-            let (patience, regrets) = (random.random_range(1..200), random.random_range(0..4) == 0);
-            work.push(async move {
-                let asks = client.post("/api/v1/requests", &body);
-                let patience = if aborts { Duration::from_millis(patience) } else { Duration::from_secs(60) };
-                let Ok(answer) = tokio::time::timeout(patience, asks).await else { return };
-                let request = answer.expect(StatusCode::CREATED);
-                if regrets && request["status"] == "awaiting_approval" {
-                    let take_back = format!("/api/v1/requests/{}/withdraw", text(&request, "/id"));
-                    client.post_nothing(&take_back).await.expect(StatusCode::OK);
-                }
-            });
-        }
-        join_all(work).await;
-        // A connection that was cut in the middle is given up by the server a moment later.
-        until_true("nothing is under way", async || {
-            let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                        AND state LIKE 'idle in transaction%'";
-            site.number(busy).await == 0
-        })
-        .await;
+        rush((&clients, &second), &mut random, round, 200).await;
+        calm(&site).await;
         adds_up(&site).await;
-        let over = "SELECT count(*) FROM quota q JOIN quota_counter c ON c.quota_id = q.id
-                    WHERE c.reserved + c.used + c.stopped > q.maximum";
-        assert_eq!(site.number(over).await, 0, "round {round}");
-        let admitted = "SELECT sum(CASE WHEN inputs->>'size' = 'large' THEN 8 ELSE 2 END) FROM environment
-                        WHERE state <> 'deleted'";
-        let admitted = site.number(admitted).await;
+        assert_eq!(beyond(&site).await, 0, "round {round}");
+        let admitted = site.number(ADMITTED).await;
         assert!((1..=40).contains(&admitted), "round {round}: {admitted} admitted");
         assert_eq!(held(&site, "vcpu").await, (admitted, 0, 0), "round {round}");
-        let waiting: Vec<(uuid::Uuid, String)> = sqlx::query_as(
-            "SELECT r.id, p.login FROM request r JOIN person p ON p.id = r.requester_id WHERE r.status = 'awaiting_approval'",
-        )
-        .fetch_all(site.test.app.db.pool())
-        .await
-        .unwrap();
-        for (id, login) in waiting {
-            let client = if login == "lead" { &clients[1] } else { &clients[0] };
-            let id = paddock::base::id::RequestId(id);
-            client.post_nothing(&format!("/api/v1/requests/{id}/withdraw")).await.expect(StatusCode::OK);
+        take_back(&site, &clients).await;
+        is_empty(&site).await;
+    }
+}
+
+/// Two processes look at the line at once.
+async fn look(processes: &[App; 2]) {
+    let one = async |app: &App| {
+        let op = app.op(Actor::System { part: LINE }, Origin::internal("reconciler"));
+        app.requests.admit(&op).await.unwrap();
+    };
+    tokio::join!(one(&processes[0]), one(&processes[1]));
+}
+
+/// The same where quotas let wait, with two more processes that look at the line: the large are let in like the
+/// small, never more than there is, until nobody waits any more.
+#[tokio::test]
+async fn no_interleaving_lets_in_more_than_the_quota() {
+    let site = little_room("wait").await;
+    site.sql("UPDATE person SET demo = false").await;
+    let mut servers = [serve(&site), serve(&site)];
+    let [first, second] = servers.each_mut().map(address);
+    let people = [site.client("developer").await, site.client("lead").await];
+    let (clients, second) = (people.each_ref().map(|who| who.at(first)), people.each_ref().map(|who| who.at(second)));
+    let processes = [site.test.app.clone(), site.test.with_policies(PolicyEngine::embedded().unwrap())];
+    let mut random = rand::rngs::StdRng::seed_from_u64(8);
+    let rounds = if long() { 30 } else { 1 };
+    for round in 0..rounds {
+        tokio::select! {
+            () = rush((&clients, &second), &mut random, round, 60) => {}
+            () = async { loop { look(&processes).await } } => {}
         }
+        calm(&site).await;
+        let waiting = "SELECT count(*) FROM request WHERE status = 'awaiting_quota'";
+        assert!(site.number(waiting).await > 0, "round {round}: nobody waits");
+        until_true("nobody waits any more", async || {
+            look(&processes).await;
+            adds_up(&site).await;
+            assert_eq!(beyond(&site).await, 0, "round {round}");
+            take_back(&site, &clients).await == 0 && site.number(waiting).await == 0
+        })
+        .await;
+        let denied = "SELECT count(*) FROM request WHERE status IN ('denied', 'lapsed')";
+        assert_eq!((site.number(denied).await, site.number("SELECT count(*) FROM quota_line").await), (0, 0));
         is_empty(&site).await;
     }
 }

@@ -171,6 +171,10 @@ pub(in crate::web) async fn sent(visitor: &Visitor, id: RequestId) -> Result<Res
     let name = &request.environment_name;
     Ok(match (request.status, request.environment) {
         (RequestStatus::Denied, _) => answer::see_other(&urls::request(id)),
+        (RequestStatus::AwaitingQuota, _) => {
+            let said = format!("Sent. It waits in line as number {} now.", request.position.unwrap_or(1));
+            answer::see_other_saying(&urls::request(id), &said)
+        }
         (RequestStatus::AwaitingApproval, _) => {
             answer::see_other_saying(&urls::request(id), "Sent. It waits for approval now.")
         }

@@ -25,6 +25,7 @@ pub(super) fn of(
     let decision = &judged.decision;
     let outcome = match decision.outcome {
         policy::Outcome::Denied => Outcome::Denied,
+        policy::Outcome::Allowed | policy::Outcome::NeedsApproval if judged.position.is_some() => Outcome::Waits,
         policy::Outcome::Allowed | policy::Outcome::NeedsApproval if !judged.shortages.is_empty() => Outcome::Denied,
         policy::Outcome::Allowed => Outcome::Allowed,
         policy::Outcome::NeedsApproval => Outcome::NeedsApproval,
@@ -36,7 +37,7 @@ pub(super) fn of(
     }
     Verdict {
         outcome,
-        headline: headline(outcome, decision),
+        headline: headline(outcome, judged),
         rules,
         advice: advice(outcome, judged, errors),
         approvers: people(&judged.approvers),
@@ -84,8 +85,13 @@ pub(super) fn incomplete(errors: &[FieldError]) -> Verdict {
     }
 }
 
-fn headline(outcome: Outcome, decision: &policy::Decision) -> String {
+fn headline(outcome: Outcome, judged: &requests::Verdict) -> String {
+    let decision = &judged.decision;
     match outcome {
+        Outcome::Waits => match judged.position {
+            Some(1) => "Waits in line, as the next".to_owned(),
+            position => format!("Waits in line, as number {}", position.unwrap_or_default()),
+        },
         Outcome::NeedsApproval if decision.excepted().next().is_some() => "Needs an exception".to_owned(),
         Outcome::Allowed => "Allowed".to_owned(),
         Outcome::Denied => "Not allowed".to_owned(),
@@ -106,6 +112,11 @@ fn advice(outcome: Outcome, judged: &requests::Verdict, errors: &[FieldError]) -
         let instead = &judged.decision.would_be_allowed;
         return (!instead.is_empty())
             .then(|| format!("Allowed instead: {}.", instead.join("; ").trim_end_matches('.')));
+    }
+    if outcome == Outcome::Waits {
+        let after: Vec<&str> = judged.shortages.iter().map(|one| one.after.as_str()).collect();
+        let own = "It holds nothing until then, and you can withdraw it.";
+        return Some(format!("It goes on by itself after {}. {own}", after.join("; and after ")));
     }
     let warned = judged.budget.as_ref().filter(|budget| budget.level == BudgetLevel::Warned);
     match errors.len() {
@@ -133,6 +144,11 @@ fn approvers_note(outcome: Outcome, judged: &requests::Verdict) -> String {
         Outcome::Denied if judged.exception.is_some() => "Only by an exception.".to_owned(),
         Outcome::Denied => "Approval would not change it.".to_owned(),
         Outcome::Incomplete => String::new(),
+        Outcome::Waits if requirements.is_empty() => "Nobody has to agree.".to_owned(),
+        Outcome::Waits => {
+            let who: Vec<&str> = requirements.iter().map(|one| one.who.as_str()).collect();
+            format!("Asked when it is its turn. It needs {}.", listed(&who, "and"))
+        }
         Outcome::NeedsApproval => {
             if let Some(requirement) = judged.nobody_for.and_then(|index| requirements.get(index)) {
                 return format!("It needs {}, and nobody who could is left at the moment.", requirement.who);
@@ -165,7 +181,11 @@ fn button(subject: &Subject, outcome: Outcome) -> String {
         Subject::Extend(_) => "Extend",
         Subject::Act(act) => &act.action.title,
     };
-    if outcome == Outcome::NeedsApproval { "Ask for approval".to_owned() } else { now.to_owned() }
+    match outcome {
+        Outcome::NeedsApproval => "Ask for approval".to_owned(),
+        Outcome::Waits => "Wait in line".to_owned(),
+        Outcome::Allowed | Outcome::Denied | Outcome::Incomplete => now.to_owned(),
+    }
 }
 
 /// What the update changes, by the labels of the form.
