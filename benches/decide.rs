@@ -79,6 +79,7 @@ pub fn question(number: usize) -> Question {
             teams: vec![format!("team-{}", number % 500)],
             platform_roles: std::collections::BTreeSet::new(),
             project_roles: [Role::Developer].into(),
+            place_roles: std::collections::BTreeMap::new(),
         },
         resource: Resource {
             project: Some(project),

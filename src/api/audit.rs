@@ -134,7 +134,7 @@ pub async fn get_audit_record(caller: Caller<Audits>, Id(id): Id<AuditRecordId>)
 /// The projects whose log the caller may read; `None` is everything, and nothing at all is refused.
 async fn readable_projects(caller: &Caller<Audits>) -> Result<Option<Vec<ProjectId>>, Problem> {
     let mut connection = caller.app.db.acquire().await?;
-    Ok(caller.app.readable_audit(&mut connection, &caller.op, caller.access()).await??.ids())
+    Ok(caller.app.readable_audit(&mut connection, &caller.op, caller.access()).await??.projects())
 }
 
 /// The id of anything, by its text form.

@@ -226,10 +226,10 @@ pub async fn get_costs(caller: Caller<Reads>, Query(query): Query<MonthQuery>) -
     let mut visible = caller.visible(&mut connection, Action::ReadProject).await?;
     if let Some(slug) = &query.project {
         let project = projects::find(&mut connection, slug).await?;
-        let ids = project.into_iter().map(|project| project.id).filter(|id| visible.contains(*id));
-        visible = Visible::Only(ids.collect());
+        visible = project.map_or_else(Visible::nothing, |project| visible.within(project.id));
     }
-    let found = costs::month(&mut connection, month, visible.ids().as_deref()).await?;
+    let wanted = costs::Wanted { projects: visible.projects(), parts: visible.parts() };
+    let found = costs::month(&mut connection, month, &wanted).await?;
     Ok(Json(MonthView {
         month: month.to_string(),
         until: found.until,
@@ -266,7 +266,7 @@ fn parts<'a, K: ToString>(found: &'a MonthCosts, of: impl Fn(&'a Subject) -> (K,
 pub async fn get_cost_lines(caller: Caller<Admins>, Query(query): Query<LinesQuery>) -> Result<Response, Problem> {
     let _: Permit<ability::ReadAdmin> = caller.permit_platform(Resource::platform())?;
     let month = month_of(&caller, query.month.as_deref())?;
-    let begun = costs::lines_of_month(&mut *caller.app.db.acquire().await?, month, None).await?;
+    let begun = costs::lines_of_month(&mut *caller.app.db.acquire().await?, month, &costs::Wanted::default()).await?;
     // Read as the client reads: no connection is held while a slow one takes its time.
     let batches = stream::try_unfold(begun, move |mut lines| {
         let app = caller.app.clone();

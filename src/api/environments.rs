@@ -13,7 +13,6 @@ use super::error::Problem;
 use super::extract::{Id, Query};
 use super::page::{List, Paging};
 use super::requests::{TemplateRefView, may_see_environment};
-use crate::app::Visible;
 use crate::audit::{self, AuditRecord, Outcome};
 use crate::base::id::{EnvironmentId, PersonId};
 use crate::base::{ErrorKind, Kinded as _};
@@ -143,7 +142,7 @@ pub async fn list_environments(
         let project = projects::find(&mut connection, slug).await?;
         let project = project.ok_or_else(|| Problem::malformed("/project", format!("there is no project “{slug}”")))?;
         caller.permit_project::<ability::ReadProject>(&project)?;
-        visible = Visible::Only(if visible.contains(project.id) { vec![project.id] } else { Vec::new() });
+        visible = visible.within(project.id);
     }
     let template = match &query.template {
         Some(name) => {
@@ -157,7 +156,8 @@ pub async fn list_environments(
         None => None,
     };
     let filter = Filter {
-        projects: visible.ids(),
+        projects: visible.projects(),
+        parts: visible.parts(),
         owner: if query.mine { Some(caller.access().person.id) } else { query.owner },
         state: query.state,
         template,

@@ -43,11 +43,13 @@ pub struct TeamView {
 /// Roles at one scope.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HeldRole {
-    /// `platform`, or `project`.
+    /// `platform`, `project`, or `environment_type`.
     #[schema(value_type = String)]
     scope: &'static str,
-    /// The project's slug, when the scope is a project.
+    /// The project's slug, unless the scope is the platform.
     project: Option<String>,
+    /// The environment type's slug, when the scope is one of a project.
+    environment_type: Option<String>,
     roles: Vec<Role>,
 }
 
@@ -69,11 +71,14 @@ pub struct ProjectAbilities {
     environment_types: Vec<TypeAbilities>,
 }
 
-/// What the caller may ask for in an environment type, about environments of their own.
+/// What the caller may do in an environment type of a project.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TypeAbilities {
     /// The environment type's slug.
     environment_type: String,
+    /// With the environments and requests there.
+    actions: Vec<Action>,
+    /// What they may ask for about environments of their own.
     /// For each operation: allowed, denied, or needs approval.
     #[schema(value_type = std::collections::BTreeMap<String, Outcome>)]
     operations: BTreeMap<&'static str, Outcome>,
@@ -90,6 +95,8 @@ const PLATFORM: [Action; 6] = [
 
 const PROJECT: [Action; 5] =
     [Action::ReadProject, Action::ReadEnvironment, Action::ReadRequest, Action::ReviewRequest, Action::ReadAudit];
+
+const TYPE: [Action; 3] = [Action::ReadEnvironment, Action::ReadRequest, Action::ReviewRequest];
 
 /// The caller: teams, roles by scope, and what they may do where.
 #[utoipa::path(get, path = "/me", tag = "me", security(("token" = ["read"]), ("session" = [])),
@@ -124,13 +131,24 @@ fn roles(caller: &Caller<Reads>, projects: &[Project]) -> Vec<HeldRole> {
     let mut held = Vec::new();
     if !access.platform_roles.is_empty() {
         let roles = access.platform_roles.iter().copied().collect();
-        held.push(HeldRole { scope: "platform", project: None, roles });
+        held.push(HeldRole { scope: "platform", project: None, environment_type: None, roles });
     }
     for project in projects {
         if let Some(roles) = access.project_roles.get(&project.id) {
             let roles = roles.iter().copied().collect();
-            held.push(HeldRole { scope: "project", project: Some(project.slug.clone()), roles });
+            held.push(HeldRole {
+                scope: "project",
+                project: Some(project.slug.clone()),
+                environment_type: None,
+                roles,
+            });
         }
+        held.extend(access.places_in(project.id).map(|(kind, here)| HeldRole {
+            scope: "environment_type",
+            project: Some(project.slug.clone()),
+            environment_type: Some(kind.clone()),
+            roles: here.roles.iter().copied().collect(),
+        }));
     }
     held
 }
@@ -146,7 +164,8 @@ fn abilities(caller: &Caller<Reads>, projects: &[Project], places: &[Place]) -> 
             .filter(|place| place.kind.project == project.id && place.kind.enabled)
             .map(|place| type_abilities(caller, project, place))
             .collect();
-        let nothing = types.iter().all(|one| one.operations.values().all(|outcome| *outcome == Outcome::Denied));
+        let denied = |one: &TypeAbilities| one.operations.values().all(|outcome| *outcome == Outcome::Denied);
+        let nothing = types.iter().all(|one| one.actions.is_empty() && denied(one));
         if !actions.is_empty() || !nothing {
             found.push(ProjectAbilities { project: project.slug.clone(), actions, environment_types: types });
         }
@@ -183,7 +202,16 @@ fn type_abilities(caller: &Caller<Reads>, project: &Project, place: &Place) -> T
         };
         (operation.as_str(), outcome)
     });
-    TypeAbilities { environment_type: place.kind.slug.clone(), operations: operations.collect() }
+    let allowed = |action: &Action| {
+        let mut question = in_project(caller, *action, project);
+        question.resource.environment_type = Some(place.kind.slug.clone());
+        caller.may(&question)
+    };
+    TypeAbilities {
+        environment_type: place.kind.slug.clone(),
+        actions: TYPE.into_iter().filter(allowed).collect(),
+        operations: operations.collect(),
+    }
 }
 
 fn about_own(caller: &Caller<Reads>, action: Action, project: &Project, place: &Place) -> Question {

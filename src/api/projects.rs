@@ -30,7 +30,7 @@ pub struct ProjectView {
 pub struct ProjectDetail {
     #[serde(flatten)]
     project: ProjectView,
-    /// Who holds a role in the project, by name; roles on the whole platform are not listed.
+    /// Who holds a role in the project or in one of its environment types, by name; roles on the whole platform are not listed.
     members: Vec<MemberView>,
 }
 
@@ -74,6 +74,8 @@ pub struct MemberView {
     role: Role,
     /// The slug of the team that has the role; null when the person has it.
     team: Option<String>,
+    /// The slug of the environment type in which alone the role counts; null: in all of the project.
+    environment_type: Option<String>,
 }
 
 /// Which projects.
@@ -161,6 +163,7 @@ impl From<Member> for MemberView {
             name: member.display_name,
             role: member.role,
             team: member.team,
+            environment_type: member.environment_type,
         }
     }
 }

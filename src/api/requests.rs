@@ -222,7 +222,8 @@ pub async fn list_requests(
     let me = caller.access().person.id;
     let filter = Filter {
         // Who is asked for an approval may see what for, wherever it is.
-        projects: if query.to_review { None } else { visible.ids() },
+        projects: if query.to_review { None } else { visible.projects() },
+        parts: if query.to_review { Vec::new() } else { visible.parts() },
         or_requester: Some(me),
         requester: query.mine.then_some(me),
         status: query.status,
@@ -294,7 +295,7 @@ pub async fn get_request(caller: Caller<Reads>, Id(id): Id<RequestId>) -> Result
     let (op, person) = (&caller.op, caller.person());
     let shortages = caller.app.requests.shortages_of(&mut connection, op, person, &request).await?;
     let shortages = shortages.into_iter().map(Into::into).collect();
-    let seen = caller.visible(&mut connection, Action::ReadProject).await?.contains(request.project);
+    let seen = caller.visible(&mut connection, Action::ReadProject).await?.is_whole(request.project);
     let held = if seen { requests::budget_of(&mut connection, id).await? } else { None };
     Ok(Json(RequestView { budget: held.map(Into::into), shortages, ..view }))
 }

@@ -29,6 +29,8 @@ pub struct RoleView {
     role: Role,
     /// The slug of the project; null: on the platform.
     project: Option<String>,
+    /// The slug of the environment type of the project in which alone it counts; null: in all of it.
+    environment_type: Option<String>,
     /// `local`: an admin changes it; `oidc`: it follows from the groups at the identity provider; `demo`.
     #[schema(value_type = String)]
     source: Source,
@@ -52,6 +54,7 @@ impl From<Binding> for RoleView {
             name: one.name,
             role: one.role,
             project: one.project_slug,
+            environment_type: one.environment_type,
             source: one.source,
             given_by: Some(one.given_by).filter(|by| !by.is_empty()),
             created_at: one.created_at,
@@ -80,7 +83,7 @@ async fn manage(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct RoleQuery {
-    /// A part of a name, a login, a team, a role or a project.
+    /// A part of a name, a login, a team, a role, a project or an environment type.
     #[serde(default)]
     q: String,
     /// At most this many, 1 to 100.
@@ -121,6 +124,8 @@ pub struct NewRole {
     role: Role,
     /// The slug of a project. Left out: on the platform.
     project: Option<String>,
+    /// The slug of an environment type of the project, in which alone it is to count. Left out: in all of it.
+    environment_type: Option<String>,
     /// How long from now: seconds, or a text such as `30d`. Left out: until it is taken away.
     #[schema(value_type = Option<String>)]
     lifetime: Option<Lifetime>,
@@ -135,8 +140,8 @@ pub async fn give_role(
     Body(new): Body<NewRole>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<RoleView>), Problem> {
     let permit = manage(&caller, "role.granted", &new.who).await?;
-    let NewRole { who, role, project, lifetime } = new;
-    let draft = RoleDraft { who, role, project, lifetime: lifetime.map(|lifetime| lifetime.0) };
+    let NewRole { who, role, project, environment_type, lifetime } = new;
+    let draft = RoleDraft { who, role, project, environment_type, lifetime: lifetime.map(|lifetime| lifetime.0) };
     let given = caller.app.give_role(&caller.op, &permit, &draft).await?;
     let location = [(header::LOCATION, format!("/api/v1/roles/{}", given.id))];
     Ok((StatusCode::CREATED, location, Json(given.into())))

@@ -94,7 +94,8 @@ impl App {
         let every = places.flat_map(|place| Role::ALL.map(|role| (role, place)));
         every
             .filter(|(role, place)| {
-                let held = place.map_or_else(|| access.platform_roles.clone(), |project| access.roles_in(project.id));
+                let held =
+                    place.map_or_else(|| access.platform_roles.clone(), |project| access.roles_in(project.id, None));
                 let question = elevation_question(op, access, Action::BreakGlass, (*role, *place), SHORT);
                 !held.contains(role) && self.policy.allows(&question)
             })

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::App;
 use crate::base::Op;
-use crate::base::id::RoleBindingId;
+use crate::base::id::{ProjectEnvironmentTypeId, ProjectId, RoleBindingId};
 use crate::db::{self, Tx};
 use crate::identity::{self, Binding, Holder, IdentityError, NewBinding, Role};
 use crate::policy::{Permit, ability};
@@ -19,6 +19,8 @@ pub struct RoleDraft {
     pub role: Role,
     /// The slug of a project; `None`: on the platform.
     pub project: Option<String>,
+    /// The slug of one of its environment types; `None`: in all of it.
+    pub environment_type: Option<String>,
     /// How long from now; `None`: until it is taken away.
     pub lifetime: Option<SignedDuration>,
 }
@@ -33,15 +35,9 @@ impl App {
     ) -> Result<Binding, IdentityError> {
         let mut tx = self.db.begin().await?;
         let holder = holder(&mut tx, draft.who.trim()).await?;
-        let project = match &draft.project {
-            None => None,
-            Some(slug) => {
-                let found = projects::find(&mut tx, slug).await?;
-                Some(found.ok_or_else(|| IdentityError::invalid("/project", "is the short name of a project"))?.id)
-            }
-        };
+        let (project, place) = place(&mut tx, draft.project.as_deref(), draft.environment_type.as_deref()).await?;
         let expires_at = end(op, draft.lifetime)?;
-        let new = NewBinding { role: draft.role, holder, project, expires_at };
+        let new = NewBinding { role: draft.role, holder, project, place, expires_at };
         let given = identity::give_role(&mut tx, op, permit, &new).await?;
         tx.commit().await?;
         Ok(given)
@@ -81,6 +77,28 @@ impl App {
         identity::record_role_refusal(&mut tx, op, action, of).await?;
         tx.commit().await
     }
+}
+
+/// The project and its environment type, also one in which nothing new is made.
+async fn place(
+    tx: &mut Tx,
+    project: Option<&str>,
+    environment_type: Option<&str>,
+) -> Result<(Option<ProjectId>, Option<ProjectEnvironmentTypeId>), IdentityError> {
+    let Some(slug) = project else {
+        let alone = "is one of a project: name the project, too";
+        return environment_type.map_or(Ok((None, None)), |_| Err(IdentityError::invalid("/environment_type", alone)));
+    };
+    let found = projects::find(tx, slug).await?;
+    let project = found.ok_or_else(|| IdentityError::invalid("/project", "is the short name of a project"))?;
+    let Some(kind) = environment_type else { return Ok((Some(project.id), None)) };
+    let types = projects::environment_types(tx, project.id).await?;
+    let place = types.iter().find(|place| place.slug == kind).ok_or_else(|| {
+        let known: Vec<&str> = types.iter().map(|place| place.slug.as_str()).collect();
+        let detail = format!("is an environment type of {slug}: one of {}", known.join(", "));
+        IdentityError::invalid("/environment_type", detail)
+    })?;
+    Ok((Some(project.id), Some(place.id)))
 }
 
 async fn holder(tx: &mut Tx, who: &str) -> Result<Holder, IdentityError> {

@@ -1,7 +1,7 @@
 //! Environments whose owner is gone, and giving them to another member of the project.
 //!
-//! An owner is gone when they are deactivated, or hold neither the role developer nor lead in the project,
-//! by themselves, through a team or on the platform. Such an environment stands in a list and has a mark, so
+//! An owner is gone when they are deactivated, or hold neither the role developer nor lead in the project or the
+//! environment type, by themselves, through a team or on the platform. Such an environment stands in a list and has a mark, so
 //! that somebody takes it over; nothing about it changes by itself.
 
 use serde_json::json;
@@ -40,7 +40,7 @@ pub async fn hand_over(
     let no_member = || Error::NoHandOver("an environment is handed over to an active developer or lead of its project");
     let person = identity::find_person(tx, login.trim()).await?.ok_or_else(no_member)?;
     let access = identity::load_access(tx, person.id).await?;
-    let roles = access.roles_in(before.project.id);
+    let roles = access.roles_in(before.project.id, Some(before.place.id));
     if !person.active || !(roles.contains(&Role::Developer) || roles.contains(&Role::Lead)) {
         return Err(no_member());
     }

@@ -333,6 +333,8 @@ pub struct NewEnvironment {
 pub struct Filter {
     /// Only these projects; `None` is all.
     pub projects: Option<Vec<ProjectId>>,
+    /// Of the projects that stand here, only these environment types.
+    pub parts: Vec<(ProjectId, ProjectEnvironmentTypeId)>,
     /// Only this owner's.
     pub owner: Option<PersonId>,
     /// Only this state; otherwise all but deleted ones.

@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::people::role_entry;
+use super::people::{Held, role_entry};
 use super::role::Role;
 use super::store::{bindings as store, people};
 use super::{Holder, IdentityError, Result, Source};
 use crate::audit::{self, Entry, Object, Outcome};
 use crate::base::cursor::{Cursor, Page};
-use crate::base::id::{PersonId, ProjectId, RoleBindingId};
+use crate::base::id::{PersonId, ProjectEnvironmentTypeId, ProjectId, RoleBindingId};
 use crate::base::{Actor, Op};
 use crate::db::{Db, Tx};
 use crate::policy::{Permit, ability};
@@ -40,6 +40,10 @@ pub struct Binding {
     pub project: Option<ProjectId>,
     /// The slug of that.
     pub project_slug: Option<String>,
+    /// The environment type of the project that it is bound to; `None`: the whole project, or the platform.
+    pub place: Option<ProjectEnvironmentTypeId>,
+    /// The slug of that.
+    pub environment_type: Option<String>,
     /// Where it came from.
     pub source: Source,
     /// The name of who gave it; empty: nobody did by hand.
@@ -51,17 +55,32 @@ pub struct Binding {
 }
 
 impl Binding {
-    /// “admin on the platform”, “lead in payments”.
+    /// “admin on the platform”, “lead in payments”, “lead in prod of payments”.
     pub fn label(&self) -> String {
-        match &self.project_slug {
-            Some(slug) => format!("{} in {slug}", self.role),
-            None => format!("{} on the platform", self.role),
+        label(self.role, self.project_slug.as_deref(), self.environment_type.as_deref())
+    }
+
+    fn held(&self) -> Held {
+        Held {
+            role: self.role,
+            holder: self.holder,
+            project: self.project,
+            environment_type: self.environment_type.clone(),
+            source: self.source,
         }
     }
 
     /// Whether losing it, or its endlessness, could leave the platform without an admin.
     fn is_platform_admin(&self) -> bool {
         self.role == Role::Admin && self.project.is_none() && self.expires_at.is_none()
+    }
+}
+
+pub(super) fn label(role: Role, project: Option<&str>, environment_type: Option<&str>) -> String {
+    match (project, environment_type) {
+        (Some(slug), Some(kind)) => format!("{role} in {kind} of {slug}"),
+        (Some(slug), None) => format!("{role} in {slug}"),
+        (None, _) => format!("{role} on the platform"),
     }
 }
 
@@ -74,11 +93,14 @@ pub struct NewBinding {
     pub holder: Holder,
     /// Where; `None`: on the platform.
     pub project: Option<ProjectId>,
+    /// In which environment type of the project alone; `None`: in all of it.
+    pub place: Option<ProjectEnvironmentTypeId>,
     /// Until when; `None`: until it is taken away.
     pub expires_at: Option<Timestamp>,
 }
 
-/// The roles that people and teams hold now, newest first. `query` is a part of a name, a login, a role or a project.
+/// The roles that people and teams hold now, newest first. `query` is a part of a name, a login, a role,
+/// a project or an environment type.
 pub async fn list_bindings(
     connection: &mut PgConnection,
     _: &Permit<ability::ReadAdmin>,
@@ -117,9 +139,9 @@ pub async fn give_role(tx: &mut Tx, op: &Op, _: &Permit<ability::ManageRoles>, n
     if !store::insert(tx, id, new, &by).await? {
         return Err(IdentityError::HeldAlready);
     }
-    let entry = role_entry("role.granted", new.role, new.holder, new.project, Source::Local);
-    audit::append(tx, op, ends(entry, new.role, Source::Local, new.expires_at)).await?;
-    find(tx, id).await
+    let given = find(tx, id).await?;
+    audit::append(tx, op, ends(role_entry("role.granted", &given.held()), new.expires_at)).await?;
+    Ok(given)
 }
 
 /// Gives a role another end; `seen` is the one that the caller looked at.
@@ -146,8 +168,7 @@ pub async fn change_role_end(
         keep_an_admin(tx, &before).await?;
     }
     store::set_end(tx, id, end).await?;
-    let entry = role_entry("role.changed", before.role, before.holder, before.project, before.source);
-    audit::append(tx, op, ends(entry, before.role, before.source, end)).await?;
+    audit::append(tx, op, ends(role_entry("role.changed", &before.held()), end)).await?;
     find(tx, id).await
 }
 
@@ -157,8 +178,7 @@ pub async fn take_role(tx: &mut Tx, op: &Op, _: &Permit<ability::ManageRoles>, i
     let before = by_hand(tx, id).await?;
     keep_an_admin(tx, &before).await?;
     store::delete(tx, id).await?;
-    let entry = role_entry("role.withdrawn", before.role, before.holder, before.project, before.source);
-    audit::append(tx, op, entry).await?;
+    audit::append(tx, op, role_entry("role.withdrawn", &before.held())).await?;
     Ok(before)
 }
 
@@ -178,8 +198,8 @@ pub async fn end_roles(db: &Db, op: &Op) -> Result<usize> {
 
 pub(super) async fn end_due(tx: &mut Tx, op: &Op) -> Result<usize> {
     let ended = store::remove_ended(tx, BATCH).await?;
-    for (role, holder, project, source) in &ended {
-        audit::append(tx, op, role_entry("role.ended", *role, *holder, *project, *source)).await?;
+    for held in &ended {
+        audit::append(tx, op, role_entry("role.ended", held)).await?;
     }
     Ok(ended.len())
 }
@@ -223,6 +243,9 @@ async fn keep_an_admin(tx: &mut Tx, binding: &Binding) -> Result<()> {
     Ok(())
 }
 
-fn ends(entry: Entry, role: Role, source: Source, end: Option<Timestamp>) -> Entry {
-    entry.detail(json!({"role": role, "source": source, "ends_at": end}))
+fn ends(mut entry: Entry, end: Option<Timestamp>) -> Entry {
+    if let Some(detail) = entry.detail.as_object_mut() {
+        detail.insert("ends_at".to_owned(), json!(end));
+    }
+    entry
 }

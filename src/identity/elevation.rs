@@ -121,7 +121,7 @@ impl Elevation {
 }
 
 pub(super) fn label(role: Role, project: Option<&str>) -> String {
-    project.map_or_else(|| format!("{role} on the platform"), |slug| format!("{role} in {slug}"))
+    super::bindings::label(role, project, None)
 }
 
 /// Which ones. `Default` is all.
@@ -161,6 +161,8 @@ pub struct OwnRole {
     pub project_slug: Option<String>,
     /// The name of that.
     pub project_name: Option<String>,
+    /// The slug of the environment type of that in which alone they hold it.
+    pub environment_type: Option<String>,
     /// The name of the team through which they hold it.
     pub team: Option<String>,
     /// Where it came from.
@@ -227,7 +229,8 @@ async fn insert(tx: &mut Tx, op: &Op, new: &NewElevation, emergency: bool) -> Re
     // One whose end has come and that nobody has removed yet does not stand in the way.
     end_due(tx, op).await?;
     let project = new.project.as_ref().map(|(id, _)| *id);
-    let same = |role: &OwnRole| role.role == new.role && (role.project.is_none() || role.project == project);
+    let there = |role: &OwnRole| role.project.is_none() || (role.project == project && role.environment_type.is_none());
+    let same = |role: &OwnRole| role.role == new.role && there(role);
     let held = store::own(tx, person).await?;
     if held.iter().any(|role| same(role) && role.source != Source::Elevation) {
         return Err(IdentityError::Refused("you hold this role there already"));

@@ -49,8 +49,8 @@ pub use elevation::{
 pub use error::{IdentityError, Result};
 pub use local::{change_password, create_local_account, set_password, sign_in_local};
 pub use model::{
-    Access, ApiToken, Authenticated, Browser, Credential, Holder, Member, NewPerson, Person, Session, Settings,
-    SignInMethod, SignedIn, Source, Team,
+    Access, ApiToken, Authenticated, Browser, Credential, Holder, Member, NewPerson, Person, PlaceRoles, Session,
+    Settings, SignInMethod, SignedIn, Source, Team,
 };
 pub use oidc::{CALLBACK_PATH, Callback, Oidc, OidcError, OidcSignedIn, Redirect};
 pub use people::{

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::role::Role;
 use super::{Scope, TokenScopes};
 use crate::base::Actor;
-use crate::base::id::{PersonId, ProjectId, SessionId, TeamId, TokenId};
+use crate::base::id::{PersonId, ProjectEnvironmentTypeId, ProjectId, SessionId, TeamId, TokenId};
 
 /// What this process allows and how long sessions live.
 #[derive(Debug, Clone, Copy)]
@@ -109,6 +109,10 @@ pub struct Member {
     pub role: Role,
     /// The slug of the team that has the role, if it is one.
     pub team: Option<String>,
+    /// The environment type of the project in which alone they hold it.
+    pub place: Option<ProjectEnvironmentTypeId>,
+    /// The slug of that.
+    pub environment_type: Option<String>,
 }
 
 /// Who gets a role.
@@ -131,19 +135,38 @@ pub struct Access {
     pub platform_roles: BTreeSet<Role>,
     /// Roles given in single projects.
     pub project_roles: BTreeMap<ProjectId, BTreeSet<Role>>,
+    /// Roles given in single environment types of projects, by the slug of the type.
+    pub place_roles: BTreeMap<ProjectId, BTreeMap<String, PlaceRoles>>,
+}
+
+/// What somebody holds in one environment type of a project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlaceRoles {
+    /// Which it is.
+    pub place: ProjectEnvironmentTypeId,
+    /// The roles.
+    pub roles: BTreeSet<Role>,
 }
 
 impl Access {
-    /// Every role that counts in this project: those given there and those on the platform.
-    pub fn roles_in(&self, project: ProjectId) -> BTreeSet<Role> {
+    /// Every role that counts in this project as a whole: those given there and those on the platform. With an
+    /// environment type, every role that counts there: those, and the ones given in it alone.
+    pub fn roles_in(&self, project: ProjectId, place: Option<ProjectEnvironmentTypeId>) -> BTreeSet<Role> {
         let mut roles = self.platform_roles.clone();
         roles.extend(self.project_roles.get(&project).into_iter().flatten());
+        let here = self.places_in(project).filter(|(_, held)| Some(held.place) == place);
+        roles.extend(here.flat_map(|(_, held)| &held.roles));
         roles
     }
 
-    /// The projects in which the person has a role of their own.
-    pub fn projects(&self) -> impl Iterator<Item = ProjectId> + '_ {
-        self.project_roles.keys().copied()
+    /// The environment types of a project in which the person has a role of their own.
+    pub fn places_in(&self, project: ProjectId) -> impl Iterator<Item = (&String, &PlaceRoles)> {
+        self.place_roles.get(&project).into_iter().flatten()
+    }
+
+    /// The projects in which the person has a role of their own, if only in one of their environment types.
+    pub fn projects(&self) -> BTreeSet<ProjectId> {
+        self.project_roles.keys().chain(self.place_roles.keys()).copied().collect()
     }
 
     /// Whether the person has this role on the whole platform.

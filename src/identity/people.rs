@@ -121,7 +121,8 @@ pub async fn bind_role(
 ) -> Result<()> {
     let id = RoleBindingId::new(op.clock(), op.entropy());
     if roles::insert(tx, id, role, holder, project, source).await? {
-        audit::append(tx, op, role_entry("role.granted", role, holder, project, source)).await?;
+        let held = Held { role, holder, project, environment_type: None, source };
+        audit::append(tx, op, role_entry("role.granted", &held)).await?;
     }
     Ok(())
 }
@@ -141,24 +142,33 @@ pub async fn unbind_role(
     source: Source,
 ) -> Result<()> {
     if roles::delete(tx, role, holder, project, source).await? {
-        audit::append(tx, op, role_entry("role.withdrawn", role, holder, project, source)).await?;
+        let held = Held { role, holder, project, environment_type: None, source };
+        audit::append(tx, op, role_entry("role.withdrawn", &held)).await?;
     }
     Ok(())
 }
 
-pub(super) fn role_entry(
-    action: &'static str,
-    role: Role,
-    holder: Holder,
-    project: Option<ProjectId>,
-    source: Source,
-) -> Entry {
-    let object = match holder {
+/// A role as the audit log names it.
+pub(super) struct Held {
+    pub(super) role: Role,
+    pub(super) holder: Holder,
+    pub(super) project: Option<ProjectId>,
+    /// The slug of the environment type of that.
+    pub(super) environment_type: Option<String>,
+    pub(super) source: Source,
+}
+
+pub(super) fn role_entry(action: &'static str, held: &Held) -> Entry {
+    let object = match held.holder {
         Holder::Person(id) => Object::new("person", id.0, id.to_string()),
         Holder::Team(id) => Object::new("team", id.0, id.to_string()),
     };
-    let mut entry = Entry::new(action, object).detail(json!({"role": role, "source": source}));
-    entry.project = project;
+    let mut detail = json!({"role": held.role, "source": held.source});
+    if let (Some(kind), Some(detail)) = (&held.environment_type, detail.as_object_mut()) {
+        detail.insert("environment_type".to_owned(), json!(kind));
+    }
+    let mut entry = Entry::new(action, object).detail(detail);
+    entry.project = held.project;
     entry
 }
 

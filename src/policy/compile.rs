@@ -1,6 +1,6 @@
 //! From texts to a compiled policy set. Everything that is wrong is listed, with its place.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use cedar_policy::ffi::DetailedError;
@@ -317,6 +317,7 @@ fn full_question(action: Action, kind: ResourceKind) -> Question {
             teams: vec!["probe".to_owned()],
             platform_roles: Role::ALL.into(),
             project_roles: Role::ALL.into(),
+            place_roles: BTreeMap::new(),
         },
         resource: Resource {
             kind,

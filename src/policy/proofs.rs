@@ -6,7 +6,7 @@
 //! condition on something else (a login, a channel, the value of an input) is met with its own literals
 //! for errors only; it is no part of the scopes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::decision::{ENGINE_ERROR, Outcome};
 use super::engine::{Compiled, PolicyEngine};
@@ -278,6 +278,7 @@ pub(super) fn principal(platform: &BTreeSet<Role>, project: &BTreeSet<Role>) -> 
         teams: Vec::new(),
         platform_roles: platform.clone(),
         project_roles: project.clone(),
+        place_roles: BTreeMap::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Questions to policy: plain data, stored whole with every decision.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
@@ -181,6 +181,10 @@ pub struct Principal {
     pub platform_roles: BTreeSet<Role>,
     /// Roles held in the resource's project; ignored for a resource without a project.
     pub project_roles: BTreeSet<Role>,
+    /// Roles held in single environment types of the resource's project, by the slug of the type. Those of the
+    /// resource's own type count; reading the project as a whole takes any of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub place_roles: BTreeMap<String, BTreeSet<Role>>,
 }
 
 impl Principal {
@@ -192,7 +196,14 @@ impl Principal {
             teams: Vec::new(),
             platform_roles: BTreeSet::new(),
             project_roles: BTreeSet::new(),
+            place_roles: BTreeMap::new(),
         }
+    }
+
+    /// The same without the roles in single environment types: what they are to the project as a whole.
+    #[must_use]
+    pub fn of_whole_project(self) -> Self {
+        Self { place_roles: BTreeMap::new(), ..self }
     }
 
     /// True for a part of Paddock itself.
@@ -348,14 +359,24 @@ pub struct Question {
 }
 
 impl Question {
-    /// The roles that count: those on the platform, those in the resource's project, and those borrowed for it.
+    /// The roles that count: those on the platform, those in the resource's project and in its environment type,
+    /// and those borrowed for it.
     pub fn roles(&self) -> BTreeSet<Role> {
         let mut roles = self.principal.platform_roles.clone();
         if self.resource.project.is_some() {
             roles.extend(&self.principal.project_roles);
+            roles.extend(self.place_roles());
         }
         roles.extend(self.borrowed().filter_map(Group::role));
         roles
+    }
+
+    /// Those of the resource's environment type. Whoever holds a role in some type of a project reads the project,
+    /// and does nothing else to it as a whole.
+    fn place_roles(&self) -> impl Iterator<Item = &Role> {
+        let (kind, reads) = (self.resource.environment_type.as_ref(), self.action == Action::ReadProject);
+        let here = move |slug: &String| reads || kind == Some(slug);
+        self.principal.place_roles.iter().filter(move |(slug, _)| here(slug)).flat_map(|(_, roles)| roles)
     }
 
     /// The slugs of the teams that count: the principal's own, and those borrowed for the resource.

@@ -34,9 +34,9 @@ pub use quota::{
     settle, stands_in, start, stay_in_line, stop,
 };
 pub use service::{
-    bind_target, ensure_environment_type, ensure_project, ensure_project_environment_type, ensure_target,
-    environment_types, find, limit_target, list, open_target, pick_environment_type, places, places_with_target,
-    target,
+    all_environment_types, bind_target, ensure_environment_type, ensure_project, ensure_project_environment_type,
+    ensure_target, environment_types, find, limit_target, list, open_target, pick_environment_type, places,
+    places_with_target, target,
 };
 
 /// Where credentials of targets are.

@@ -60,6 +60,11 @@ pub fn pick_environment_type(
     found.ok_or_else(|| Error::NoEnvironmentType { project: project.slug.clone(), slug: slug.to_owned() })
 }
 
+/// Slug and name of every environment type of the platform, in its order.
+pub async fn all_environment_types(connection: &mut PgConnection) -> Result<Vec<(String, String)>> {
+    projects::all_environment_types(connection).await
+}
+
 /// The target that `provider` uses at a project environment type.
 pub async fn target(
     connection: &mut PgConnection,

@@ -54,7 +54,7 @@ impl Requests {
         let slug = resolved.project.slug.clone();
         let resource = Resource { project: Some(slug.clone()), ..Resource::new(ResourceKind::Project, slug) };
         let context = Context { channel: op.origin.channel.to_owned(), ..Default::default() };
-        let principal = caller.principal(Some(resolved.project.id));
+        let principal = caller.principal(Some(resolved.project.id)).of_whole_project();
         self.policy.allows(&Question { action: Action::ReadProject, principal, resource, context })
     }
 }
@@ -72,7 +72,7 @@ async fn check(
         return Ok(None);
     };
     let month = Month::of(op.now());
-    let found = costs::month(connection, month, Some(&[project])).await?;
+    let found = costs::month(connection, month, &costs::Wanted::project(project)).await?;
     let book = cost::price_book(connection).await?;
     let Some(adds) = adds(connection, resolved, &book, found.until, month).await? else { return Ok(None) };
     let under_way = budgets::under_way(connection, project).await?;

@@ -12,7 +12,7 @@ use crate::base::id::{
 };
 use crate::cost::Estimate;
 use crate::environments::Operation;
-use crate::identity::Access;
+use crate::identity::{Access, PlaceRoles};
 use crate::policy::{Decision, Escalation, Group, Role, StoredDecision};
 use crate::providers::PlanChange;
 
@@ -358,10 +358,8 @@ pub struct Submitted {
 pub struct Mine {
     /// The person: never the requester, and has not reviewed yet.
     pub person: PersonId,
-    /// The roles that count everywhere.
-    pub platform_roles: Vec<Role>,
-    /// Roles in single projects.
-    pub project_roles: Vec<(ProjectId, Role)>,
+    /// Their roles with where they hold them: on the platform, in a project, or in an environment type of it alone.
+    pub roles: Vec<(Option<ProjectId>, Option<ProjectEnvironmentTypeId>, Role)>,
     /// Slugs of their teams.
     pub teams: Vec<String>,
 }
@@ -369,11 +367,18 @@ pub struct Mine {
 impl Mine {
     /// What waits for this person, by the roles that they hold now.
     pub fn of(access: &Access) -> Self {
-        let held = access.project_roles.iter();
+        let everywhere = access.platform_roles.iter().map(|role| (None, None, *role));
+        let there = access.project_roles.iter();
+        let there = there.flat_map(|(project, roles)| roles.iter().map(|role| (Some(*project), None, *role)));
+        let types = access.place_roles.iter().flat_map(|(project, held)| {
+            let of = |held: &PlaceRoles| -> Vec<_> {
+                held.roles.iter().map(|role| (Some(*project), Some(held.place), *role)).collect()
+            };
+            held.values().flat_map(of).collect::<Vec<_>>()
+        });
         Self {
             person: access.person.id,
-            platform_roles: access.platform_roles.iter().copied().collect(),
-            project_roles: held.flat_map(|(project, roles)| roles.iter().map(|role| (*project, *role))).collect(),
+            roles: everywhere.chain(there).chain(types).collect(),
             teams: access.teams.iter().map(|team| team.slug.clone()).collect(),
         }
     }
@@ -384,6 +389,8 @@ impl Mine {
 pub struct Filter {
     /// Only these projects, or of this requester; `None` is all.
     pub projects: Option<Vec<ProjectId>>,
+    /// Of the projects that stand here, only these environment types.
+    pub parts: Vec<(ProjectId, ProjectEnvironmentTypeId)>,
     /// Besides `projects`, always those of this person.
     pub or_requester: Option<PersonId>,
     /// Only of this requester.

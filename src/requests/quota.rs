@@ -302,11 +302,13 @@ impl Requests {
         }
         let resource = Resource {
             project: Some(holder.project_slug.clone()),
-            ..Resource::new(ResourceKind::Project, holder.project_slug.clone())
+            environment_type: Some(holder.environment_type.clone()),
+            owner: Some(holder.owner.to_string()),
+            ..Resource::new(ResourceKind::Environment, holder.environment.to_string())
         };
         let context = Context { channel: op.origin.channel.to_owned(), ..Default::default() };
         let principal = caller.principal(Some(holder.project));
-        self.policy.allows(&Question { action: Action::ReadProject, principal, resource, context })
+        self.policy.allows(&Question { action: Action::ReadEnvironment, principal, resource, context })
     }
 }
 

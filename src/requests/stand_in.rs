@@ -94,7 +94,7 @@ pub(super) fn place<'a>(
 /// Whether this person belongs to those whose approval counts, in their own name.
 pub(super) fn holds(access: &Access, request: &Request, group: &Group) -> bool {
     match group {
-        Group::Role(role) => access.roles_in(request.project).contains(role),
+        Group::Role(role) => access.roles_in(request.project, Some(request.place)).contains(role),
         Group::Team(slug) => access.teams.iter().any(|team| team.slug == *slug),
     }
 }

@@ -169,7 +169,8 @@ async fn approvers(
 ) -> Result<Vec<Vec<Approver>>, Error> {
     let mut approvers = Vec::new();
     for requirement in requirements {
-        let people = people_of(connection, resolved.project.id, [&requirement.by]).await?;
+        let place = (resolved.project.id, resolved.place.id);
+        let people = people_of(connection, place, [&requirement.by]).await?;
         let others: Vec<Person> = people.into_iter().filter(|person| Some(person.id) != caller.person()).collect();
         let ids: Vec<PersonId> = others.iter().map(|person| person.id).collect();
         let deputies = delegations::deputies(connection, &ids).await?;

@@ -88,7 +88,7 @@ async fn viewer(visitor: &Visitor) -> Result<Viewer, PageError> {
 impl Visitor {
     /// The projects that this person may see anything of: their own, or all for platform roles.
     pub async fn projects(&self, connection: &mut Connection) -> Result<Vec<Project>, PageError> {
-        let own: Vec<_> = self.access.projects().collect();
+        let own: Vec<_> = self.access.projects().into_iter().collect();
         let only = if self.access.platform_roles.is_empty() { Some(own.as_slice()) } else { None };
         Ok(projects::list(connection, only).await?)
     }
@@ -127,7 +127,12 @@ fn role_words(visitor: &Visitor, projects: &[Project]) -> String {
         let held = |project: &&Project| {
             visitor.access.project_roles.get(&project.id).is_some_and(|roles| roles.contains(&role))
         };
-        let names: Vec<&str> = projects.iter().filter(held).map(|project| project.slug.as_str()).collect();
+        let types = projects.iter().flat_map(|project| {
+            let here = visitor.access.places_in(project.id).filter(move |(_, held)| held.roles.contains(&role));
+            here.map(|(kind, _)| format!("{kind} of {}", project.slug))
+        });
+        let names: Vec<String> =
+            projects.iter().filter(held).map(|project| project.slug.clone()).chain(types).collect();
         if !names.is_empty() {
             let word = super::error::sentence(role.as_str());
             parts.push(format!("{} in {}", word.trim_end_matches('.'), super::words::listed(&names, "and")));

@@ -168,6 +168,16 @@ fn only_identity_reads_roles_that_may_have_ended() {
     assert!(wrong.is_empty(), "role_binding outside of identity: {wrong:?}");
 }
 
+/// Where a role counts is said once: whoever reads roles outside of identity asks `role_counts`.
+#[test]
+fn where_a_role_counts_is_said_in_one_place() {
+    for source in sources("src", "rs").into_iter().filter(|source| !source.path.starts_with("src/identity")) {
+        let code = source.code();
+        let count = |words: &str| code.matches(words).count();
+        assert!(count("role_now") <= count("role_counts("), "{}", source.path.display());
+    }
+}
+
 #[test]
 fn files_stay_readable_in_one_sitting() {
     let mut wrong = Vec::new();

@@ -26,6 +26,7 @@ fn create(roles: &[Role], environment_type: &str) -> Question {
             teams: vec!["payments".into()],
             platform_roles: BTreeSet::new(),
             project_roles: roles.iter().copied().collect(),
+            place_roles: std::collections::BTreeMap::new(),
         },
         resource: Resource {
             project: Some("payments".into()),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::model::{Interval, Phase, Subject};
 use crate::base::Charge;
-use crate::base::id::{ProjectId, TemplateVersionId};
+use crate::base::id::{ProjectEnvironmentTypeId, ProjectId, TemplateVersionId};
 use crate::catalog::{self, CatalogError, TemplateVersion};
 use crate::cost::{self, Month, PriceBook, Used};
 use crate::db;
@@ -67,6 +67,28 @@ pub struct UsedLine {
     pub used: Used,
 }
 
+/// Of what the costs are told. `Default` is everything.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Only of these projects; `None`: of all.
+    pub projects: Option<Vec<ProjectId>>,
+    /// Of the projects that stand here, only of these environment types.
+    pub parts: Vec<(ProjectId, ProjectEnvironmentTypeId)>,
+}
+
+impl Wanted {
+    /// Of one project.
+    pub fn project(id: ProjectId) -> Self {
+        Self { projects: Some(vec![id]), parts: Vec::new() }
+    }
+
+    fn ids(&self) -> intervals::Wanted {
+        let (partly, places): (Vec<Uuid>, Vec<Uuid>) = self.parts.iter().map(|(one, part)| (one.0, part.0)).unzip();
+        let projects = self.projects.as_ref().map(|ids| ids.iter().map(|id| id.0).collect());
+        intervals::Wanted { projects, partly, places }
+    }
+}
+
 /// The lines of a month, batch by batch: as many as there are, and few at a time.
 #[derive(Debug)]
 pub struct Lines {
@@ -76,23 +98,19 @@ pub struct Lines {
     pub book: PriceBook,
     /// Nothing after this is told.
     pub until: Timestamp,
-    projects: Option<Vec<Uuid>>,
+    wanted: intervals::Wanted,
     after: Option<(Uuid, i64)>,
     takings: Takings,
 }
 
-/// Begins to read what was used in a month in these projects (`None`: in all), until now.
-pub async fn lines_of_month(
-    connection: &mut PgConnection,
-    month: Month,
-    projects: Option<&[ProjectId]>,
-) -> Result<Lines, Error> {
+/// Begins to read what was used in a month, until now.
+pub async fn lines_of_month(connection: &mut PgConnection, month: Month, wanted: &Wanted) -> Result<Lines, Error> {
     let now = intervals::now(connection).await?;
     Ok(Lines {
         month,
         book: cost::price_book(connection).await?,
         until: now.min(month.end()),
-        projects: projects.map(|ids| ids.iter().map(|id| id.0).collect()),
+        wanted: wanted.ids(),
         after: Some((Uuid::nil(), 0)),
         takings: Takings::default(),
     })
@@ -123,7 +141,7 @@ impl Lines {
         }
         // What began in this very second is part of the forecast; nothing after it is summed.
         let time = (self.month.start(), self.month.end());
-        let batch = intervals::between(connection, time, self.projects.as_deref(), after).await?;
+        let batch = intervals::between(connection, time, &self.wanted, after).await?;
         let more = i64::try_from(batch.len()).is_ok_and(|read| read >= intervals::BATCH);
         self.after = batch.last().filter(|_| more).map(|last| (last.subject.id.0, last.number));
         Ok(Some(batch))
@@ -139,7 +157,7 @@ impl Lines {
         self.book.used(taken, interval.phase == Phase::Running, interval.from.max(self.month.start()), to)
     }
 
-    pub(super) fn projects(&self) -> Option<&[Uuid]> {
-        self.projects.as_deref()
+    pub(super) fn wanted(&self) -> &intervals::Wanted {
+        &self.wanted
     }
 }

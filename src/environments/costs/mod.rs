@@ -12,6 +12,6 @@ mod model;
 mod report;
 
 pub use focus::{COLUMNS, FocusRow};
-pub use lines::{Lines, UsedLine, lines_of_month};
+pub use lines::{Lines, UsedLine, Wanted, lines_of_month};
 pub use model::{Accrued, EnvironmentCost, Interval, MonthCosts, Phase, Subject};
 pub use report::{EnvironmentAccrued, accrued, month};

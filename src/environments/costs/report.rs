@@ -5,21 +5,17 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
-use super::lines::{Lines, Takings, lines_of_month};
+use super::lines::{Lines, Takings, Wanted, lines_of_month};
 use super::model::{Accrued, EnvironmentCost, Interval, MonthCosts, Phase};
 use crate::base::Charge;
-use crate::base::id::{EnvironmentId, ProjectId};
+use crate::base::id::EnvironmentId;
 use crate::cost::{self, Month, PriceBook, Used};
 use crate::environments::Error;
 use crate::environments::store::intervals;
 
-/// What the environments of these projects (`None`: of all) cost in a month.
-pub async fn month(
-    connection: &mut PgConnection,
-    month: Month,
-    projects: Option<&[ProjectId]>,
-) -> Result<MonthCosts, Error> {
-    let mut lines = lines_of_month(connection, month, projects).await?;
+/// What environments cost in a month.
+pub async fn month(connection: &mut PgConnection, month: Month, wanted: &Wanted) -> Result<MonthCosts, Error> {
+    let mut lines = lines_of_month(connection, month, wanted).await?;
     let mut found: BTreeMap<(EnvironmentId, String), EnvironmentCost> = BTreeMap::new();
     let mut since = None;
     while let Some(batch) = lines.intervals(connection).await? {
@@ -31,8 +27,7 @@ pub async fn month(
         }
     }
     if (month.start()..month.end()).contains(&lines.until) {
-        let wanted: Option<Vec<_>> = lines.projects().map(<[_]>::to_vec);
-        for interval in intervals::being_made(connection, lines.until, wanted.as_deref()).await? {
+        for interval in intervals::being_made(connection, lines.until, lines.wanted()).await? {
             count(connection, &mut lines, &mut found, &interval).await?;
         }
     }

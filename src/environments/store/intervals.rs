@@ -90,24 +90,36 @@ macro_rules! intervals {
     };
 }
 
-/// Those that lie in this time at least with a part, of these projects (`None`: of all), after a place in their
-/// order; at most [`BATCH`].
+/// Of which environments.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Only of these projects.
+    pub projects: Option<Vec<Uuid>>,
+    /// Of these of them only what stands in `places`.
+    pub partly: Vec<Uuid>,
+    pub places: Vec<Uuid>,
+}
+
+/// Those that lie in this time at least with a part, after a place in their order; at most [`BATCH`].
 pub async fn between(
     connection: &mut PgConnection,
     (from, to): (Timestamp, Timestamp),
-    projects: Option<&[Uuid]>,
+    wanted: &Wanted,
     after: (Uuid, i64),
 ) -> Result<Vec<Interval>> {
     let rows = intervals!(
         "WHERE tstzrange(i.began_at, i.ended_at) && tstzrange($1, $2) AND ($3::uuid[] IS NULL OR i.project_id = ANY ($3))
+           AND (i.project_id <> ALL ($7) OR e.project_environment_type_id = ANY ($8))
            AND (i.environment_id, i.id) > ($4, $5)
          ORDER BY i.environment_id, i.id LIMIT $6",
         from.to_sqlx() as jiff_sqlx::Timestamp,
         to.to_sqlx() as jiff_sqlx::Timestamp,
-        projects,
+        wanted.projects.as_deref(),
         after.0,
         after.1,
-        BATCH
+        BATCH,
+        &wanted.partly,
+        &wanted.places
     );
     rows.fetch_all(connection).await?.into_iter().map(Row::interval).collect()
 }
@@ -118,13 +130,9 @@ pub async fn of(connection: &mut PgConnection, id: EnvironmentId) -> Result<Vec<
     rows.fetch_all(connection).await?.into_iter().map(Row::interval).collect()
 }
 
-/// What is being made for the first time in these projects, as if it began to run now and lived as long as was asked
+/// What is being made for the first time, as if it began to run now and lived as long as was asked
 /// for.
-pub async fn being_made(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    projects: Option<&[Uuid]>,
-) -> Result<Vec<Interval>> {
+pub async fn being_made(connection: &mut PgConnection, now: Timestamp, wanted: &Wanted) -> Result<Vec<Interval>> {
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT 0::bigint AS "number!", e.id AS "environment_id: _", e.name, p.id AS "project_id: _",
@@ -138,9 +146,12 @@ pub async fn being_made(
            JOIN environment_type et ON et.id = w.environment_type_id
            JOIN template t ON t.id = e.template_id
            WHERE e.state = 'provisioning' AND ($2::uuid[] IS NULL OR e.project_id = ANY ($2))
+             AND (e.project_id <> ALL ($3) OR e.project_environment_type_id = ANY ($4))
              AND NOT EXISTS (SELECT FROM environment_interval i WHERE i.environment_id = e.id AND i.ended_at IS NULL)"#,
         now.to_sqlx() as jiff_sqlx::Timestamp,
-        projects
+        wanted.projects.as_deref(),
+        &wanted.partly,
+        &wanted.places
     );
     rows.fetch_all(connection).await?.into_iter().map(Row::interval).collect()
 }

@@ -107,7 +107,8 @@ macro_rules! named {
                (SELECT d.drifted_since FROM environment_drift d WHERE d.environment_id = e.id) AS drifted_since,
                NOT o.active OR NOT EXISTS (
                    SELECT FROM role_now b
-                   WHERE b.role IN ('developer', 'lead') AND (b.project_id = e.project_id OR b.project_id IS NULL)
+                   WHERE b.role IN ('developer', 'lead')
+                     AND role_counts(b.project_id, b.project_environment_type_id, e.project_id, e.project_environment_type_id)
                      AND (b.person_id = o.id
                           OR b.team_id IN (SELECT m.team_id FROM team_member m WHERE m.person_id = o.id))) AS "owner_gone!"
            FROM "#
@@ -153,6 +154,7 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Environment>> {
     let projects: Option<Vec<Uuid>> = filter.projects.as_ref().map(|ids| ids.iter().map(|id| id.0).collect());
+    let (partly, places): (Vec<Uuid>, Vec<Uuid>) = filter.parts.iter().map(|(one, part)| (one.0, part.0)).unzip();
     if limit <= PAGE && (Filter { projects: None, ..filter.clone() }) == Filter::default() {
         match &projects {
             None => return newest(connection, after).await,
@@ -163,6 +165,7 @@ pub async fn list(
     let ids = sqlx::query_scalar!(
         "SELECT id FROM environment
          WHERE ($1::uuid[] IS NULL OR project_id = ANY ($1))
+           AND (project_id <> ALL ($13) OR project_environment_type_id = ANY ($14))
            AND ($2::uuid IS NULL OR owner_id = $2)
            AND (CASE WHEN $3::text IS NULL THEN state <> 'deleted' ELSE state = $3 END)
            AND ($4::uuid IS NULL OR template_id = $4)
@@ -177,7 +180,8 @@ pub async fn list(
                SELECT FROM person o JOIN role_now b ON b.person_id = o.id
                    OR b.team_id IN (SELECT m.team_id FROM team_member m WHERE m.person_id = o.id)
                WHERE o.id = environment.owner_id AND o.active AND b.role IN ('developer', 'lead')
-                 AND (b.project_id = environment.project_id OR b.project_id IS NULL)))
+                 AND role_counts(b.project_id, b.project_environment_type_id,
+                                 environment.project_id, environment.project_environment_type_id)))
          ORDER BY created_at DESC, id DESC
          LIMIT $10",
         projects.as_deref(),
@@ -192,6 +196,8 @@ pub async fn list(
         limit.clamp(1, MAX_PAGE) + 1,
         filter.drifted,
         filter.owner_gone,
+        &partly,
+        &places,
     )
     .fetch_all(&mut *connection)
     .await?;

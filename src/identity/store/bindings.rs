@@ -6,9 +6,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::base::cursor::{Cursor, MAX_PAGE};
-use crate::base::id::{PersonId, ProjectId, RoleBindingId, TeamId};
+use crate::base::id::{PersonId, ProjectEnvironmentTypeId, ProjectId, RoleBindingId, TeamId};
 use crate::db::{Error, Result};
 use crate::identity::bindings::{Binding, NewBinding};
+use crate::identity::people::Held;
 use crate::identity::role::Role;
 use crate::identity::{Holder, Source};
 
@@ -22,6 +23,8 @@ struct Row {
     members: i64,
     project_id: Option<ProjectId>,
     project: Option<String>,
+    place_id: Option<ProjectEnvironmentTypeId>,
+    environment_type: Option<String>,
     source: Source,
     given_by: String,
     created_at: jiff_sqlx::Timestamp,
@@ -46,6 +49,8 @@ impl TryFrom<Row> for Binding {
             members: row.members,
             project: row.project_id,
             project_slug: row.project,
+            place: row.place_id,
+            environment_type: row.environment_type,
             source: row.source,
             given_by: row.given_by,
             created_at: row.created_at.to_jiff(),
@@ -67,16 +72,18 @@ pub(in crate::identity) async fn list(
         r#"SELECT b.id AS "id: _", b.role AS "role: _", b.person_id, b.team_id,
                coalesce(p.display_name, t.name) AS "name!", coalesce(p.login, t.slug) AS "key!",
                (SELECT count(*) FROM team_member m WHERE m.team_id = b.team_id) AS "members!",
-               b.project_id AS "project_id: _", j.slug AS "project?", b.source AS "source: _", b.given_by,
-               b.created_at, b.expires_at
+               b.project_id AS "project_id: _", j.slug AS "project?", w.id AS "place_id?: _",
+               y.slug AS "environment_type?", b.source AS "source: _", b.given_by, b.created_at, b.expires_at
            FROM role_binding b
            LEFT JOIN person p ON p.id = b.person_id
            LEFT JOIN team t ON t.id = b.team_id
            LEFT JOIN project j ON j.id = b.project_id
+           LEFT JOIN project_environment_type w ON w.id = b.project_environment_type_id
+           LEFT JOIN environment_type y ON y.id = w.environment_type_id
            WHERE (b.expires_at IS NULL OR b.expires_at > now())
              AND ($1::uuid IS NULL OR b.id = $1)
              AND ($2 = '' OR strpos(lower(concat_ws(' ', p.display_name, p.login, t.name, t.slug, b.role,
-                                                    coalesce(j.slug, 'platform'))), lower($2)) > 0)
+                                                    coalesce(j.slug, 'platform'), y.slug)), lower($2)) > 0)
              AND ($3::timestamptz IS NULL OR (b.created_at, b.id) < ($3, $4))
            ORDER BY b.created_at DESC, b.id DESC LIMIT $5"#,
         id.map(|id| id.0),
@@ -108,8 +115,9 @@ pub(in crate::identity) async fn insert(
         Holder::Team(team) => (None, Some(team.0)),
     };
     let done = sqlx::query!(
-        "INSERT INTO role_binding (id, role, person_id, team_id, project_id, source, given_by, expires_at)
-         VALUES ($1, $2, $3, $4, $5, 'local', $6, $7) ON CONFLICT DO NOTHING",
+        "INSERT INTO role_binding (id, role, person_id, team_id, project_id, project_environment_type_id, source,
+             given_by, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $8, 'local', $6, $7) ON CONFLICT DO NOTHING",
         id.0,
         new.role as Role,
         person,
@@ -117,6 +125,7 @@ pub(in crate::identity) async fn insert(
         new.project.map(|project| project.0),
         by,
         new.expires_at.map(ToSqlx::to_sqlx) as Option<jiff_sqlx::Timestamp>,
+        new.place.map(|place| place.0),
     )
     .execute(connection)
     .await?;
@@ -168,15 +177,14 @@ pub(in crate::identity) async fn is_member(
 }
 
 /// Removes those whose end has come, by the database's clock, and returns them.
-pub(in crate::identity) async fn remove_ended(
-    connection: &mut PgConnection,
-    limit: i64,
-) -> Result<Vec<(Role, Holder, Option<ProjectId>, Source)>> {
+pub(in crate::identity) async fn remove_ended(connection: &mut PgConnection, limit: i64) -> Result<Vec<Held>> {
     let rows = sqlx::query!(
         r#"DELETE FROM role_binding WHERE id IN (
                SELECT id FROM role_binding WHERE expires_at <= now() ORDER BY expires_at LIMIT $1
                FOR UPDATE SKIP LOCKED)
-           RETURNING role AS "role: Role", person_id, team_id, project_id AS "project: ProjectId", source AS "source: Source""#,
+           RETURNING role AS "role: Role", person_id, team_id, project_id AS "project: ProjectId", source AS "source: Source",
+               (SELECT y.slug FROM project_environment_type w JOIN environment_type y ON y.id = w.environment_type_id
+                WHERE w.id = project_environment_type_id) AS environment_type"#,
         limit
     )
     .fetch_all(connection)
@@ -186,5 +194,15 @@ pub(in crate::identity) async fn remove_ended(
         (None, Some(team)) => Ok(Holder::Team(TeamId(team))),
         (None, None) => Err(Error::Corrupt("role binding")),
     };
-    rows.into_iter().map(|row| Ok((row.role, holder(row.person_id, row.team_id)?, row.project, row.source))).collect()
+    rows.into_iter()
+        .map(|row| {
+            Ok(Held {
+                role: row.role,
+                holder: holder(row.person_id, row.team_id)?,
+                project: row.project,
+                environment_type: row.environment_type,
+                source: row.source,
+            })
+        })
+        .collect()
 }

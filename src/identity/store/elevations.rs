@@ -144,7 +144,7 @@ pub(in crate::identity) async fn bind(
     let row = sqlx::query!(
         r#"INSERT INTO role_binding AS held (id, role, person_id, project_id, source, given_by, expires_at)
            VALUES ($1, $2, $3, $4, 'elevation', $5, now() + make_interval(secs => $6))
-           ON CONFLICT (role, person_id, team_id, project_id, source)
+           ON CONFLICT (role, person_id, team_id, project_id, project_environment_type_id, source)
                DO UPDATE SET expires_at = greatest(held.expires_at, excluded.expires_at), given_by = excluded.given_by
            RETURNING id AS "id: RoleBindingId", expires_at AS "ends_at!""#,
         id.0,
@@ -207,11 +207,15 @@ pub(in crate::identity) async fn review(
 pub(in crate::identity) async fn lasting(connection: &mut PgConnection, person: PersonId) -> Result<Vec<HeldRow>> {
     let rows = sqlx::query_as!(
         HeldRow,
-        r#"SELECT m.team_id AS team, t.slug AS "slug?", t.name AS "name?", NULL AS "role?: _", NULL::uuid AS project
+        r#"SELECT m.team_id AS team, t.slug AS "slug?", t.name AS "name?", NULL AS "role?: _", NULL::uuid AS project,
+               NULL::uuid AS place, NULL::text AS environment_type
            FROM team_member m JOIN team t ON t.id = m.team_id WHERE m.person_id = $1
            UNION
-           SELECT NULL, NULL, NULL, b.role, b.project_id
-           FROM role_now b WHERE b.source <> 'elevation'
+           SELECT NULL, NULL, NULL, b.role, b.project_id, w.id, y.slug
+           FROM role_now b
+           LEFT JOIN project_environment_type w ON w.id = b.project_environment_type_id
+           LEFT JOIN environment_type y ON y.id = w.environment_type_id
+           WHERE b.source <> 'elevation'
              AND (b.person_id = $1 OR b.team_id IN (SELECT team_id FROM team_member WHERE person_id = $1))"#,
         person.0
     )
@@ -224,13 +228,15 @@ pub(in crate::identity) async fn lasting(connection: &mut PgConnection, person: 
 pub(in crate::identity) async fn own(connection: &mut PgConnection, person: PersonId) -> Result<Vec<OwnRole>> {
     let rows = sqlx::query!(
         r#"SELECT b.role AS "role: Role", b.project_id AS "project_id: ProjectId", j.slug AS "slug?", j.name AS "name?",
-               t.name AS "team?", b.source AS "source: Source", b.given_by, b.expires_at
+               y.slug AS "environment_type?", t.name AS "team?", b.source AS "source: Source", b.given_by, b.expires_at
            FROM role_binding b
            LEFT JOIN team t ON t.id = b.team_id
            LEFT JOIN project j ON j.id = b.project_id
+           LEFT JOIN project_environment_type w ON w.id = b.project_environment_type_id
+           LEFT JOIN environment_type y ON y.id = w.environment_type_id
            WHERE (b.expires_at IS NULL OR b.expires_at > now())
              AND (b.person_id = $1 OR b.team_id IN (SELECT team_id FROM team_member WHERE person_id = $1))
-           ORDER BY j.name NULLS FIRST, b.role, t.name NULLS FIRST, b.source"#,
+           ORDER BY j.name NULLS FIRST, y.position NULLS FIRST, y.slug, b.role, t.name NULLS FIRST, b.source"#,
         person.0
     )
     .fetch_all(connection)
@@ -242,6 +248,7 @@ pub(in crate::identity) async fn own(connection: &mut PgConnection, person: Pers
             project: row.project_id,
             project_slug: row.slug,
             project_name: row.name,
+            environment_type: row.environment_type,
             team: row.team,
             source: row.source,
             given_by: row.given_by,

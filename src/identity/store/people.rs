@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use sqlx::types::Json;
+use uuid::Uuid;
 
 use super::roles::HeldRow;
 use crate::base::cursor::{Cursor, MAX_PAGE};
-use crate::base::id::{PersonId, ProjectId, TeamId};
+use crate::base::id::{PersonId, ProjectEnvironmentTypeId, ProjectId, TeamId};
 use crate::db::{Error, Result};
-use crate::identity::{Access, NewPerson, Person, Source, Team};
+use crate::identity::{Access, NewPerson, Person, PlaceRoles, Source, Team};
 
 /// A choice of more is no choice.
 const MOST_TEAMS: i64 = 1000;
@@ -95,22 +96,36 @@ pub(super) use find_holder;
 
 /// Everything that a person holds, from its rows.
 pub(in crate::identity) fn access_of(person: Person, held: Vec<HeldRow>) -> Result<Access> {
-    let mut access =
-        Access { person, teams: Vec::new(), platform_roles: BTreeSet::new(), project_roles: BTreeMap::new() };
+    let mut access = Access {
+        person,
+        teams: Vec::new(),
+        platform_roles: BTreeSet::new(),
+        project_roles: BTreeMap::new(),
+        place_roles: BTreeMap::new(),
+    };
     for row in held {
-        match (row.team, row.slug, row.name, row.role, row.project) {
-            (Some(id), Some(slug), Some(name), None, None) => access.teams.push(Team { id: TeamId(id), slug, name }),
-            (None, None, None, Some(role), None) => {
+        match (row.role, row.project.map(ProjectId), row.place.zip(row.environment_type)) {
+            (None, None, None) => access.teams.extend(row.team.zip(row.slug.zip(row.name)).map(team)),
+            (Some(role), None, None) => {
                 access.platform_roles.insert(role);
             }
-            (None, None, None, Some(role), Some(project)) => {
-                access.project_roles.entry(ProjectId(project)).or_default().insert(role);
+            (Some(role), Some(project), None) => {
+                access.project_roles.entry(project).or_default().insert(role);
+            }
+            (Some(role), Some(project), Some((place, slug))) => {
+                let places = access.place_roles.entry(project).or_default();
+                let none = || PlaceRoles { place: ProjectEnvironmentTypeId(place), roles: BTreeSet::new() };
+                places.entry(slug).or_insert_with(none).roles.insert(role);
             }
             _ => return Err(Error::Corrupt("role binding")),
         }
     }
     access.teams.sort_unstable_by(|one, other| one.slug.cmp(&other.slug));
     Ok(access)
+}
+
+fn team((id, (slug, name)): (Uuid, (String, String))) -> Team {
+    Team { id: TeamId(id), slug, name }
 }
 
 /// `None` when the login is taken.

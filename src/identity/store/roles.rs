@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::people::PersonRow;
-use crate::base::id::{PersonId, ProjectId, RoleBindingId, TeamId};
+use crate::base::id::{PersonId, ProjectEnvironmentTypeId, ProjectId, RoleBindingId, TeamId};
 use crate::db::Result;
 use crate::identity::role::Role;
 use crate::identity::{Holder, Member, Person, Source};
@@ -55,7 +55,7 @@ pub(in crate::identity) async fn delete(
     let (person, team) = holder.columns();
     let done = sqlx::query!(
         "DELETE FROM role_binding WHERE role = $1 AND source = $2 AND project_id IS NOT DISTINCT FROM $3
-             AND person_id IS NOT DISTINCT FROM $4 AND team_id IS NOT DISTINCT FROM $5",
+             AND project_environment_type_id IS NULL AND person_id IS NOT DISTINCT FROM $4 AND team_id IS NOT DISTINCT FROM $5",
         role as Role,
         source as Source,
         project.map(|id| id.0),
@@ -67,8 +67,8 @@ pub(in crate::identity) async fn delete(
     Ok(done.rows_affected() > 0)
 }
 
-/// One team of the person, or one role: either the first three or the last two are set. It also
-/// comes as JSON, with a credential.
+/// One team of the person, or one role: either the first three are set, or the role with where it is held,
+/// outermost first. It also comes as JSON, with a credential.
 #[derive(Deserialize)]
 pub(in crate::identity) struct HeldRow {
     pub team: Option<Uuid>,
@@ -76,12 +76,14 @@ pub(in crate::identity) struct HeldRow {
     pub name: Option<String>,
     pub role: Option<Role>,
     pub project: Option<Uuid>,
+    pub place: Option<Uuid>,
+    pub environment_type: Option<String>,
 }
 
 pub(in crate::identity) async fn held(connection: &mut PgConnection, person: PersonId) -> Result<Vec<HeldRow>> {
     let rows = sqlx::query_as!(
         HeldRow,
-        r#"SELECT team, slug, name, role AS "role: _", project FROM held WHERE person_id = $1"#,
+        r#"SELECT team, slug, name, role AS "role: _", project, place, environment_type FROM held WHERE person_id = $1"#,
         person.0
     )
     .fetch_all(connection)
@@ -91,14 +93,14 @@ pub(in crate::identity) async fn held(connection: &mut PgConnection, person: Per
 
 pub(in crate::identity) async fn people_with_role(
     connection: &mut PgConnection,
-    project: ProjectId,
+    (project, place): (ProjectId, ProjectEnvironmentTypeId),
     role: Role,
 ) -> Result<Vec<Person>> {
     let rows = sqlx::query_as!(
         PersonRow,
         r#"WITH holder AS (
                SELECT person_id, team_id FROM role_now
-               WHERE role = $2 AND (project_id = $1 OR project_id IS NULL)
+               WHERE role = $2 AND role_counts(project_id, project_environment_type_id, $1, $3)
            )
            SELECT id AS "id: _", login, display_name, email, active, demo, service, created_at
            FROM person
@@ -108,6 +110,7 @@ pub(in crate::identity) async fn people_with_role(
            ORDER BY display_name, id"#,
         project.0,
         role as Role,
+        place.0,
     )
     .fetch_all(connection)
     .await?;
@@ -131,14 +134,17 @@ pub(in crate::identity) async fn people_in_team(connection: &mut PgConnection, t
 pub(in crate::identity) async fn members(connection: &mut PgConnection, project: ProjectId) -> Result<Vec<Member>> {
     Ok(sqlx::query_as!(
         Member,
-        r#"SELECT p.id AS "person: _", p.login, p.display_name, b.role AS "role!: _", t.slug AS "team?"
+        r#"SELECT p.id AS "person: _", p.login, p.display_name, b.role AS "role!: _", t.slug AS "team?",
+               w.id AS "place?: _", y.slug AS "environment_type?"
            FROM role_now b
            LEFT JOIN team t ON t.id = b.team_id
+           LEFT JOIN project_environment_type w ON w.id = b.project_environment_type_id
+           LEFT JOIN environment_type y ON y.id = w.environment_type_id
            JOIN person p ON p.id = b.person_id
                OR p.id IN (SELECT m.person_id FROM team_member m WHERE m.team_id = b.team_id)
            WHERE b.project_id = $1 AND p.active
-           GROUP BY p.id, b.role, t.slug
-           ORDER BY p.display_name, p.id, b.role, t.slug LIMIT 500"#,
+           GROUP BY p.id, b.role, t.slug, w.id, y.id
+           ORDER BY p.display_name, p.id, b.role, t.slug, y.position, y.slug LIMIT 500"#,
         project.0
     )
     .fetch_all(connection)

@@ -1,6 +1,6 @@
 //! What is wrong with a form, by field.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::PolicySet;
 
@@ -115,6 +115,7 @@ pub fn reviewers(engine: &PolicyEngine, groups: impl IntoIterator<Item = Group>)
                 teams: group.team().map(str::to_owned).into_iter().collect(),
                 platform_roles: roles.clone(),
                 project_roles: roles,
+                place_roles: BTreeMap::new(),
             },
             resource: Resource {
                 project: Some("project".to_owned()),

@@ -1,6 +1,6 @@
 //! Tests of the room, on the default policy set and on small ones of their own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use serde_json::json;
@@ -42,6 +42,7 @@ fn question(action: Action, roles: &[Role], environment_type: &str) -> Question 
             teams: vec!["payments".into()],
             platform_roles: BTreeSet::new(),
             project_roles: roles.iter().copied().collect(),
+            place_roles: BTreeMap::new(),
         },
         resource: Resource {
             project: Some("payments".into()),

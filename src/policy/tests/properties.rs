@@ -20,14 +20,20 @@ fn person() -> impl Strategy<Value = String> {
     ]
 }
 
+fn places() -> impl Strategy<Value = BTreeMap<String, BTreeSet<Role>>> {
+    let kind = proptest::sample::select(vec!["dev", "test", "prod", "staging"]).prop_map(str::to_owned);
+    proptest::collection::btree_map(kind, roles(), 0..3)
+}
+
 fn principal() -> impl Strategy<Value = Principal> {
-    (person(), ".{0,8}", proptest::collection::vec("[a-d]", 0..3), roles(), roles()).prop_map(
-        |(id, login, teams, platform_roles, project_roles)| Principal {
+    (person(), ".{0,8}", proptest::collection::vec("[a-d]", 0..3), roles(), roles(), places()).prop_map(
+        |(id, login, teams, platform_roles, project_roles, place_roles)| Principal {
             id,
             login,
             teams,
             platform_roles,
             project_roles,
+            place_roles,
         },
     )
 }
@@ -139,6 +145,7 @@ proptest! {
         question.resource.borrowed.clear();
         question.principal.platform_roles = platform.into_iter().collect();
         question.principal.project_roles = project.into_iter().collect();
+        question.principal.place_roles.clear();
         let reads = matches!(
             question.action,
             Action::ReadCatalog | Action::ReadProject | Action::ReadEnvironment | Action::ReadRequest
@@ -151,6 +158,31 @@ proptest! {
         if reads && question.roles().contains(&Role::Auditor) {
             prop_assert_eq!(decision.outcome, Outcome::Allowed);
         }
+    }
+
+    /// Whatever is asked, of whatever kind: only reading the project as a whole takes a role of another type.
+    #[test]
+    fn a_role_in_one_environment_type_does_nothing_elsewhere(mut question in any_question(), held in roles()) {
+        let elsewhere = question.resource.environment_type.as_deref() == Some("dev");
+        let kind = if elsewhere { "prod" } else { "dev" };
+        question.principal.place_roles = [(kind.to_owned(), held)].into();
+        let with = ENGINE.decide(&question);
+        question.principal.place_roles.clear();
+        let without = ENGINE.decide(&question);
+        prop_assert!(with == without || question.action == Action::ReadProject, "{question:?}");
+    }
+
+    /// There it counts as one in the whole project does.
+    #[test]
+    fn a_role_in_one_environment_type_counts_there(mut question in any_question(), held in roles()) {
+        let mut whole = question.clone();
+        whole.principal.project_roles = held.clone();
+        whole.principal.place_roles.clear();
+        question.principal.project_roles.clear();
+        question.principal.place_roles =
+            question.resource.environment_type.iter().map(|kind| (kind.clone(), held.clone())).collect();
+        let same = question.resource.environment_type.is_some();
+        prop_assert!(!same || ENGINE.decide(&question) == ENGINE.decide(&whole), "{question:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Whether a text may become a version: valid against the schema, and nobody is locked out by it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy_formatter::{Config, policies_str_to_pretty};
 
@@ -83,6 +83,7 @@ pub fn locked_out(engine: &PolicyEngine) -> Option<Problem> {
         teams: Vec::new(),
         platform_roles: [Role::Admin].into(),
         project_roles: BTreeSet::default(),
+        place_roles: BTreeMap::default(),
     };
     let question = |action, resource| Question {
         action,

@@ -248,6 +248,8 @@ pub struct Holder {
     pub project: ProjectId,
     /// The project's slug.
     pub project_slug: String,
+    /// The slug of its environment type.
+    pub environment_type: String,
     /// Who owns it.
     pub owner: PersonId,
     /// How much it takes.

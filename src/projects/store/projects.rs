@@ -128,6 +128,12 @@ pub async fn environment_types(
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
+/// Slug and name of every environment type of the platform, in its order.
+pub async fn all_environment_types(connection: &mut PgConnection) -> Result<Vec<(String, String)>> {
+    let rows = sqlx::query!("SELECT slug, name FROM environment_type ORDER BY position, slug").fetch_all(connection);
+    Ok(rows.await?.into_iter().map(|row| (row.slug, row.name)).collect())
+}
+
 /// The environment types of several projects, by project in the platform's order.
 pub async fn environment_types_of(
     connection: &mut PgConnection,

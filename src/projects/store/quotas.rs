@@ -38,7 +38,8 @@ pub async fn set_teams(connection: &mut PgConnection, environment: EnvironmentId
     sqlx::query!(
         "WITH now AS (
              SELECT DISTINCT m.team_id FROM environment e JOIN team_member m ON m.person_id = e.owner_id
-             JOIN role_now b ON b.team_id = m.team_id AND (b.project_id = e.project_id OR b.project_id IS NULL)
+             JOIN role_now b ON b.team_id = m.team_id
+                 AND role_counts(b.project_id, b.project_environment_type_id, e.project_id, e.project_environment_type_id)
              WHERE e.id = $1),
          gone AS (
              DELETE FROM environment_team WHERE environment_id = $1 AND team_id NOT IN (SELECT team_id FROM now))
@@ -71,10 +72,12 @@ pub async fn scopes_of(connection: &mut PgConnection, environment: EnvironmentId
 pub async fn scopes_at(connection: &mut PgConnection, at: At) -> Result<Scopes> {
     let teams = sqlx::query_scalar!(
         "SELECT DISTINCT m.team_id FROM team_member m
-         JOIN role_now b ON b.team_id = m.team_id AND (b.project_id = $2 OR b.project_id IS NULL)
+         JOIN role_now b ON b.team_id = m.team_id
+             AND role_counts(b.project_id, b.project_environment_type_id, $2, $3)
          WHERE m.person_id = $1",
         at.owner.map(|id| id.0),
-        at.project.0
+        at.project.0,
+        at.place.0
     )
     .fetch_all(connection)
     .await?;
@@ -327,9 +330,11 @@ pub async fn holders(connection: &mut PgConnection, quota: &QuotaUse, first: Opt
     Ok(sqlx::query_as!(
         Holder,
         r#"SELECT e.id AS "environment: _", e.name, e.project_id AS "project: ProjectId", p.slug AS project_slug,
-               e.owner_id AS "owner: PersonId",
+               y.slug AS environment_type, e.owner_id AS "owner: PersonId",
                h.reserved + h.used + CASE WHEN $4 THEN h.stopped ELSE 0 END AS "amount!"
            FROM quota_reach r JOIN environment e ON e.id = r.environment_id JOIN project p ON p.id = e.project_id
+           JOIN project_environment_type w ON w.id = e.project_environment_type_id
+           JOIN environment_type y ON y.id = w.environment_type_id
            JOIN quota_holding h ON h.environment_id = e.id AND h.dimension = r.dimension
            WHERE r.quota_id = $1 AND r.subject = $2 AND h.reserved + h.used + CASE WHEN $4 THEN h.stopped ELSE 0 END > 0
            ORDER BY (e.owner_id = $3) IS TRUE DESC, "amount!" DESC, e.name LIMIT $5"#,

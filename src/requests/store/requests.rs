@@ -269,14 +269,15 @@ pub async fn list(
 ) -> Result<Vec<Request>> {
     let projects: Option<Vec<Uuid>> = filter.projects.as_ref().map(|ids| ids.iter().map(|id| id.0).collect());
     let mine = filter.to_review.as_ref();
-    let everywhere: Vec<String> =
-        mine.map(|mine| mine.platform_roles.iter().map(ToString::to_string).collect()).unwrap_or_default();
-    let (there, roles): (Vec<Uuid>, Vec<String>) = mine
-        .map(|mine| mine.project_roles.iter().map(|(project, role)| (project.0, role.to_string())).unzip())
-        .unwrap_or_default();
+    let (partly, places): (Vec<Uuid>, Vec<Uuid>) = filter.parts.iter().map(|(one, part)| (one.0, part.0)).unzip();
+    let held = mine.map(|mine| mine.roles.as_slice()).unwrap_or_default();
+    let there: Vec<Option<Uuid>> = held.iter().map(|(project, _, _)| project.map(|id| id.0)).collect();
+    let types: Vec<Option<Uuid>> = held.iter().map(|(_, place, _)| place.map(|id| id.0)).collect();
+    let roles: Vec<String> = held.iter().map(|(_, _, role)| role.to_string()).collect();
     let ids = sqlx::query_scalar!(
         "SELECT id FROM request r
-         WHERE ($1::uuid[] IS NULL OR project_id = ANY ($1) OR requester_id = $2)
+         WHERE ($1::uuid[] IS NULL OR requester_id = $2
+                OR (project_id = ANY ($1) AND (project_id <> ALL ($15) OR project_environment_type_id = ANY ($16))))
            AND ($3::uuid IS NULL OR requester_id = $3)
            AND ($4::text IS NULL OR status = $4)
            AND ($5::uuid IS NULL OR environment_id = $5)
@@ -288,9 +289,10 @@ pub async fn list(
                AND EXISTS (
                    SELECT FROM approval_requirement a JOIN approval_group g ON g.requirement_id = a.id
                    WHERE a.request_id = r.id AND a.awaited
-                     AND (g.role = ANY ($7) OR g.team = ANY ($14) OR EXISTS (
-                         SELECT FROM unnest($8::uuid[], $9::text[]) AS held (project_id, role)
-                         WHERE held.project_id = r.project_id AND held.role = g.role) OR EXISTS (
+                     AND (g.team = ANY ($14) OR EXISTS (
+                         SELECT FROM unnest($7::uuid[], $8::uuid[], $9::text[]) AS held (project_id, place_id, role)
+                         WHERE held.role = g.role AND role_counts(held.project_id, held.place_id, r.project_id,
+                                                                  r.project_environment_type_id)) OR EXISTS (
                          SELECT FROM stand_in s
                          WHERE s.requirement_id = a.id AND s.delegate_id = $6 AND NOT EXISTS (
                              SELECT FROM review v LEFT JOIN delegation_now d ON d.id = v.delegation_id
@@ -306,14 +308,16 @@ pub async fn list(
         filter.status as Option<RequestStatus>,
         filter.environment.map(|id| id.0),
         mine.map(|mine| mine.person.0),
-        &everywhere,
-        &there,
+        &there as &[Option<Uuid>],
+        &types as &[Option<Uuid>],
         &roles,
         after.map(|cursor| cursor.at.to_sqlx()) as Option<jiff_sqlx::Timestamp>,
         after.map(|cursor| cursor.id),
         limit.clamp(1, MAX_PAGE) + 1,
         filter.query,
         mine.map(|mine| mine.teams.as_slice()),
+        &partly,
+        &places,
     )
     .fetch_all(&mut *connection)
     .await?;

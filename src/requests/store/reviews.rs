@@ -101,8 +101,8 @@ struct RungRow {
 }
 
 /// Requirements with their progress, by step. An approval can count for a requirement when it was given for
-/// what waits now, and the reviewer holds the role, on the platform or in the project, by themselves or
-/// through a team, or is in the team that is asked, or stands in now for somebody of whom that is so; it
+/// what waits now, and the reviewer holds the role, on the platform, in the project or in its environment type, by
+/// themselves or through a team, or is in the team that is asked, or stands in now for somebody of whom that is so; it
 /// counts for one, and so does all that is said in the place of one person ([`seats`]).
 pub async fn requirements_of(
     connection: &mut PgConnection,
@@ -128,7 +128,8 @@ pub async fn requirements_of(
                       SELECT FROM approval_group g WHERE g.requirement_id = a.id AND (
                           EXISTS (
                               SELECT FROM role_now b
-                              WHERE b.role = g.role AND (b.project_id IS NULL OR b.project_id = r.project_id)
+                              WHERE b.role = g.role AND role_counts(b.project_id, b.project_environment_type_id,
+                                                                    r.project_id, r.project_environment_type_id)
                                 AND (b.person_id = v.reviewer_id OR b.team_id IN (
                                     SELECT m.team_id FROM team_member m WHERE m.person_id = v.reviewer_id)))
                           OR EXISTS (

@@ -24,7 +24,12 @@ pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError>
     let projects = visitor.projects(&mut connection).await?;
     let mut filter = if all {
         let visible = visitor.visible(&mut connection, Action::ReadRequest).await?;
-        Filter { projects: visible.ids(), status: Some(RequestStatus::AwaitingApproval), ..Filter::default() }
+        Filter {
+            projects: visible.projects(),
+            parts: visible.parts(),
+            status: Some(RequestStatus::AwaitingApproval),
+            ..Filter::default()
+        }
     } else {
         frame::to_review(&visitor)
     };

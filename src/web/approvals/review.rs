@@ -152,11 +152,15 @@ fn cannot(visitor: &Visitor, detail: &RequestDetail) -> Option<String> {
 async fn requester_role(connection: &mut Connection, request: &Request) -> Result<String, PageError> {
     let Some(id) = request.requester else { return Ok("Paddock itself".to_owned()) };
     let access = identity::load_access(connection, id).await?;
-    let roles: Vec<&str> = access.roles_in(request.project).into_iter().map(Role::as_str).collect();
-    if roles.is_empty() {
-        return Ok(format!("no role in {} any more", request.project_slug));
-    }
-    Ok(format!("{} in {}", listed(&roles, "and"), request.project_slug))
+    let words =
+        |place| -> Vec<&str> { access.roles_in(request.project, place).into_iter().map(Role::as_str).collect() };
+    let roles = words(Some(request.place));
+    let place = match (roles.is_empty(), roles == words(None)) {
+        (true, _) => return Ok(format!("no role in {} any more", request.project_slug)),
+        (_, true) => request.project_slug.clone(),
+        (_, false) => format!("{} of {}", request.environment_type, request.project_slug),
+    };
+    Ok(format!("{} in {place}", listed(&roles, "and")))
 }
 
 /// The inputs; for an update with what they are now.

@@ -15,5 +15,5 @@ pub use record::page;
 
 /// The projects whose records the viewer may read; `None` is everything, and nothing is refused.
 async fn scope(visitor: &Visitor, connection: &mut Connection) -> Result<Option<Vec<ProjectId>>, PageError> {
-    Ok(visitor.app.readable_audit(connection, &visitor.op, &visitor.access).await??.ids())
+    Ok(visitor.app.readable_audit(connection, &visitor.op, &visitor.access).await??.projects())
 }

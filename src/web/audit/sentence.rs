@@ -178,7 +178,10 @@ fn holder(record: &AuditRecord) -> Option<PersonId> {
 
 fn role(names: &Names, record: &AuditRecord, verb: &str) -> String {
     let name = holder(record).and_then(|id| names.0.get(&id)).unwrap_or(&record.object_label);
-    let role = detail(record, "role");
+    let role = match (detail(record, "role"), detail(record, "environment_type")) {
+        (role, "") => role.to_owned(),
+        (role, kind) => format!("{role} in {kind}"),
+    };
     match (verb, record.object.is_some()) {
         // Refused before anybody was looked up.
         (_, false) => format!("wanted to {} a role", if verb == "granted" { "give" } else { "take or change" }),

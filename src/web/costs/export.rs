@@ -19,7 +19,7 @@ pub async fn csv(visitor: Visitor, query: Query) -> Result<Response, PageError> 
     let question = visitor.app.platform_question(op, access, Action::ReadAdmin, Resource::platform());
     let _: Permit<ability::ReadAdmin> = visitor.app.policy.permit(&question)?;
     let month = month_of(&visitor, &query)?;
-    let begun = costs::lines_of_month(&mut *visitor.app.db.acquire().await?, month, None).await?;
+    let begun = costs::lines_of_month(&mut *visitor.app.db.acquire().await?, month, &costs::Wanted::default()).await?;
     let app = visitor.app.clone();
     let batches = stream::try_unfold((begun, Some(csv::line(&COLUMNS))), move |(mut lines, head)| {
         let app = app.clone();

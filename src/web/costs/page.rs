@@ -8,7 +8,7 @@ use rust_decimal::prelude::ToPrimitive as _;
 
 use super::view::{CostRow, CostsPage};
 use super::{budget, month_of};
-use crate::base::id::ProjectId;
+use crate::app::Visible;
 use crate::cost::{self, BudgetTerms, Money, Month};
 use crate::environments::costs::{self, Accrued, MonthCosts, Subject};
 use crate::policy::{Action, Resource};
@@ -85,13 +85,16 @@ pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError>
     projects.retain(|project| visible.contains(project.id));
     let chosen = query.get("project");
     // A project that the viewer does not know of has nothing for them.
-    let wanted: Option<Vec<ProjectId>> = match chosen {
-        "" => visible.ids(),
-        slug => Some(projects.iter().filter(|one| one.slug == slug).map(|one| one.id).collect()),
-    };
-    let found = costs::month(&mut connection, month, wanted.as_deref()).await?;
     let shown = projects.iter().find(|one| one.slug == chosen);
-    let budget = match shown {
+    let seen = match (chosen, shown) {
+        ("", _) => visible.clone(),
+        (_, Some(project)) => visible.within(project.id),
+        (_, None) => Visible::nothing(),
+    };
+    let wanted = costs::Wanted { projects: seen.projects(), parts: seen.parts() };
+    let found = costs::month(&mut connection, month, &wanted).await?;
+    // The budget is one of the whole project.
+    let budget = match shown.filter(|project| visible.is_whole(project.id)) {
         Some(project) => cost::budget(&mut connection, project.id, false).await?,
         None => None,
     };

@@ -48,7 +48,8 @@ pub(super) async fn card(
     let mut members: Vec<(String, String)> = Vec::new();
     if may {
         for member in identity::members(connection, environment.project.id).await? {
-            let can = matches!(member.role, Role::Developer | Role::Lead) && member.person != owner.id;
+            let here = member.place.is_none_or(|place| place == environment.place.id);
+            let can = here && matches!(member.role, Role::Developer | Role::Lead) && member.person != owner.id;
             if can && !members.iter().any(|(login, _)| *login == member.login) {
                 members.push((member.login, member.display_name));
             }

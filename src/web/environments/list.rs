@@ -78,7 +78,8 @@ async fn find(visitor: &Visitor, query: &Form) -> Result<Found, PageError> {
     let ids: Vec<_> = projects.iter().map(|project| project.id).collect();
     let mut types: Vec<(String, String)> = Vec::new();
     for place in projects::places(&mut connection, &ids).await? {
-        if !types.iter().any(|(slug, _)| *slug == place.kind.slug) {
+        let seen = visible.contains_place(place.kind.project, place.kind.id);
+        if seen && !types.iter().any(|(slug, _)| *slug == place.kind.slug) {
             types.push((place.kind.slug, place.kind.name));
         }
     }
@@ -100,7 +101,8 @@ fn filter(
     let template = text("template").map(|slug| templates.iter().find(|one| one.template.slug == slug));
     let wanted = if matches!(template, Some(None)) { Some(Vec::new()) } else { wanted };
     Filter {
-        projects: wanted.or_else(|| visible.ids()),
+        projects: wanted.or_else(|| visible.projects()),
+        parts: visible.parts(),
         owner: (query.get("view") == "mine").then_some(visitor.access.person.id),
         state: query.get("state").parse().ok(),
         template: template.flatten().map(|one| one.template.id),

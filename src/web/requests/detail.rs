@@ -51,7 +51,7 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
         Some(id) => environments::find(&mut connection, id).await?,
         None => None,
     };
-    let seen = visitor.visible(&mut connection, Action::ReadProject).await?.contains(request.project);
+    let seen = visitor.visible(&mut connection, Action::ReadProject).await?.is_whole(request.project);
     let held = if seen { requests::budget_of(&mut connection, request.id).await? } else { None };
     let line = in_line(&visitor, &mut connection, &detail).await?;
     drop(connection);

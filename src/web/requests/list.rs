@@ -49,11 +49,14 @@ const VIEWS: [(&str, &str); 3] = [("", "Yours"), ("waiting", "Waiting for approv
 fn filter(visitor: &Visitor, query: &Form, projects: &[Project], visible: &Visible) -> Filter {
     let me = visitor.access.person.id;
     let wanted = projects.iter().find(|project| project.slug == query.get("project"));
-    let narrowed = wanted.filter(|project| visible.contains(project.id)).map(|project| vec![project.id]);
+    let wanted = wanted.filter(|project| visible.contains(project.id));
+    let narrowed = wanted.map(|project| visible.within(project.id));
+    let seen = narrowed.as_ref().unwrap_or(visible);
     let own = query.get("view").is_empty();
     Filter {
         or_requester: narrowed.is_none().then_some(me),
-        projects: narrowed.or_else(|| visible.ids()),
+        projects: seen.projects(),
+        parts: seen.parts(),
         requester: own.then_some(me),
         status: match query.get("view") {
             "waiting" => Some(RequestStatus::AwaitingApproval),

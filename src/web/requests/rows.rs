@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use super::view::RequestRow;
-use crate::base::id::{ProjectId, RequestId};
+use crate::base::id::{ProjectEnvironmentTypeId, ProjectId, RequestId};
 use crate::db::Connection;
 use crate::environments::Operation;
 use crate::identity::Person;
@@ -82,22 +82,22 @@ pub async fn rows(
     Ok(rows)
 }
 
-/// Looks up who could still agree; asks once for each group in a project.
+/// Looks up who could still agree; asks once for each group in an environment type of a project.
 #[derive(Default)]
 pub struct Approvers {
-    known: HashMap<(ProjectId, Group), Vec<Person>>,
+    known: HashMap<(ProjectEnvironmentTypeId, Group), Vec<Person>>,
 }
 
 impl Approvers {
     async fn of(
         &mut self,
         connection: &mut Connection,
-        project: ProjectId,
+        (project, place): (ProjectId, ProjectEnvironmentTypeId),
         group: &Group,
     ) -> Result<&[Person], PageError> {
-        Ok(match self.known.entry((project, group.clone())) {
+        Ok(match self.known.entry((place, group.clone())) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(free) => free.insert(requests::people_of(connection, project, [group]).await?),
+            Entry::Vacant(free) => free.insert(requests::people_of(connection, (project, place), [group]).await?),
         })
     }
 
@@ -141,7 +141,7 @@ impl Approvers {
         seen.extend(&said);
         let mut people = Vec::new();
         for group in requirement.groups() {
-            let found = self.of(connection, request.project, group).await?;
+            let found = self.of(connection, (request.project, request.place), group).await?;
             let more = found.iter().filter(|person| seen.insert(person.id));
             people.extend(more.map(|person| person.display_name.clone()));
         }

@@ -37,6 +37,7 @@ pub(super) fn typed(form: &Form) -> Result<RoleDraft, IdentityError> {
         who: form.get("who").trim().to_owned(),
         role: role.ok_or_else(|| IdentityError::invalid("/role", "is one of the list"))?,
         project: Some(form.get("project").to_owned()).filter(|slug| !slug.is_empty()),
+        environment_type: Some(form.get("environment_type").to_owned()).filter(|slug| !slug.is_empty()),
         lifetime: typed_lifetime(form)?,
     })
 }
@@ -124,12 +125,20 @@ fn lifetime(value: &str, found: &[FieldError]) -> Field {
 }
 
 /// The fields of a role to be given.
-pub(super) fn new(form: &Form, projects: &[Project], found: &[FieldError]) -> FormSection {
+pub(super) fn new(
+    form: &Form,
+    (projects, types): (&[Project], &[(String, String)]),
+    found: &[FieldError],
+) -> FormSection {
     let chosen = Role::parse(form.get("role")).unwrap_or(Role::Developer);
     let roles = Role::ALL.map(|role| choice(role.as_str(), &capital(role), None, role == chosen)).into();
     let place = form.get("project");
     let named = projects.iter().map(|one| choice(&one.slug, &one.name, None, one.slug == place));
     let places = [choice("", "The platform: everywhere", None, place.is_empty())].into_iter().chain(named).collect();
+    let kind = form.get("environment_type");
+    let kinds = types.iter().map(|(slug, name)| choice(slug, name, None, slug == kind));
+    let kinds = [choice("", "All of them", None, kind.is_empty())].into_iter().chain(kinds).collect();
+    let only = "Of a project: it counts for what is in this one, and for nothing else of the project.";
     let who = "A login, or team: and the short name of a team. Never your own.";
     FormSection {
         id: "role".to_owned(),
@@ -146,6 +155,14 @@ pub(super) fn new(form: &Form, projects: &[Project], found: &[FieldError]) -> Fo
             ),
             own_field(found, "role", "Role", None, true, Control::Select { choices: roles }),
             own_field(found, "project", "Where", None, false, Control::Select { choices: places }),
+            own_field(
+                found,
+                "environment_type",
+                "Environment type",
+                Some(only),
+                false,
+                Control::Select { choices: kinds },
+            ),
             lifetime(form.get("lifetime"), found),
         ],
         reshapes: false,

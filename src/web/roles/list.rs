@@ -28,13 +28,13 @@ pub async fn page(visitor: Visitor, query: Query) -> Result<Response, PageError>
     let page = RolesPage {
         shell: frame::shell(&visitor, Section::Admin, "Roles").await?,
         tabs: queue::tabs(urls::ADMIN_ROLES),
-        lede: "Who holds which role, where and until when. A role in a project counts there, one on the platform \
-               everywhere."
+        lede: "Who holds which role, where and until when. A role in a project counts there, one in an environment \
+               type of it only there, one on the platform everywhere."
             .to_owned(),
         filter: FilterBar {
             action: urls::ADMIN_ROLES.to_owned(),
             q: asked.to_owned(),
-            placeholder: "Name, team, role or project".to_owned(),
+            placeholder: "Name, team, role, project or environment type".to_owned(),
             selects: Vec::new(),
             keep: Vec::new(),
             chips: listing::chips(urls::ADMIN_ROLES, &query, &[("q", "Filter", asked.to_owned())]),
@@ -64,7 +64,11 @@ fn row(one: &Binding, manages: bool, times: &Times) -> RoleRow {
         key: key(one),
         href: manages.then(|| urls::admin_role(one.id)),
         role: one.role.to_string(),
-        place: one.project_slug.clone().unwrap_or_else(|| "the platform".to_owned()),
+        place: match (&one.project_slug, &one.environment_type) {
+            (Some(slug), Some(kind)) => format!("{kind} of {slug}"),
+            (Some(slug), None) => slug.clone(),
+            (None, _) => "the platform".to_owned(),
+        },
         ends: one.expires_at.map(|end| times.near(end)),
         by: by(one),
     }

@@ -101,8 +101,11 @@ async fn found(visitor: &Visitor, id: &str) -> Result<Binding, PageError> {
 }
 
 async fn new_page(visitor: &Visitor, form: &Form, found: &[FieldError]) -> Result<RoleFormPage, PageError> {
-    let projects = projects::list(&mut *visitor.app.db.acquire().await?, None).await?;
-    let section = fields::new(form, &projects, found);
+    let mut connection = visitor.app.db.acquire().await?;
+    let projects = projects::list(&mut connection, None).await?;
+    let types = projects::all_environment_types(&mut connection).await?;
+    drop(connection);
+    let section = fields::new(form, (&projects, &types), found);
     Ok(RoleFormPage {
         shell: frame::shell(visitor, Section::Admin, "Give a role").await?,
         crumbs: vec![Crumb::to("Roles", urls::ADMIN_ROLES)],

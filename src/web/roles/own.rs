@@ -100,7 +100,11 @@ async fn own_page(visitor: &Visitor, form: &Form, found: &[FieldError]) -> Resul
 fn row(one: &OwnRole, times: &Times) -> OwnRow {
     OwnRow {
         role: one.role.to_string(),
-        place: one.project_name.clone().unwrap_or_else(|| "The platform: everywhere".to_owned()),
+        place: match (&one.project_name, &one.environment_type) {
+            (Some(name), Some(kind)) => format!("{name}, only {kind}"),
+            (Some(name), None) => name.clone(),
+            (None, _) => "The platform: everywhere".to_owned(),
+        },
         ends: one.expires_at.map(|end| times.near(end)),
         by: match (&one.team, one.source) {
             (Some(team), _) => format!("your team {team}"),

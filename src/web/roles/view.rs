@@ -16,7 +16,7 @@ pub struct RoleRow {
     /// None: it is not changed here.
     pub href: Option<String>,
     pub role: String,
-    /// "payments", "the platform"
+    /// "payments", "prod of payments", "the platform"
     pub place: String,
     /// None: it stays until it is taken away.
     pub ends: Option<When>,
@@ -63,7 +63,7 @@ pub struct RoleFormPage {
 #[derive(Debug, Clone)]
 pub struct OwnRow {
     pub role: String,
-    /// "Payments", "The platform: everywhere"
+    /// "Payments", "Payments, only prod", "The platform: everywhere"
     pub place: String,
     /// None: it stays until it is taken away.
     pub ends: Option<When>,

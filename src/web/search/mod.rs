@@ -114,8 +114,12 @@ async fn templates(visitor: &Visitor, q: &str) -> Result<[HitGroup; 2], PageErro
 
 async fn environments(visitor: &Visitor, connection: &mut Connection, q: &str) -> Result<HitGroup, PageError> {
     let visible = visitor.visible(connection, Action::ReadEnvironment).await?;
-    let filter =
-        environments::Filter { projects: visible.ids(), query: Some(q.to_owned()), ..environments::Filter::default() };
+    let filter = environments::Filter {
+        projects: visible.projects(),
+        parts: visible.parts(),
+        query: Some(q.to_owned()),
+        ..environments::Filter::default()
+    };
     let found = environments::list(connection, &filter, None, i64::try_from(FEW).unwrap_or(0)).await?;
     let hit = |one: environments::Environment| Hit {
         icon: icons::of_template(&one.template.icon),
@@ -131,7 +135,8 @@ async fn environments(visitor: &Visitor, connection: &mut Connection, q: &str) -
 async fn requests(visitor: &Visitor, connection: &mut Connection, q: &str) -> Result<HitGroup, PageError> {
     let visible = visitor.visible(connection, Action::ReadRequest).await?;
     let filter = requests::Filter {
-        projects: visible.ids(),
+        projects: visible.projects(),
+        parts: visible.parts(),
         or_requester: Some(visitor.access.person.id),
         query: Some(q.to_owned()),
         ..requests::Filter::default()

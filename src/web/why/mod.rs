@@ -201,8 +201,12 @@ fn of_project(visitor: &Visitor, project: &Project, types: &[ProjectEnvironmentT
             rows.push(row(visitor, action.words(), &app.project_question(op, access, action, project)));
         }
     }
-    let review = app.project_question(op, access, Action::ReviewRequest, project);
+    let mut review = app.project_question(op, access, Action::ReviewRequest, project);
     rows.push(row(visitor, "approve or reject requests of others", &review));
+    for (kind, _) in access.places_in(project.id) {
+        review.resource.environment_type = Some(kind.clone());
+        rows.push(row(visitor, &format!("approve or reject requests of others in {kind}"), &review));
+    }
     WhySection {
         id: "project",
         title: format!("In {}", project.name),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use paddock::base::id::ProjectEnvironmentTypeId;
 use paddock::identity::{self, Holder, IdentityError, NewPerson, Role, Source};
 
 use super::fixture::Fixture;
@@ -24,11 +25,14 @@ async fn access_holds_roles_of_ones_own_of_teams_and_of_the_platform() {
     let access = identity::load_access(&mut tx, dana.id).await.unwrap();
     assert_eq!(access.teams, [team]);
     assert_eq!(access.platform_roles, BTreeSet::from([Role::Auditor]));
-    assert_eq!(access.roles_in(payments), BTreeSet::from([Role::Developer, Role::Auditor]));
-    assert_eq!(access.roles_in(web), BTreeSet::from([Role::Lead, Role::Auditor]));
-    assert_eq!(access.projects().collect::<BTreeSet<_>>(), BTreeSet::from([payments, web]));
+    assert_eq!(access.roles_in(payments, None), BTreeSet::from([Role::Developer, Role::Auditor]));
+    assert_eq!(access.roles_in(web, None), BTreeSet::from([Role::Lead, Role::Auditor]));
+    assert_eq!(access.projects(), BTreeSet::from([payments, web]));
     identity::unbind_role(&mut tx, &op, Role::Lead, person, Some(web), Source::Local).await.unwrap();
-    assert_eq!(identity::load_access(&mut tx, dana.id).await.unwrap().roles_in(web), BTreeSet::from([Role::Auditor]));
+    assert_eq!(
+        identity::load_access(&mut tx, dana.id).await.unwrap().roles_in(web, None),
+        BTreeSet::from([Role::Auditor])
+    );
 }
 
 #[tokio::test]
@@ -57,7 +61,8 @@ async fn people_with_role_are_the_active_ones_of_that_project() {
     tx.commit().await.unwrap();
     identity::set_active(&fixture.db, &op, people[4].id, false).await.unwrap();
     let mut connection = fixture.db.acquire().await.unwrap();
-    let found = identity::people_with_role(&mut connection, payments, lead).await.unwrap();
+    let anywhere = ProjectEnvironmentTypeId(uuid::Uuid::nil());
+    let found = identity::people_with_role(&mut connection, (payments, anywhere), lead).await.unwrap();
     let logins: Vec<_> = found.iter().map(|person| person.login.as_str()).collect();
     assert_eq!(logins, ["direct", "everywhere", "member"]);
 }

@@ -11,6 +11,7 @@ mod exceptions;
 mod groups;
 mod guards;
 mod line;
+mod places;
 mod plans;
 mod quotas;
 mod read_only;

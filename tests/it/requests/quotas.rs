@@ -168,6 +168,12 @@ async fn the_names_of_others_are_told_only_to_those_who_may_see_them() {
     body["project"] = json!("storefront");
     let refused = ask(&stranger, &body).await.to_string();
     assert!(refused.contains("others that you may not see (8)") && !refused.contains("secret-plan"), "{refused}");
+    // Also of the same project, whoever sees nothing but another environment type of it.
+    site.person("tester").await;
+    let part = json!({"who": "tester", "role": "developer", "project": "payments", "environment_type": "test"});
+    admin.post("/api/v1/roles", &part).await.expect(StatusCode::CREATED);
+    let refused = ask(&site.client("tester").await, &boxes("test", "mine", "large")).await.to_string();
+    assert!(refused.contains("others that you may not see (8)") && !refused.contains("secret-plan"), "{refused}");
     let seen = ask(&site.client("lead").await, &boxes("dev", "more", "large")).await.to_string();
     assert!(seen.contains("secret-plan in payments (8)"), "{seen}");
 }

@@ -77,6 +77,68 @@ async fn an_admin_gives_a_role_for_a_time_changes_its_end_and_takes_it_away() {
 }
 
 #[tokio::test]
+async fn a_role_is_given_in_one_environment_type() {
+    let site = site().await;
+    site.person("nora").await;
+    let mut admin = site.test.browser_of("admin").await;
+    admin.get("/admin/roles/new").await.shows(&["Environment type", "All of them", "Production"]);
+    let mut fields = vec![("who", "nora"), ("role", "lead"), ("project", ""), ("environment_type", "prod")];
+    let refused = admin.post("/admin/roles/new", &fields).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    refused.shows(&["Is one of a project: name the project, too", "value=\"prod\" selected"]);
+    fields[2].1 = "payments";
+    fields[3].1 = "moon";
+    admin.post("/admin/roles/new", &fields).await.shows(&["environment type of payments: one of dev, test, prod"]);
+    fields[3].1 = "prod";
+    assert_eq!(admin.post("/admin/roles/new", &fields).await.location(), "/admin/roles");
+    admin
+        .get("/admin/roles?q=prod")
+        .await
+        .shows(&["NORA is lead in prod of payments from now on.", "prod of payments"]);
+    assert_eq!(admin.post("/admin/roles/new", &fields).await.status, StatusCode::CONFLICT);
+    // In another type, and in the whole project, it is another role.
+    for kind in ["dev", ""] {
+        fields[3].1 = kind;
+        assert_eq!(admin.post("/admin/roles/new", &fields).await.location(), "/admin/roles", "{kind}");
+    }
+    let client = site.client("admin").await;
+    let found = client.json("/api/v1/roles?q=nora").await["items"].as_array().unwrap().clone();
+    let kinds: Vec<&Value> = found.iter().map(|one| &one["environment_type"]).collect();
+    assert_eq!(kinds, [&Value::Null, &json!("dev"), &json!("prod")]);
+    let path = format!("/api/v1/roles/{}", text(&found[2], "/id"));
+    let changed = patch(&client, &path, &json!({"lifetime": "1h"})).await.expect(StatusCode::OK);
+    assert_eq!(changed["environment_type"], "prod");
+    let page = path.replace("/api/v1", "/admin");
+    admin.get(&page).await.shows(&["NORA: lead in prod of payments"]);
+    assert_eq!(delete(&client, &path).await.status, StatusCode::NO_CONTENT);
+    let dev = format!("/api/v1/roles/{}", text(&found[1], "/id"));
+    patch(&client, &dev, &json!({"lifetime": "1h"})).await.expect(StatusCode::OK);
+    site.sql("UPDATE role_binding SET expires_at = now() WHERE expires_at IS NOT NULL").await;
+    let op = site.test.op(paddock::base::Actor::System { part: "reconciler.roles" });
+    assert_eq!(identity::end_roles(&site.test.app.db, &op).await.unwrap(), 1);
+    admin.get("/audit").await.shows(&[
+        "gave NORA the role lead in prod",
+        "changed when NORA stops to hold the role lead in prod",
+        "took the role lead in prod from NORA",
+        "ended the role lead in dev of NORA: its time was over",
+    ]);
+    // What one holds in an environment type is not what one asks for in the whole project.
+    let members = client.json("/api/v1/projects/payments").await["members"].as_array().unwrap().clone();
+    let nora: Vec<_> = members.iter().filter(|one| one["login"] == "nora").collect();
+    assert_eq!((nora.len(), &nora[0]["environment_type"]), (1, &Value::Null));
+    // Nobody gives themselves one, and one for admins of a part does not make an admin of the platform.
+    let own = json!({"who": "admin", "role": "lead", "project": "payments", "environment_type": "prod"});
+    client.post("/api/v1/roles", &own).await.expect(StatusCode::FORBIDDEN);
+    let part = json!({"who": "nora", "role": "admin", "project": "payments", "environment_type": "prod"});
+    client.post("/api/v1/roles", &part).await.expect(StatusCode::CREATED);
+    site.client("nora").await.post("/api/v1/roles", &own).await.expect(StatusCode::FORBIDDEN);
+    let mine = format!("/api/v1/roles/{}", id_of(&site, "ada%20lindqvist").await);
+    site.sql("DELETE FROM role_binding WHERE person_id = (SELECT id FROM person WHERE login = 'second-admin')").await;
+    let gone = delete(&client, &mine).await;
+    assert_eq!(gone.status, StatusCode::CONFLICT, "{}", gone.text);
+}
+
+#[tokio::test]
 async fn from_its_end_on_a_role_counts_for_nothing() {
     let site = site().await;
     let admin = site.client("admin").await;

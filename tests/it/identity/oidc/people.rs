@@ -54,7 +54,7 @@ async fn teams_and_roles_follow_the_groups_at_every_sign_in() {
     assert_eq!(slugs(&access), ["payments"]);
     assert_eq!(access.platform_roles, BTreeSet::from([Role::Auditor]));
     assert_eq!(access.project_roles[&payments], BTreeSet::from([Role::Developer, Role::Lead]));
-    assert_eq!(access.projects().count(), 1, "no role for a project that is not there");
+    assert_eq!(access.projects().len(), 1, "no role for a project that is not there");
 
     // What an admin gave by hand stays; what the groups gave goes with them.
     let mut tx = fixture.db.begin().await.unwrap();

@@ -99,7 +99,7 @@ async fn a_real_provider_signs_people_in_and_its_groups_give_roles() {
         let person = trip.finish().await.unwrap().signed_in.person;
         assert_eq!((person.login.as_str(), person.display_name.as_str()), ("lee", "Lee Okafor"));
         let access = load_access(&mut fixture.db.acquire().await.unwrap(), person.id).await.unwrap();
-        assert_eq!(access.roles_in(payments), roles, "{groups}");
+        assert_eq!(access.roles_in(payments, None), roles, "{groups}");
         ids.insert(person.id);
     }
     assert_eq!(ids.len(), 1);
