@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::http::StatusCode;
 use paddock::base::id::{PersonId, ProjectEnvironmentTypeId, ProjectId, RequestId};
 use paddock::identity::{self, Access, Source};
-use paddock::policy::{Action, Question, Resource, ResourceKind, Role};
+use paddock::policy::{Action, Context, Question, Resource, ResourceKind, Role};
 use paddock::projects;
 use paddock::requests::{Caller, Filter, Mine};
 use proptest::prelude::*;
@@ -337,7 +337,7 @@ async fn bind(site: &Site, ids: &[String; 5], places: &[Place], given: &[Given])
 }
 
 async fn access(site: &Site, id: PersonId) -> Access {
-    identity::load_access(&mut *site.test.app.db.acquire().await.unwrap(), id).await.unwrap()
+    identity::load_access(&mut site.test.app.db.acquire().await.unwrap(), id).await.unwrap()
 }
 
 /// The question about something in this environment type.
@@ -347,7 +347,7 @@ fn question(access: &Access, action: Action, place: &Place) -> Question {
         environment_type: Some(place.kind.clone()),
         ..Resource::new(ResourceKind::Environment, "")
     };
-    Question { action, principal: access.principal(Some(place.project)), resource, context: Default::default() }
+    Question { action, principal: access.principal(Some(place.project)), resource, context: Context::default() }
 }
 
 /// One request waits for a lead in every environment type of both projects.
