@@ -514,8 +514,6 @@ mod tests {
             (request_withdraw("x"), REQUEST_WITHDRAW),
             (approval("x"), APPROVAL),
             (approval_changes("x"), APPROVAL_CHANGES),
-            (suggestion_accept("x", "x"), SUGGESTION_ACCEPT),
-            (suggestion_decline("x", "x"), SUGGESTION_DECLINE),
             (environment("x"), ENVIRONMENT),
             (environment_update("x"), ENVIRONMENT_UPDATE),
             (environment_extend("x"), ENVIRONMENT_EXTEND),
@@ -540,6 +538,11 @@ mod tests {
             (environment_act("x", "greet"), ENVIRONMENT_ACT.replace("{action}", "greet")),
         ] {
             assert_eq!(link, pattern.replace("{environment}", "x"));
+        }
+        for (link, pattern) in
+            [(suggestion_accept("x", "y"), SUGGESTION_ACCEPT), (suggestion_decline("x", "y"), SUGGESTION_DECLINE)]
+        {
+            assert_eq!(link, pattern.replace("{request}", "x").replace("{suggestion}", "y"));
         }
         assert_eq!(run_events("x", 7), "/runs/x/events?after=7");
     }
