@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 
-use super::model::{At, Balance, Cause, Demand, EntryKind, Full, Holder, Move, QuotaChange, QuotaUse};
+use super::model::{At, Balance, Cause, Demand, EntryKind, Holder, Move, QuotaChange, QuotaUse};
 use crate::base::id::{EnvironmentId, RequestId};
 use crate::db::{self, Tx};
 use crate::projects::Error;
@@ -223,9 +223,10 @@ async fn post(
         found.map(|one| one.by).unwrap_or_default()
     };
     if guard == Guard::Asks {
-        let held = store::holdings(tx, environment).await?;
-        let full: Vec<Full> = changes_by(quotas.clone(), &moves, &held).iter().filter_map(QuotaChange::full).collect();
-        if !full.is_empty() {
+        let any = changes_by(quotas.clone(), &moves, &BTreeMap::new()).iter().any(|one| one.full().is_some());
+        if any {
+            let held = store::holdings(tx, environment).await?;
+            let full = changes_by(quotas, &moves, &held).iter().filter_map(QuotaChange::full).collect();
             return Err(Error::QuotaFull(full));
         }
     }

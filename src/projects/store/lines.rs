@@ -1,5 +1,7 @@
 //! Rows of the line before quotas.
 
+use std::collections::BTreeMap;
+
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -92,6 +94,27 @@ pub async fn stands(connection: &mut PgConnection, request: RequestId) -> Result
 pub async fn delete(connection: &mut PgConnection, request: RequestId) -> Result<()> {
     sqlx::query!("DELETE FROM quota_line WHERE request_id = $1", request.0).execute(connection).await?;
     Ok(())
+}
+
+/// How many wait before each of these counters, with a place before that of `asks` where that one is in line.
+pub async fn ahead(
+    connection: &mut PgConnection,
+    quotas: &[Uuid],
+    subjects: &[Uuid],
+    asks: Option<RequestId>,
+) -> Result<BTreeMap<(QuotaId, Uuid), i64>> {
+    let rows = sqlx::query!(
+        r#"SELECT quota_id AS "quota: QuotaId", subject, count(*) AS "count!" FROM quota_line_stand
+           WHERE (quota_id, subject) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
+             AND place < coalesce((SELECT place FROM quota_line WHERE request_id = $3), 9223372036854775807)
+           GROUP BY quota_id, subject"#,
+        quotas,
+        subjects,
+        asks.map(|id| id.0)
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| ((row.quota, row.subject), row.count)).collect())
 }
 
 /// How many requests wait before one of these.

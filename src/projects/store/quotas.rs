@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::lines;
 use crate::base::id::{EnvironmentId, PersonId, ProjectEnvironmentTypeId, ProjectId, QuotaId, RequestId};
 use crate::db::Result;
 use crate::projects::quota::model::{
@@ -176,17 +177,25 @@ pub async fn lock(
     )
     .execute(&mut *connection)
     .await?;
-    sqlx::query!(
-        "SELECT FROM quota_counter
-         WHERE (quota_id, subject) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
-         ORDER BY quota_id, subject FOR UPDATE",
+    let counters = sqlx::query!(
+        r#"SELECT quota_id AS "quota: QuotaId", subject, used, reserved, stopped FROM quota_counter
+           WHERE (quota_id, subject) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
+           ORDER BY quota_id, subject FOR UPDATE"#,
         &ids,
         &subjects
     )
-    .execute(&mut *connection)
+    .fetch_all(&mut *connection)
     .await?;
-    // Whoever was faster has moved them, or stands in line by now.
-    over(connection, scopes, dimensions, asks).await
+    let now: BTreeMap<(QuotaId, Uuid), (i64, i64, i64)> =
+        counters.into_iter().map(|row| ((row.quota, row.subject), (row.used, row.reserved, row.stopped))).collect();
+    // By another statement, which sees what was committed while this one waited for the locks.
+    let lines = lines::ahead(connection, &ids, &subjects, asks).await?;
+    let locked = |quota: QuotaUse| {
+        let key = (quota.id, quota.subject);
+        let (used, reserved, stopped) = now.get(&key).copied().unwrap_or_default();
+        QuotaUse { used, reserved, stopped, waiting: lines.get(&key).copied().unwrap_or_default(), ..quota }
+    };
+    Ok(found.into_iter().map(locked).collect())
 }
 
 /// Moves counters that are locked.

@@ -462,7 +462,7 @@ async fn the_pages_tell_the_place() {
     ]);
     let answer = browser.post(form, &fields("three")).await;
     let sent = answer.location();
-    browser.get(&sent).await.shows(&[
+    browser.get(sent).await.shows(&[
         "Sent. It waits in line as number 2 now.",
         "Waiting in line",
         "Waits for its turn, as number 2",
@@ -477,14 +477,14 @@ async fn the_pages_tell_the_place() {
     let page = browser.get(&format!("/environments/{}", text(&environment, "/environment/id"))).await;
     page.shows(&["Create three: waits in line for a quota, as number 2", "It waits for approval or in line"]);
     let mut lead = site.test.browser_of("lead").await;
-    lead.get(&sent).await.hides(&["Withdraw", ">Review<"]);
+    lead.get(sent).await.hides(&["Withdraw", ">Review<"]);
     lead.get(&sent.replace("requests", "approvals")).await.shows(&["It waits in line for a quota"]);
     let mut office = site.test.browser_of("admin").await;
     office.get("/admin/quotas").await.shows(&["2 requests wait in line"]);
     let page = office.get(&quota.replace("/api/v1", "/admin")).await;
     page.shows(&["When it is full", "Let it wait in line"]);
     browser.post(&format!("{sent}/withdraw"), &[]).await;
-    browser.get(&sent).await.shows(&["Withdrawn"]);
+    browser.get(sent).await.shows(&["Withdrawn"]);
     let change = [("maximum", "2"), ("full", "deny"), ("stopped", "counts")];
     office.post(&quota.replace("/api/v1", "/admin"), &change).await;
     assert_eq!(text(&admin.json(&quota).await, "/when_full"), "deny");
