@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::*;
 
+mod annotated;
 mod approvals;
 mod decide;
 mod drafts;

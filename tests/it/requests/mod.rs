@@ -21,3 +21,4 @@ mod schedules;
 mod secrets;
 mod several;
 mod suggestions;
+mod verdicts;
