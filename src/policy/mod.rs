@@ -31,6 +31,7 @@ mod permit;
 mod proofs;
 mod question;
 pub mod replay;
+pub mod replay_sums;
 mod rules;
 mod service;
 mod slice;

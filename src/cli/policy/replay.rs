@@ -16,8 +16,10 @@ use crate::base::cursor::Cursor;
 use crate::base::id::{DecisionId, RequestId};
 use crate::base::{Clock as _, SystemClock};
 use crate::config::StoreArgs;
+use crate::cost;
 use crate::db::Connection;
 use crate::policy::replay::{Flip, FlipKind, Replay};
+use crate::policy::replay_sums::{ByKind, FlipSum, FlipSums};
 use crate::policy::versions::{self, PolicyVersion};
 use crate::policy::{Decision, PolicyEngine};
 
@@ -92,7 +94,9 @@ async fn engines(store: &Store, args: &ReplayArgs) -> anyhow::Result<Replay> {
 struct Sum {
     seen: u64,
     lost: u64,
-    kinds: BTreeMap<FlipKind, u64>,
+    sums: FlipSums,
+    /// That of the price book.
+    currency: String,
     /// The lines of each project, as long as they are few.
     lines: BTreeMap<String, Vec<String>>,
     listed: usize,
@@ -102,7 +106,8 @@ async fn replay(store: &Store, args: &ReplayArgs) -> anyhow::Result<bool> {
     let replay = engines(store, args).await?;
     let begin = SystemClock.now().checked_sub(args.since).context("that is too far back")?;
     let mut from = Some(Cursor { at: begin, id: uuid::Uuid::nil() });
-    let mut sum = Sum::default();
+    let currency = cost::currency(&mut *store.db.acquire().await?).await?;
+    let mut sum = Sum { currency, ..Sum::default() };
     while let Some(after) = from {
         let mut connection = store.db.acquire().await?;
         let part = replay.part(&mut connection, after, PART).await?;
@@ -112,7 +117,7 @@ async fn replay(store: &Store, args: &ReplayArgs) -> anyhow::Result<bool> {
         sum.seen += part.seen;
         sum.lost += part.lost;
         for flip in &part.flips {
-            *sum.kinds.entry(flip.kind).or_default() += 1;
+            sum.sums.add(flip);
             let request = requests.get(&flip.id).copied();
             if args.json {
                 out(as_json(flip, request));
@@ -126,7 +131,7 @@ async fn replay(store: &Store, args: &ReplayArgs) -> anyhow::Result<bool> {
         from = part.next;
     }
     tell(&sum, &replay, begin, args.json);
-    Ok(sum.kinds.is_empty())
+    Ok(sum.sums.projects.is_empty())
 }
 
 fn as_json(flip: &Flip, request: Option<RequestId>) -> serde_json::Value {
@@ -140,6 +145,7 @@ fn as_json(flip: &Flip, request: Option<RequestId>) -> serde_json::Value {
         "person": flip.question.principal.login,
         "action": flip.question.action,
         "asked": flip.question.asked(),
+        "cost_per_month": flip.cost_per_month(),
         "before": side(&flip.before),
         "after": side(&flip.after),
     })
@@ -152,14 +158,15 @@ fn as_text(flip: &Flip, request: Option<RequestId>) -> String {
 }
 
 fn tell(sum: &Sum, replay: &Replay, begin: Timestamp, as_json: bool) {
-    let total: u64 = sum.kinds.values().sum();
-    let count = |kind: FlipKind| sum.kinds.get(&kind).copied().unwrap_or_default();
+    let kinds = sum.sums.total();
+    let total: u64 = kinds.iter().map(|kind| kind.flips).sum();
     if as_json {
-        let kinds: BTreeMap<FlipKind, u64> = FlipKind::ALL.into_iter().map(|kind| (kind, count(kind))).collect();
+        let counts: BTreeMap<FlipKind, u64> = FlipKind::ALL.into_iter().zip(kinds.map(|kind| kind.flips)).collect();
         let (before, after) = replay.digests();
         return out(json!({
             "since": begin, "in_force_digest": before, "digest": after, "decisions": sum.seen,
-            "not_replayable": sum.lost, "flips": total, "kinds": kinds,
+            "not_replayable": sum.lost, "flips": total, "kinds": counts, "currency": sum.currency,
+            "by_project": sums_as_json(&sum.sums.projects), "by_team": sums_as_json(&sum.sums.teams),
         }));
     }
     for (project, lines) in &sum.lines {
@@ -172,9 +179,41 @@ fn tell(sum: &Sum, replay: &Replay, begin: Timestamp, as_json: bool) {
     if sum.lost > 0 {
         out(format!("{} cannot be made again: they do not fit this Paddock, or the rules in force.", sum.lost));
     }
+    tell_costs("By project:", &sum.sums.projects, "the platform", &sum.currency);
+    tell_costs("By the teams of whoever asked:", &sum.sums.teams, "in no team", &sum.currency);
     let kinds: Vec<String> =
-        FlipKind::ALL.into_iter().map(|kind| format!("{} {}", count(kind), kind.words())).collect();
+        FlipKind::ALL.into_iter().zip(kinds).map(|(kind, sum)| format!("{} {}", sum.flips, kind.words())).collect();
     out(format!("{total} of {} decisions since {begin:.0} flip: {}.", sum.seen, kinds.join(", ")));
+}
+
+fn sums_as_json(sums: &BTreeMap<String, ByKind>) -> Vec<serde_json::Value> {
+    let kinds = sums.iter().flat_map(|(slug, kinds)| kinds.iter().zip(FlipKind::ALL).map(move |one| (slug, one)));
+    let some = kinds.filter(|(_, (sum, _))| sum.flips > 0);
+    let view = |(slug, (sum, kind)): (&String, (&FlipSum, FlipKind))| {
+        let slug = Some(slug).filter(|slug| !slug.is_empty());
+        json!({"slug": slug, "flip": kind, "flips": sum.flips, "without_price": sum.without_price,
+               "cost_per_month": sum.cost()})
+    };
+    some.map(view).collect()
+}
+
+/// What flips would cost in a month while it runs.
+fn tell_costs(heading: &str, sums: &BTreeMap<String, ByKind>, without: &str, currency: &str) {
+    if sums.is_empty() {
+        return;
+    }
+    out(heading);
+    for (slug, kinds) in sums {
+        out(format!("  {}", if slug.is_empty() { without } else { slug }));
+        for (sum, kind) in kinds.iter().zip(FlipKind::ALL).filter(|(sum, _)| sum.flips > 0) {
+            let cost = match sum.without_price {
+                0 => format!("{} {currency} a month", sum.cost()),
+                none if none == sum.flips => "no price is known".to_owned(),
+                some => format!("{} {currency} a month; of {}, {some} had no price", sum.cost(), sum.flips),
+            };
+            out(format!("    {:<17} {:>6}  {cost}", kind.words(), sum.flips));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -12,15 +12,18 @@ use axum::response::Response;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::view::{FlipRow, FlippedProject, ReplayFragment, ReplayPage, Replayed, Side};
+use super::view::{FlipRow, FlipTable, Flipped, FlippedProject, ReplayFragment, ReplayPage, Replayed, Side};
 use super::{failed, look};
 use crate::app::requests_of_decisions;
 use crate::base::cursor::Cursor;
 use crate::base::id::DecisionId;
+use crate::cost;
 use crate::policy::replay::{Flip, FlipKind, Replay};
+use crate::policy::replay_sums::{ByKind, FlipSum, FlipSums};
 use crate::policy::versions::{PolicyVersion, VersionError};
 use crate::policy::{self, Action, Decision, Effect, Permit, Resource, ability};
 use crate::web::answer::{self, Form, Query};
+use crate::web::cost::money;
 use crate::web::error::PageError;
 use crate::web::shell::Section;
 use crate::web::ui::{Crumb, Look, Pill};
@@ -45,8 +48,7 @@ struct SoFar {
     next: Option<String>,
     seen: u64,
     lost: u64,
-    /// By project, then in the order of [`FlipKind::ALL`].
-    flips: BTreeMap<String, [u64; 4]>,
+    sums: FlipSums,
     /// The flips that are listed.
     listed: Vec<DecisionId>,
 }
@@ -60,7 +62,7 @@ impl SoFar {
             next: Some(first.encode()),
             seen: 0,
             lost: 0,
-            flips: BTreeMap::new(),
+            sums: FlipSums::default(),
             listed: Vec::new(),
         }
     }
@@ -73,10 +75,7 @@ impl SoFar {
         self.seen = self.seen.saturating_add(part.seen);
         self.lost = self.lost.saturating_add(part.lost);
         for flip in part.flips {
-            let counts = self.flips.entry(flip.question.resource.project.unwrap_or_default()).or_default();
-            for (count, kind) in counts.iter_mut().zip(FlipKind::ALL) {
-                *count = count.saturating_add(u64::from(kind == flip.kind));
-            }
+            self.sums.add(&flip);
             if self.listed.len() < MOST_LISTED {
                 self.listed.push(flip.id);
             }
@@ -193,19 +192,18 @@ async fn shown(
     so_far: SoFar,
 ) -> Result<Replayed, PageError> {
     let times = visitor.times();
-    let mut rows = rows(visitor, replay, &so_far, &times).await?;
-    let project = |(slug, counts): (&String, &[u64; 4])| {
+    let currency = cost::currency(&mut *visitor.app.db.acquire().await?).await?;
+    let mut rows = rows(visitor, replay, &so_far, &currency, &times).await?;
+    let project = |(slug, sums): (&String, &ByKind)| {
         let rows = rows.remove(slug).unwrap_or_default();
-        let total: u64 = counts.iter().sum();
-        let unlisted = total.saturating_sub(u64::try_from(rows.len()).unwrap_or(u64::MAX));
+        let unlisted = flips(sums).saturating_sub(u64::try_from(rows.len()).unwrap_or(u64::MAX));
         FlippedProject {
-            name: if slug.is_empty() { "The platform".to_owned() } else { slug.clone() },
-            counts: counts.map(|count| count.to_string()),
+            name: named(slug, "The platform"),
             more: (unlisted > 0).then(|| format!("{} more", count(unlisted, "decision", "decisions"))),
             rows,
         }
     };
-    let projects: Vec<FlippedProject> = so_far.flips.iter().map(project).collect();
+    let projects: Vec<FlippedProject> = so_far.sums.projects.iter().map(project).collect();
     let reached = so_far.next.as_deref().and_then(|next| Cursor::decode(next).ok());
     let against = match visitor.app.policies_in_force().number {
         Some(number) if number == version.number => {
@@ -226,6 +224,7 @@ async fn shown(
         reached: reached.map(|reached| times.at(reached.at)),
         against,
         lost: lost(so_far.lost),
+        tables: tables(&so_far.sums, &currency),
         projects,
         action: urls::admin_policy_verb(version.number, "replay"),
         so_far: serde_json::to_string(&so_far).map_err(|error| PageError::internal(error.to_string()))?,
@@ -237,6 +236,7 @@ async fn rows(
     visitor: &Visitor,
     replay: &Replay,
     so_far: &SoFar,
+    currency: &str,
     times: &Times,
 ) -> Result<BTreeMap<String, Vec<FlipRow>>, PageError> {
     let mut connection = visitor.app.db.acquire().await?;
@@ -246,13 +246,13 @@ async fn rows(
     for flip in so_far.listed.iter().filter_map(|id| stored.remove(id)).filter_map(|stored| replay.flip(stored)) {
         let project = flip.question.resource.project.clone().unwrap_or_default();
         let href = requests.get(&flip.id).map(|request| urls::request(*request));
-        rows.entry(project).or_default().push(row(&flip, href, times));
+        rows.entry(project).or_default().push(row(&flip, href, currency, times));
     }
     Ok(rows)
 }
 
 fn headline(so_far: &SoFar) -> String {
-    let flips: u64 = so_far.flips.values().flatten().sum();
+    let flips = flips(&so_far.sums.total());
     let of = count(so_far.seen, "decision", "decisions");
     match (flips, so_far.next.is_none()) {
         (0, true) => format!("Nothing flips: {of} would come out as they do now"),
@@ -274,11 +274,49 @@ fn lost(lost: u64) -> Option<String> {
     })
 }
 
-fn row(flip: &Flip, href: Option<String>, times: &Times) -> FlipRow {
+fn flips(sums: &ByKind) -> u64 {
+    sums.iter().fold(0, |flips, sum| flips.saturating_add(sum.flips))
+}
+
+fn named(slug: &str, without: &str) -> String {
+    if slug.is_empty() { without.to_owned() } else { slug.to_owned() }
+}
+
+/// How many flip and what they cost: by project, and by the teams of whoever asked.
+fn tables(sums: &FlipSums, currency: &str) -> Vec<FlipTable> {
+    let flipped = |sums: &ByKind| sums.map(|sum| Flipped { count: sum.flips.to_string(), cost: told(&sum, currency) });
+    let table = |heading, note, all: &BTreeMap<String, ByKind>, without| {
+        let rows = all.iter().map(|(slug, sums)| (named(slug, without), flipped(sums))).collect();
+        FlipTable { heading, note, rows }
+    };
+    if sums.projects.is_empty() {
+        return Vec::new();
+    }
+    let mut projects = table("Project", None, &sums.projects, "The platform");
+    if projects.rows.len() > 1 {
+        projects.rows.push(("All".to_owned(), flipped(&sums.total())));
+    }
+    let note = "By the teams of whoever asked: somebody of two teams counts in both.";
+    vec![projects, table("Team", Some(note), &sums.teams, "In no team")]
+}
+
+/// What they cost, and for how many that is not known; none: nothing flips.
+fn told(sum: &FlipSum, currency: &str) -> Option<String> {
+    let amount = || format!("{} a month", money(sum.cost(), currency));
+    match (sum.flips, sum.without_price) {
+        (0, _) => None,
+        (_, 0) => Some(amount()),
+        (all, without) if all == without => Some("no price is known".to_owned()),
+        (all, without) => Some(format!("{}; of {all}, {without} had no price", amount())),
+    }
+}
+
+fn row(flip: &Flip, href: Option<String>, currency: &str, times: &Times) -> FlipRow {
     FlipRow {
         pill: pill(flip.kind),
         asked: format!("{}: {}", flip.question.principal.login, flip.question.asked()),
         href,
+        cost: flip.cost_per_month().map(|cost| format!("{} a month", money(cost, currency))),
         when: times.near(flip.at),
         before: side(&flip.before),
         after: side(&flip.after),

@@ -226,17 +226,35 @@ pub struct FlipRow {
     pub asked: String,
     /// The request; none: it was made for something else.
     pub href: Option<String>,
+    /// "12.30 EUR a month"; none: it had no price.
+    pub cost: Option<String>,
     pub when: When,
     pub before: Side,
     pub after: Side,
+}
+
+/// How many flip in one way.
+#[derive(Debug, Clone)]
+pub struct Flipped {
+    pub count: String,
+    /// "12.30 EUR a month; of 4, 1 had no price"; none: nothing flips so.
+    pub cost: Option<String>,
+}
+
+/// How many flip, and what they cost.
+#[derive(Debug, Clone)]
+pub struct FlipTable {
+    /// "Project", "Team"
+    pub heading: &'static str,
+    pub note: Option<&'static str>,
+    /// Names, with newly denied, newly allowed, approval added, approval dropped.
+    pub rows: Vec<(String, [Flipped; 4])>,
 }
 
 /// The flips of a project.
 #[derive(Debug, Clone)]
 pub struct FlippedProject {
     pub name: String,
-    /// Newly denied, newly allowed, approval added, approval dropped.
-    pub counts: [String; 4],
     pub rows: Vec<FlipRow>,
     /// "12 decisions more"; none: all are listed.
     pub more: Option<String>,
@@ -255,6 +273,7 @@ pub struct Replayed {
     pub against: String,
     /// What could not be made again.
     pub lost: Option<String>,
+    pub tables: Vec<FlipTable>,
     pub projects: Vec<FlippedProject>,
     pub action: String,
     /// What the next post brings along.

@@ -2,9 +2,9 @@
 
 use paddock::base::FieldError;
 use paddock::web::policies::view::{
-    ChangeRow, Checked, DiffLine, FlipRow, FlippedProject, GrantRow, GrantsView, PoliciesPage, PolicyEditPage,
-    PolicyPage, ProblemRow, ProofRow, ProofsPage, ReplayPage, Replayed, RulePage, RulePreview, RuleRow, Side, Tried,
-    TryPage, VersionActions, VersionRow,
+    ChangeRow, Checked, DiffLine, FlipRow, FlipTable, Flipped, FlippedProject, GrantRow, GrantsView, PoliciesPage,
+    PolicyEditPage, PolicyPage, ProblemRow, ProofRow, ProofsPage, ReplayPage, Replayed, RulePage, RulePreview, RuleRow,
+    Side, Tried, TryPage, VersionActions, VersionRow,
 };
 use paddock::web::shell::Section;
 use paddock::web::ui::{Crumb, Fact, FormError, FormSection, Look, Pill, Tab, own_field, text_control};
@@ -193,6 +193,7 @@ fn put_replays(pages: &mut Vec<Sample>) {
         pill: Pill::of("denied").saying(word),
         asked: s("ada: create an environment of the type dev in project payments"),
         href,
+        cost: o("1,230.00 EUR a month"),
         when: when("3 days ago"),
         before,
         after,
@@ -206,18 +207,28 @@ fn put_replays(pages: &mut Vec<Sample>) {
     let projects = vec![
         FlippedProject {
             name: s("payments"),
-            counts: [s("2"), s("1"), s("0"), s("1041")],
             rows: vec![
                 row("Newly denied", allowed.clone(), denied.clone(), o("/requests/req_x")),
                 row("Newly allowed", denied.clone(), allowed.clone(), None),
             ],
             more: o("1042 decisions more"),
         },
-        FlippedProject {
-            name: s("storefront"),
-            counts: ["0", "0", "3", "0"].map(s),
-            rows: vec![],
-            more: o("3 decisions more"),
+        FlippedProject { name: s("storefront"), rows: vec![], more: o("3 decisions more") },
+    ];
+    let flipped = |count: &str, cost: Option<String>| Flipped { count: s(count), cost };
+    let some = flipped("2", o("1,230.00 EUR a month; of 2, 1 had no price"));
+    let many = flipped("1041", o("no price is known"));
+    let sums = [some, flipped("1", o("12.00 EUR a month")), flipped("0", None), many];
+    let tables = vec![
+        FlipTable {
+            heading: "Project",
+            note: None,
+            rows: vec![(s("payments"), sums.clone()), (s("All"), sums.clone())],
+        },
+        FlipTable {
+            heading: "Team",
+            note: Some("By the teams of whoever asked: somebody of two teams counts in both."),
+            rows: vec![(s("In no team"), sums)],
         },
     ];
     let text = |name: &str, label: &str| own_field(&[], name, label, None, false, text_control("", "7d", None));
@@ -291,6 +302,7 @@ fn put_replays(pages: &mut Vec<Sample>) {
                 reached,
                 against: s("Against version 3, which is in force"),
                 lost: o("2 decisions cannot be made again. Whether they flip is not known."),
+                tables: tables.clone(),
                 projects: projects.clone(),
                 action: s("/admin/policies/4/replay"),
                 so_far: s("{}"),

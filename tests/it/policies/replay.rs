@@ -8,12 +8,13 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use paddock::base::cursor::Cursor;
 use paddock::base::id::DecisionId;
-use paddock::identity::{Scope, TokenScopes};
+use paddock::identity::{self, Scope, Source, TokenScopes};
 use paddock::policy::replay::{CHUNK, Replay, follows};
-use paddock::policy::{self, PolicyEngine};
+use paddock::policy::{self, PolicyEngine, Role};
 use serde_json::{Value, json};
 
 use super::{NO_LARGE, proposed, publish, site, with};
+use crate::support::catalog::add_template;
 use crate::support::http::Site;
 use crate::support::pages::Answer;
 use crate::support::program::command;
@@ -112,6 +113,118 @@ async fn what_flips_is_shown_by_project_with_its_rules_and_requests() {
     let led = admin.get(&format!("/admin/policies/{draft}/replay?days=7")).await;
     assert_eq!(led.location(), format!("/admin/policies/{draft}"));
     api.get("/api/v1/policies/99/replay").await.expect(StatusCode::NOT_FOUND);
+}
+
+const MACHINES: &str = "name: Machines
+provider: simulated
+config: {objects: [server], latency_ms: 0, timeout_ms: 2000}
+prices:
+  - {item: m.large, quantity: inputs.count, while: running}
+  - {item: m.unheard_of, quantity: \"inputs.gpu ? 1 : 0\"}
+inputs:
+  type: object
+  properties:
+    count: {type: integer, default: 1}
+    gpu: {type: boolean, default: false}
+";
+
+/// Requests for machines: by whom, in which project, how many, and whether with what has no price.
+async fn ask_for_machines(site: &Site, asked: &[(&str, &str, u32, bool)]) {
+    add_template(&site.test, "machines", &[("paddock.yaml", MACHINES)]).await;
+    site.sql("UPDATE quota SET maximum = 10000").await;
+    let price = json!({"item": "m.large", "title": "", "unit": "month", "price": "10.25", "valid_from": "2026-01-01"});
+    site.client("admin").await.post("/api/v1/prices", &price).await.expect(StatusCode::CREATED);
+    for (number, (login, project, count, gpu)) in asked.iter().enumerate() {
+        let draft = json!({"operation": "create", "project": project, "environment_type": "dev",
+                           "template": "machines", "name": format!("m-{number}"),
+                           "inputs": {"count": count, "gpu": gpu}});
+        site.client(login).await.post("/api/v1/requests", &draft).await.expect(StatusCode::CREATED);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_flips_is_told_with_its_cost_by_project_and_team() {
+    let site = site().await;
+    // Of the teams one and two, of one, and of none.
+    let op = site.test.op(paddock::base::Actor::System { part: "test" });
+    for (login, teams) in [("both", &["one", "two"][..]), ("single", &["one"]), ("none", &[])] {
+        let person = site.person(login).await;
+        for project in ["payments", "storefront"] {
+            site.grant(login, Role::Developer, Some(project)).await;
+        }
+        for slug in teams {
+            let mut tx = site.test.app.db.begin().await.unwrap();
+            let team = identity::ensure_team(&mut tx, &op, slug, slug).await.unwrap();
+            identity::join_team(&mut tx, &op, &team, &person, Source::Local).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+    }
+    ask_for_machines(
+        &site,
+        &[
+            ("both", "payments", 2, false),
+            ("single", "payments", 1, false),
+            ("single", "storefront", 4, true),
+            // Nothing of these has a price.
+            ("none", "payments", 0, true),
+            ("single", "payments", 0, false),
+        ],
+    )
+    .await;
+    let none = r#"@id("no-machines") @reason("No machines.") forbid (principal, action == Action::"CreateEnvironment",
+        resource) when { context.inputs.numbers.hasTag("count") };"#;
+    let admin = site.client("admin").await;
+    let number = proposed(&admin, &with(none)).await;
+    let found = admin.json(&format!("/api/v1/policies/{number}/replay")).await;
+    let sums = |key: &str| -> Vec<(Value, u64, u64, String)> {
+        let rows = found[key].as_array().unwrap().iter();
+        let row = |row: &Value| {
+            assert_eq!(row["flip"], "newly_denied");
+            let number = |key: &str| row[key].as_u64().unwrap();
+            (row["slug"].clone(), number("flips"), number("without_price"), row["cost_per_month"].to_string())
+        };
+        rows.map(row).collect()
+    };
+    let row = |slug: Value, flips, without, cost: &str| (slug, flips, without, format!("{cost:?}"));
+    assert_eq!(
+        sums("by_project"),
+        [row(json!("payments"), 4, 2, "30.75"), row(json!("storefront"), 1, 0, "41.00")],
+        "{found:#}"
+    );
+    let teams = [row(Value::Null, 1, 1, "0.00"), row(json!("one"), 4, 1, "71.75"), row(json!("two"), 1, 0, "20.50")];
+    assert_eq!(sums("by_team"), teams);
+    assert_eq!(found["currency"], "EUR");
+    let each: Vec<&Value> = found["flips"].as_array().unwrap().iter().map(|flip| &flip["cost_per_month"]).collect();
+    assert_eq!(each, [&json!("20.50"), &json!("10.25"), &json!("41.00"), &Value::Null, &Value::Null]);
+
+    let mut browser = site.test.browser_of("admin").await;
+    let page = browser.get(&format!("/admin/policies/{number}/replay?days=7")).await;
+    page.shows(&[
+        "30.75 EUR a month; of 4, 2 had no price",
+        "41.00 EUR a month",
+        "71.75 EUR a month; of 5, 2 had no price",
+        "71.75 EUR a month; of 4, 1 had no price",
+        "In no team",
+        "no price is known",
+    ]);
+
+    let (code, text) = paddock(&site, &["replay", "--version", &number.to_string()]).await;
+    assert_eq!(code, 1, "{text}");
+    for part in [
+        "By project:\n  payments\n    newly denied           4  30.75 EUR a month; of 4, 2 had no price\n  storefront\n",
+        "  in no team\n    newly denied           1  no price is known\n",
+        "  two\n    newly denied           1  20.50 EUR a month\n",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let (_, text) = paddock(&site, &["replay", "--version", &number.to_string(), "--json"]).await;
+    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["by_project"], &last["by_team"]), (&found["by_project"], &found["by_team"]));
+    assert_eq!(last["currency"], "EUR");
+
+    // What is summed is of one currency: it cannot change while there are prices.
+    let other = admin.put("/api/v1/price-book", &json!({"currency": "USD"})).await;
+    assert_eq!(other.status, StatusCode::CONFLICT, "{}", other.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]
