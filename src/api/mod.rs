@@ -129,6 +129,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(requests::get_request))
         .routes(routes!(requests::review_request))
         .routes(routes!(requests::withdraw_request))
+        .routes(routes!(requests::remind_request))
         .routes(routes!(suggestions::suggest_changes))
         .routes(routes!(suggestions::accept_changes))
         .routes(routes!(suggestions::decline_changes))

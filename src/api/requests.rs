@@ -72,6 +72,10 @@ pub struct RequestView {
     budget: Option<BudgetCheckView>,
     /// When it lapses, if it still waits then: for its turn or for an approval.
     lapses_at: Option<Timestamp>,
+    /// While it waits for an approval: since when those who are asked now are.
+    waiting_since: Option<Timestamp>,
+    /// When the requester asked for an answer, the last time.
+    reminded_at: Option<Timestamp>,
     created_at: Timestamp,
     decided_at: Option<Timestamp>,
     finished_at: Option<Timestamp>,
@@ -229,7 +233,7 @@ pub async fn list_requests(
         status: query.status,
         environment: query.environment,
         to_review: query.to_review.then(|| Mine::of(caller.access())),
-        query: None,
+        ..Filter::default()
     };
     let requests = &caller.app.requests;
     let page = requests.list(&mut connection, &filter, paging.after, paging.limit).await?;
@@ -326,6 +330,21 @@ pub async fn withdraw_request(
     Ok(Json(load(&caller, id).await?))
 }
 
+/// Asks those who can approve it for an answer: they see it on every page until they have reviewed it. Only for who
+/// made the request, and once in 4 hours.
+#[utoipa::path(post, path = "/requests/{id}/reminder", tag = "requests", params(("id" = String, Path)),
+    security(("token" = ["request"]), ("session" = [])),
+    responses((status = 200, body = RequestView),
+        (status = 409, description = "It does not wait for an approval, or an answer was asked for too recently")))]
+pub async fn remind_request(
+    caller: Caller<Requests>,
+    Id(id): Id<RequestId>,
+    _: NoBody,
+) -> Result<Json<RequestView>, Problem> {
+    caller.app.requests.remind(&caller.op, caller.person(), id).await?;
+    Ok(Json(load(&caller, id).await?))
+}
+
 async fn find<S: Reach>(caller: &Caller<S>, id: RequestId) -> Result<Request, Problem> {
     let found = caller.app.requests.find(&mut *caller.app.db.acquire().await?, id).await?;
     Ok(found.ok_or(requests::Error::NotFound)?)
@@ -383,6 +402,8 @@ impl RequestView {
             cost: None,
             budget: None,
             lapses_at: request.lapses_at,
+            waiting_since: request.waiting_since,
+            reminded_at: request.reminded_at,
             created_at: request.created_at,
             decided_at: request.decided_at,
             finished_at: request.finished_at,

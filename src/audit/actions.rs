@@ -1,7 +1,7 @@
 //! Every action that Paddock writes down: what filters offer, and what a page has words for.
 
 /// The actions, kind by kind. In a debug build, to append another one is a defect.
-pub const ACTIONS: [&str; 130] = [
+pub const ACTIONS: [&str; 131] = [
     "request.submitted",
     "request.denied",
     "request.lined_up",
@@ -14,6 +14,7 @@ pub const ACTIONS: [&str; 130] = [
     "request.withdrawn",
     "request.lapsed",
     "request.escalated",
+    "request.reminded",
     "request.started",
     "request.succeeded",
     "request.failed",

@@ -26,6 +26,7 @@ mod objections;
 mod plan;
 mod quota;
 mod reconcile;
+mod reminder;
 mod resolve;
 mod review;
 mod saved;
@@ -52,6 +53,7 @@ pub use model::{
     ReviewVerdict, Rung, Submitted,
 };
 pub use quota::{QuotaChange, Shortage};
+pub use reminder::REMINDED_EVERY;
 pub use resolve::Resolved;
 pub use saved::{NewSavedDraft, SavedDraft, discard_draft, drafts_of, find_draft, save_draft};
 pub use service::{Requests, Settings};

@@ -1,5 +1,7 @@
 //! Requests, requirements, reviews.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -164,6 +166,10 @@ pub struct Request {
     pub stand_ins: Vec<StandIn>,
     /// When it lapses, if it still waits then: for its turn or for an approval.
     pub lapses_at: Option<Timestamp>,
+    /// While it waits for an approval: since when those who are asked now are.
+    pub waiting_since: Option<Timestamp>,
+    /// When the requester asked for an answer, the last time.
+    pub reminded_at: Option<Timestamp>,
     /// When it was submitted.
     pub created_at: Timestamp,
     /// When it was approved, rejected, withdrawn or lapsed.
@@ -178,6 +184,11 @@ impl Request {
     /// What is asked for: “Create orders-db”.
     pub fn label(&self) -> String {
         self.operation.label(self.action_title.as_deref(), &self.environment_name)
+    }
+
+    /// When the requester asked for an answer, if those who are asked now were asked by then.
+    pub fn asked_again(&self) -> Option<Timestamp> {
+        self.reminded_at.filter(|at| self.waiting_since.is_some_and(|since| *at >= since))
     }
 
     /// What a review binds to: `None` while its plan is not made.
@@ -403,4 +414,6 @@ pub struct Filter {
     pub query: Option<String>,
     /// Only those that wait for this person.
     pub to_review: Option<Mine>,
+    /// Only those that have waited so long for an approval, or whose requester asked for an answer; or all but those.
+    pub pressing: Option<(bool, Duration)>,
 }

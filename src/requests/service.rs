@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 
 use super::store::{estimates, exceptions, plans, requests, reviews, suggestions};
@@ -19,11 +20,13 @@ use crate::policy::{self, PolicyEngine, Rule};
 pub struct Settings {
     /// How long a request waits for approval before it lapses.
     pub approval_time: Duration,
+    /// How long a request waits for somebody before they are reminded of it.
+    pub reminder_after: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { approval_time: Duration::from_secs(7 * 24 * 3600) }
+        Self { approval_time: Duration::from_secs(7 * 24 * 3600), reminder_after: Duration::from_secs(24 * 3600) }
     }
 }
 
@@ -55,9 +58,15 @@ impl Requests {
         Ok(Page::cut(rows, limit, |request| Cursor { at: request.created_at, id: request.id.0 }))
     }
 
-    /// How many requests match, counted to 100 at most: for the badge beside "Approvals".
-    pub async fn count(&self, connection: &mut PgConnection, filter: &Filter) -> Result<usize, Error> {
-        Ok(requests::list(connection, filter, None, crate::base::cursor::MAX_PAGE).await?.len())
+    /// The newest that match, 101 at most: for the badge beside "Approvals" and for reminders.
+    pub async fn newest(&self, connection: &mut PgConnection, filter: &Filter) -> Result<Vec<Request>, Error> {
+        Ok(requests::list(connection, filter, None, crate::base::cursor::MAX_PAGE).await?)
+    }
+
+    /// Whether a request has waited so long for an approval that those who can give it are reminded.
+    pub fn is_late(&self, request: &Request, now: Timestamp) -> bool {
+        let longest = SignedDuration::try_from(self.settings.reminder_after).unwrap_or(SignedDuration::MAX);
+        request.waiting_since.is_some_and(|since| now.duration_since(since) >= longest)
     }
 
     /// The request with this id.

@@ -1,15 +1,20 @@
 //! Fills the frame of a page: who looks, what their rail shows, what was just done.
 
 use super::error::PageError;
+use super::requests::remind::ago;
 use super::shell::{AlarmLine, Section, Shell, Viewer};
 use super::ui::Person;
 use super::urls;
 use super::visitor::{Visit, Visitor};
+use super::words::{count, length};
 use crate::app::Visible;
 use crate::db::Connection;
 use crate::policy::{Action, Resource, Role};
 use crate::projects::{self, Project};
-use crate::requests::{Filter, Mine, RequestStatus};
+use crate::requests::{Filter, Mine, Request, RequestStatus};
+
+/// So many requests whose requesters asked for an answer are named.
+const MOST_NAMED: usize = 3;
 
 /// The frame of a page before sign-in.
 pub fn gate(visit: &Visit, title: &str) -> Shell {
@@ -22,6 +27,7 @@ pub fn gate(visit: &Visit, title: &str) -> Shell {
         demo: visit.app.identity.demo,
         here: visit.here.clone(),
         alarms: Vec::new(),
+        reminders: Vec::new(),
         notice: visit.notice.clone(),
     }
 }
@@ -30,7 +36,9 @@ pub fn gate(visit: &Visit, title: &str) -> Shell {
 pub async fn shell(visitor: &Visitor, section: Section, title: &str) -> Result<Shell, PageError> {
     let mut shell = gate(visitor, title);
     shell.section = section;
-    shell.viewer = Some(viewer(visitor).await?);
+    let waiting = visitor.app.requests.newest(&mut *visitor.app.db.acquire().await?, &to_review(visitor)).await?;
+    shell.viewer = Some(viewer(visitor, waiting.len()).await?);
+    shell.reminders = reminders(visitor, &waiting);
     shell.alarms = alarms(visitor).await?;
     Ok(shell)
 }
@@ -43,10 +51,7 @@ async fn alarms(visitor: &Visitor) -> Result<Vec<AlarmLine>, PageError> {
     Ok(found
         .into_iter()
         .map(|one| {
-            let when = match times.near(one.at).shown.as_str() {
-                "now" => "just now".to_owned(),
-                when => when.to_owned(),
-            };
+            let when = ago(&times, one.at);
             let own = one.person == visitor.access.person.id;
             AlarmLine {
                 text: format!(
@@ -61,10 +66,45 @@ async fn alarms(visitor: &Visitor) -> Result<Vec<AlarmLine>, PageError> {
         .collect())
 }
 
-async fn viewer(visitor: &Visitor) -> Result<Viewer, PageError> {
+/// Of what waits for the viewer: what has waited long, and whose requesters asked for an answer. It is computed from
+/// what the badge counts anyway, so it says the same and costs nothing more.
+fn reminders(visitor: &Visitor, waiting: &[Request]) -> Vec<AlarmLine> {
+    let times = visitor.times();
+    let inbox = |text: String, many: bool| AlarmLine {
+        text,
+        href: urls::APPROVALS.to_owned(),
+        label: if many { "Look at them" } else { "Look at it" },
+    };
+    let mut lines = Vec::new();
+    let late = waiting.iter().filter(|one| visitor.app.requests.is_late(one, times.now())).count();
+    if late > 0 {
+        let after = visitor.app.requests.settings.reminder_after;
+        let after = length(jiff::SignedDuration::try_from(after).unwrap_or_default());
+        let many = count(late, "request has", "requests have");
+        lines.push(inbox(format!("{many} waited for you for more than {after}."), late > 1));
+    }
+    let mut asked: Vec<_> = waiting.iter().filter_map(|one| Some((one.asked_again()?, one))).collect();
+    asked.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    for (at, one) in asked.iter().take(MOST_NAMED) {
+        lines.push(AlarmLine {
+            text: format!("{} asked for an answer to “{}”, {}.", one.requester_label, one.label(), ago(&times, *at)),
+            href: urls::approval(one.id),
+            label: "Look at it",
+        });
+    }
+    let more = asked.len().saturating_sub(MOST_NAMED);
+    if more > 0 {
+        lines.push(inbox(
+            format!("An answer was asked for to {}.", count(more, "other request", "other requests")),
+            more > 1,
+        ));
+    }
+    lines
+}
+
+async fn viewer(visitor: &Visitor, approvals: usize) -> Result<Viewer, PageError> {
     let mut connection = visitor.app.db.acquire().await?;
     let projects = visitor.projects(&mut connection).await?;
-    let approvals = visitor.app.requests.count(&mut connection, &to_review(visitor)).await?;
     let may_review = |project: &Project| visitor.app.may_review(&visitor.op, &visitor.access, project);
     // Also whoever a rule asks by name of their team, or because nobody else has agreed in time.
     let can_approve = approvals > 0 || projects.iter().any(may_review);

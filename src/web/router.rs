@@ -75,6 +75,7 @@ fn pages() -> Router<App> {
         .route(urls::REQUESTS, get(requests::list::page))
         .route(urls::REQUEST, get(requests::detail::page))
         .route(urls::REQUEST_WITHDRAW, post(requests::detail::withdraw))
+        .route(urls::REQUEST_REMIND, post(requests::remind::remind))
         .route(urls::APPROVALS, get(approvals::list::page))
         .route(urls::APPROVAL, get(approvals::review::page).post(approvals::review::post))
         .route(urls::APPROVAL_CHANGES, get(approvals::changes::page).post(approvals::changes::post))

@@ -128,7 +128,7 @@ pub struct Notice {
     pub text: String,
 }
 
-/// Somebody took a role in an emergency, said on every page.
+/// Something that is said on every page until it is dealt with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlarmLine {
     /// "Lee Okafor took the role admin in payments in an emergency, 5 minutes ago."
@@ -158,6 +158,8 @@ pub struct Shell {
     pub here: String,
     /// Emergencies that nobody has reviewed: the viewer's own, or those that they can review.
     pub alarms: Vec<AlarmLine>,
+    /// What has waited long for the viewer, and whose requester asked for an answer.
+    pub reminders: Vec<AlarmLine>,
     /// Said once on top.
     pub notice: Option<Notice>,
 }

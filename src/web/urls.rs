@@ -56,6 +56,8 @@ pub const REQUESTS: &str = "/requests";
 pub const REQUEST: &str = "/requests/{request}";
 /// Takes a request back.
 pub const REQUEST_WITHDRAW: &str = "/requests/{request}/withdraw";
+/// The requester asks for an answer.
+pub const REQUEST_REMIND: &str = "/requests/{request}/remind";
 /// Requests that wait for the viewer.
 pub const APPROVALS: &str = "/approvals";
 /// One request with everything an approver needs; post: the review.
@@ -283,6 +285,10 @@ pub fn request(request: impl Display) -> String {
 /// Takes a request back.
 pub fn request_withdraw(request: impl Display) -> String {
     format!("/requests/{request}/withdraw")
+}
+/// Asks for an answer to a request.
+pub fn request_remind(request: impl Display) -> String {
+    format!("/requests/{request}/remind")
 }
 /// A request as its approver sees it.
 pub fn approval(request: impl Display) -> String {
@@ -512,6 +518,7 @@ mod tests {
             (template_request("x"), TEMPLATE_REQUEST),
             (request("x"), REQUEST),
             (request_withdraw("x"), REQUEST_WITHDRAW),
+            (request_remind("x"), REQUEST_REMIND),
             (approval("x"), APPROVAL),
             (approval_changes("x"), APPROVAL_CHANGES),
             (environment("x"), ENVIRONMENT),

@@ -127,6 +127,8 @@ struct Row {
     asked: Vec<String>,
     stand_ins: Json<Vec<StandInRow>>,
     lapses_at: Option<jiff_sqlx::Timestamp>,
+    waiting_since: Option<jiff_sqlx::Timestamp>,
+    reminded_at: Option<jiff_sqlx::Timestamp>,
     created_at: jiff_sqlx::Timestamp,
     decided_at: Option<jiff_sqlx::Timestamp>,
     finished_at: Option<jiff_sqlx::Timestamp>,
@@ -195,6 +197,8 @@ impl TryFrom<Row> for Request {
             asked: row.asked.iter().filter_map(|group| group.parse().ok()).collect(),
             stand_ins: row.stand_ins.0.into_iter().map(TryInto::try_into).collect::<Result<_>>()?,
             lapses_at: row.lapses_at.map(jiff_sqlx::Timestamp::to_jiff),
+            waiting_since: row.waiting_since.map(jiff_sqlx::Timestamp::to_jiff),
+            reminded_at: row.reminded_at.map(jiff_sqlx::Timestamp::to_jiff),
             created_at: row.created_at.to_jiff(),
             decided_at: row.decided_at.map(jiff_sqlx::Timestamp::to_jiff),
             finished_at: row.finished_at.map(jiff_sqlx::Timestamp::to_jiff),
@@ -228,7 +232,10 @@ macro_rules! named {
                         'absent', s.person_id, 'absent_name', absent.display_name, 'deputy', s.delegate_id,
                         'deputy_name', deputy.display_name, 'role', s.role, 'team', s.team)), '[]')
                 FROM stand_in s JOIN person absent ON absent.id = s.person_id JOIN person deputy ON deputy.id = s.delegate_id
-                WHERE s.request_id = r.id) AS "stand_ins!: Json<Vec<StandInRow>>", r.lapses_at, r.created_at, r.decided_at, r.finished_at,
+                WHERE s.request_id = r.id) AS "stand_ins!: Json<Vec<StandInRow>>", r.lapses_at,
+               CASE WHEN r.status = 'awaiting_approval' THEN (
+                   SELECT min(coalesce(a.awaited_since, r.created_at)) FROM approval_requirement a
+                   WHERE a.request_id = r.id AND a.awaited) END AS waiting_since, r.reminded_at, r.created_at, r.decided_at, r.finished_at,
                (SELECT id FROM run WHERE request_id = r.id AND kind NOT LIKE 'plan.%'
                 ORDER BY created_at DESC, id DESC LIMIT 1) AS "run_id: _"
            FROM request r
@@ -271,16 +278,15 @@ pub async fn list(
     let mine = filter.to_review.as_ref();
     let (partly, places): (Vec<Uuid>, Vec<Uuid>) = filter.parts.iter().map(|(one, part)| (one.0, part.0)).unzip();
     let held = mine.map(|mine| mine.roles.as_slice()).unwrap_or_default();
-    let there: Vec<Option<Uuid>> = held.iter().map(|(project, _, _)| project.map(|id| id.0)).collect();
-    let types: Vec<Option<Uuid>> = held.iter().map(|(_, place, _)| place.map(|id| id.0)).collect();
+    let (there, types): (Vec<_>, Vec<_>) = held.iter().map(|one| (one.0.map(|id| id.0), one.1.map(|id| id.0))).unzip();
     let roles: Vec<String> = held.iter().map(|(_, _, role)| role.to_string()).collect();
+    let (pressing, after_seconds) = filter.pressing.map(|(pressing, after)| (pressing, after.as_secs_f64())).unzip();
     let ids = sqlx::query_scalar!(
         "SELECT id FROM request r
          WHERE ($1::uuid[] IS NULL OR requester_id = $2
                 OR (project_id = ANY ($1) AND (project_id <> ALL ($15) OR project_environment_type_id = ANY ($16))))
-           AND ($3::uuid IS NULL OR requester_id = $3)
-           AND ($4::text IS NULL OR status = $4)
-           AND ($5::uuid IS NULL OR environment_id = $5)
+           AND ($3::uuid IS NULL OR requester_id = $3) AND ($4::text IS NULL OR status = $4)
+           AND ($5::uuid IS NULL OR environment_id = $5) AND ($10::timestamptz IS NULL OR (created_at, id) < ($10, $11))
            AND ($6::uuid IS NULL OR (status = 'awaiting_approval' AND requester_id IS DISTINCT FROM $6
                AND (r.plan_run_id IS NULL OR r.approval_digest IS NOT NULL)
                AND NOT EXISTS (SELECT FROM review v LEFT JOIN delegation_now d ON d.id = v.delegation_id
@@ -299,7 +305,9 @@ pub async fn list(
                              WHERE v.request_id = r.id AND v.verdict = 'approved'
                                AND v.request_digest = coalesce(r.approval_digest, r.digest)
                                AND s.person_id IN (d.person_id, v.reviewer_id)))))))
-           AND ($10::timestamptz IS NULL OR (created_at, id) < ($10, $11))
+           AND ($17::bool IS NULL OR $17 = EXISTS (
+                   SELECT FROM approval_requirement a, coalesce(a.awaited_since, r.created_at) AS since
+                   WHERE a.request_id = r.id AND a.awaited AND (since <= now() - make_interval(secs => $18) OR r.reminded_at >= since)))
            AND ($13::text IS NULL OR strpos(lower(environment_name), lower($13)) > 0)
          ORDER BY created_at DESC, id DESC LIMIT $12",
         projects.as_deref(),
@@ -318,6 +326,8 @@ pub async fn list(
         mine.map(|mine| mine.teams.as_slice()),
         &partly,
         &places,
+        pressing,
+        after_seconds,
     )
     .fetch_all(&mut *connection)
     .await?;
@@ -368,6 +378,18 @@ pub async fn move_to(
     .execute(connection)
     .await?;
     Ok(result.rows_affected() == 1)
+}
+
+/// The requester asks for an answer. False: it does not wait for an approval, or they asked within this time.
+pub async fn remind(connection: &mut PgConnection, id: RequestId, every: Duration) -> Result<bool> {
+    let reminded = sqlx::query!(
+        "UPDATE request SET reminded_at = now()
+         WHERE id = $1 AND status = 'awaiting_approval'
+           AND (reminded_at IS NULL OR reminded_at <= now() - make_interval(secs => $2))",
+        id.0,
+        every.as_secs_f64()
+    );
+    Ok(reminded.execute(connection).await?.rows_affected() == 1)
 }
 
 /// What time it is, by the database's clock.

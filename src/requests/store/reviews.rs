@@ -169,7 +169,8 @@ fn progressed(rows: Vec<RequirementRow>) -> Result<Vec<ProgressedRequirement>> {
     rows.into_iter().zip(filled).map(progressed).collect()
 }
 
-/// Keeps which requirements wait now: their people find the request in their list, and their ladders begin.
+/// Keeps which requirements wait now, and since when: their people find the request in their list, and their ladders
+/// begin.
 pub async fn keep_awaited(
     connection: &mut PgConnection,
     request: RequestId,
@@ -177,8 +178,10 @@ pub async fn keep_awaited(
 ) -> Result<()> {
     let awaited: Vec<Uuid> = ProgressedRequirement::awaited(all).map(|one| one.id.0).collect();
     sqlx::query!(
-        "UPDATE approval_requirement SET awaited = id = ANY ($2)
-         WHERE request_id = $1 AND awaited IS DISTINCT FROM (id = ANY ($2))",
+        "UPDATE approval_requirement
+         SET awaited = id = ANY ($2), awaited_since = CASE WHEN id = ANY ($2) THEN now() END
+         WHERE request_id = $1
+           AND (awaited IS DISTINCT FROM (id = ANY ($2)) OR (id = ANY ($2)) = (awaited_since IS NULL))",
         request.0,
         &awaited
     )

@@ -310,6 +310,7 @@ fn request(record: &AuditRecord, verb: &str) -> (&'static str, String) {
             let asked = listed(&texts(record, "asked"), "and");
             ("user-round-check", format!("asked {asked} as well to agree to {operation} {name}"))
         }
+        "reminded" => ("clock", format!("asked for an answer to the request to {operation} {name}")),
         "retried" => ("rotate-cw", format!("retried to {operation} {name}")),
         "succeeded" => ("circle-check", format!("finished the request to {operation} {name}")),
         "failed" => ("circle-x", format!("could not {operation} {name}")),

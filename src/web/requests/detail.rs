@@ -6,7 +6,7 @@ use axum::response::Response;
 use super::form::exception;
 use super::rows::{self, Approvers};
 use super::view::RequestPage;
-use super::{decision, plan, suggestions, values};
+use super::{decision, plan, remind, suggestions, values};
 use crate::base::id::RequestId;
 use crate::catalog;
 use crate::db::Connection;
@@ -76,6 +76,7 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
         line,
         withdraw_action: ((waiting || in_line_now) && may(&visitor, Action::WithdrawRequest, request))
             .then(|| urls::request_withdraw(request.id)),
+        remind_action: remind::action(&visitor, request),
         review_href: (waiting && !reviewed && may(&visitor, Action::ReviewRequest, request))
             .then(|| urls::approval(request.id)),
         exception_href,
@@ -190,8 +191,7 @@ fn timeline(visitor: &Visitor, detail: &RequestDetail) -> Vec<TimelineItem> {
         when: times.near(at),
     };
     let mut items = Vec::new();
-    let asked = format!("{} asked for it", request.requester_label);
-    items.push(item(Look::Off, "send", asked, None, request.created_at));
+    items.push(item(Look::Off, "send", format!("{} asked for it", request.requester_label), None, request.created_at));
     items.push(item(Look::Off, "shield-check", detail.decision.decision.sentence.clone(), None, detail.decision.at));
     for review in &detail.reviews {
         let (look, icon, word) = match review.verdict {
@@ -208,6 +208,8 @@ fn timeline(visitor: &Visitor, detail: &RequestDetail) -> Vec<TimelineItem> {
             items.push(item(Look::Wait, "user-round-check", format!("Paddock asked {who} as well"), None, at));
         }
     }
+    let again = |at| item(Look::Wait, "clock", format!("{} asked for an answer", request.requester_label), None, at);
+    items.extend(request.reminded_at.map(again));
     items.extend(suggestions::timeline(visitor, detail));
     if let Some(PlanProgress::Made { at, .. }) = detail.plan.as_ref().map(|plan| &plan.progress) {
         items.push(item(Look::Off, "scroll-text", "Paddock planned what would be done".to_owned(), None, *at));

@@ -5,6 +5,7 @@ pub mod detail;
 pub mod form;
 pub mod list;
 pub mod plan;
+pub mod remind;
 pub mod rows;
 pub mod suggestions;
 pub mod values;

@@ -3,6 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
+use super::remind;
 use super::view::RequestRow;
 use crate::base::id::{ProjectEnvironmentTypeId, ProjectId, RequestId};
 use crate::db::Connection;
@@ -40,7 +41,7 @@ pub fn icon(operation: Operation) -> &'static str {
     }
 }
 
-fn row(request: &Request, href: String, waits_for: String, times: &Times) -> RequestRow {
+fn row(request: &Request, href: String, waits_for: String, mark: Option<String>, times: &Times) -> RequestRow {
     RequestRow {
         title: title(request),
         href,
@@ -50,6 +51,7 @@ fn row(request: &Request, href: String, waits_for: String, times: &Times) -> Req
         pill: Pill::of(request.status.as_str()),
         requester: Shown::named(&request.requester_label),
         waits_for,
+        mark,
         when: times.near(request.created_at),
     }
 }
@@ -77,7 +79,8 @@ pub async fn rows(
     let mut rows = Vec::with_capacity(page.len());
     for detail in visitor.app.requests.details(connection, page).await? {
         let waits_for = approvers.waits_for(connection, &detail).await?;
-        rows.push(row(&detail.request, href(detail.request.id), waits_for, &times));
+        let mark = remind::mark(visitor, &detail.request, &times);
+        rows.push(row(&detail.request, href(detail.request.id), waits_for, mark, &times));
     }
     Ok(rows)
 }

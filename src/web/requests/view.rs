@@ -68,6 +68,8 @@ pub struct RequestRow {
     pub requester: Person,
     /// "Lena Lead", or empty.
     pub waits_for: String,
+    /// "Dana Reyes asked for an answer, 5 minutes ago", "Has waited for 2 days".
+    pub mark: Option<String>,
     pub when: When,
 }
 
@@ -129,6 +131,8 @@ pub struct RequestPage {
     pub line: Vec<String>,
     /// Post address, when the viewer may take it back.
     pub withdraw_action: Option<String>,
+    /// Post address that asks for an answer, for the requester.
+    pub remind_action: Option<String>,
     /// Address of the approval page, when the viewer may review it.
     pub review_href: Option<String>,
     /// Post address that tries a failed run again.

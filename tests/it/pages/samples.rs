@@ -12,7 +12,7 @@ use paddock::{
     catalog::form::{Choice, Control, Field},
     web::{
         admin, approvals, audit, catalog, environments, gate, home, problem, quotas, requests, runs,
-        shell::{Preferences, Section, Shell, Viewer},
+        shell::{AlarmLine, Preferences, Section, Shell, Viewer},
         ui::*,
         zone::Zone,
     },
@@ -47,8 +47,17 @@ pub(super) fn shell(title: &str, section: Section) -> Shell {
         demo: true,
         here: "/".into(),
         alarms: Vec::new(),
+        reminders: Vec::new(),
         notice: None,
     }
+}
+
+/// The same for somebody for whom requests have waited long.
+fn reminded(shell: Shell) -> Shell {
+    let line = |text: &str, href: &str, label| AlarmLine { text: s(text), href: s(href), label };
+    let late = line("2 requests have waited for you for more than 1 day.", "/approvals", "Look at them");
+    let asked = "Dana Developer asked for an answer to “Create orders-history-db”, 5 minutes ago.";
+    Shell { reminders: vec![late, line(asked, "/approvals/x", "Look at it")], ..shell }
 }
 
 fn gate(title: &str) -> Shell {
@@ -417,6 +426,7 @@ fn rrow(t: &str, p: &str, w: &str) -> requests::view::RequestRow {
         pill: Pill::of(p),
         requester: Person::named("Dana Developer"),
         waits_for: s(w),
+        mark: None,
         when: when("12 min ago"),
     }
 }
@@ -746,6 +756,7 @@ fn request_pages(pages: &mut Vec<Sample>) {
             waiting: o("Waits for Lena Lead or Mette Holm"),
             line: vec![],
             withdraw_action: o("/requests/x/withdraw"),
+            remind_action: o("/requests/x/remind"),
             review_href: o("/approvals/x"),
             exception_href: None,
             retry_action: None,
@@ -793,12 +804,15 @@ fn approval_pages(pages: &mut Vec<Sample>) {
         pages,
         "approvals",
         approvals::view::ApprovalsPage {
-            shell: shell("Approvals", Section::Approvals),
+            shell: reminded(shell("Approvals", Section::Approvals)),
             lede: s("Requests that wait for you. Nobody approves their own."),
             chips: vec![],
             tabs: tabs()[..2].to_vec(),
             rows: vec![
-                rrow("Create orders-history-db", "awaiting_approval", "you"),
+                requests::view::RequestRow {
+                    mark: o("Dana Developer asked for an answer, 5 minutes ago"),
+                    ..rrow("Create orders-history-db", "awaiting_approval", "you")
+                },
                 rrow("Extend ledger-db", "awaiting_approval", "you"),
             ],
             pager: Pager { summary: s("2 requests"), ..Default::default() },

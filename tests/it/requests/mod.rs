@@ -17,6 +17,7 @@ mod quotas;
 mod read_only;
 mod records;
 mod refusals;
+mod reminders;
 mod schedules;
 mod secrets;
 mod several;
