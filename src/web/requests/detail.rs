@@ -72,7 +72,7 @@ pub async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
         title: rows::title(request),
         pill: Pill::of(request.status.as_str()),
         lede: format!("{} {} in {}", request.template_name, request.version, rows::place(request)),
-        waiting: ((waiting && planning.is_none()) || in_line_now).then(|| format!("Waits for {waits_for}")),
+        waiting: ((waiting && planning.is_none()) || in_line_now).then(|| waiting_words(&visitor, &detail, &waits_for)),
         line,
         withdraw_action: ((waiting || in_line_now) && may(&visitor, Action::WithdrawRequest, request))
             .then(|| urls::request_withdraw(request.id)),
@@ -122,6 +122,15 @@ async fn in_line(
         lines.push(format!("When it is its turn, it asks {}.", listed(&who, "and")));
     }
     Ok(lines)
+}
+
+/// For whom it waits; the requester, also that it is their turn.
+fn waiting_words(visitor: &Visitor, detail: &RequestDetail, waits_for: &str) -> String {
+    let mine = detail.request.requester == Some(visitor.access.person.id);
+    if mine && suggestions::open_ones(detail).next().is_some() {
+        return format!("Waits for {waits_for}, or for you: changes are suggested");
+    }
+    format!("Waits for {waits_for}")
 }
 
 /// Where the requester of what was denied can ask for an exception, if the rules of now allow one.

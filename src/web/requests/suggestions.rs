@@ -18,11 +18,7 @@ use crate::web::words::length;
 /// Those on which the requester has to decide.
 pub(super) fn open(visitor: &Visitor, detail: &RequestDetail, version: &TemplateVersion) -> Vec<SuggestionCard> {
     let request = &detail.request;
-    if request.status != RequestStatus::AwaitingApproval {
-        return Vec::new();
-    }
     let mine = request.requester == Some(visitor.access.person.id);
-    let open = |one: &&Suggestion| one.request == request.id && one.state == SuggestionState::Open;
     let card = |one: &Suggestion| SuggestionCard {
         id: one.id.to_string(),
         title: format!("{} would agree with changes", one.who()),
@@ -33,7 +29,15 @@ pub(super) fn open(visitor: &Visitor, detail: &RequestDetail, version: &Template
         accept_action: mine.then(|| urls::suggestion_accept(request.id, one.id)),
         decline_action: mine.then(|| urls::suggestion_decline(request.id, one.id)),
     };
-    detail.suggestions.iter().filter(open).map(card).collect()
+    open_ones(detail).map(card).collect()
+}
+
+/// Those that can be accepted.
+pub(super) fn open_ones(detail: &RequestDetail) -> impl Iterator<Item = &Suggestion> {
+    let request = &detail.request;
+    let waits = request.status == RequestStatus::AwaitingApproval;
+    let open = move |one: &&Suggestion| waits && one.request == request.id && one.state == SuggestionState::Open;
+    detail.suggestions.iter().filter(open)
 }
 
 fn changes(request: &Request, suggestion: &Suggestion, version: &TemplateVersion) -> Vec<Fact> {

@@ -12,6 +12,7 @@ async fn a_reviewer_changes_the_form_and_the_requester_accepts() {
     let developer = site.client("developer").await;
     let request = developer.post("/api/v1/requests", &create("prod", "orders")).await.expect(StatusCode::CREATED);
     let (id, lifetime) = (text(&request, "/id"), request["lifetime_seconds"].as_i64().unwrap());
+    site.test.plan().await;
     let (mut lead, mut asks) = (site.test.browser_of("lead").await, site.test.browser_of("developer").await);
     let (review, page) = (format!("/approvals/{id}"), format!("/requests/{id}"));
     let form = format!("{review}/changes");
@@ -34,7 +35,7 @@ async fn a_reviewer_changes_the_form_and_the_requester_accepts() {
 
     let theirs = lead.get(&page).await;
     theirs.shows(&["would agree with changes", "accepts them or not."]);
-    theirs.hides(&["Accept the changes"]);
+    theirs.hides(&["Accept the changes", "or for you"]);
     asks.get("/").await.shows(&["suggests changes"]);
     let mine = asks.get(&page).await;
     mine.shows(&[
@@ -44,6 +45,7 @@ async fn a_reviewer_changes_the_form_and_the_requester_accepts() {
         "Medium",
         "1 day",
         "Accept the changes",
+        "or for you: changes are suggested",
     ]);
     let action =
         mine.text.split("/accept\"").next().unwrap().rsplit("action=\"").next().unwrap().to_owned() + "/accept";
