@@ -58,11 +58,15 @@ const LARGE: [&str; 10] = [
          r.project_environment_type_id, r.template_id, r.template_version_id, r.environment_name, made.id, r.inputs,
          r.digest, made.created_at, made.created_at, made.created_at
      FROM made, (SELECT * FROM request ORDER BY created_at LIMIT 1) r",
-    "INSERT INTO run (id, kind, subject_id, project_id, label, state, attempt, created_at, started_at, ended_at)
-     SELECT gen_random_uuid(), r.kind, e.id, e.project_id, r.label, 'succeeded', 1, e.created_at,
-         e.created_at + interval '1 second', e.created_at + interval '40 seconds'
-     FROM (SELECT * FROM environment WHERE name LIKE 'large-%') e, generate_series(1, 5),
-         (SELECT * FROM run ORDER BY created_at LIMIT 1) r",
+    // In parts: each run locks the lane of its environment until the commit.
+    "DO $$ BEGIN FOR part IN 0..19 LOOP
+         INSERT INTO run (id, kind, subject_id, project_id, label, state, attempt, created_at, started_at, ended_at)
+         SELECT gen_random_uuid(), r.kind, e.id, e.project_id, r.label, 'succeeded', 1, e.created_at,
+             e.created_at + interval '1 second', e.created_at + interval '40 seconds'
+         FROM (SELECT * FROM environment WHERE name LIKE 'large-%' AND substr(name, 7)::int % 20 = part) e,
+             generate_series(1, 5), (SELECT * FROM run ORDER BY created_at LIMIT 1) r;
+         COMMIT;
+     END LOOP; END $$",
 ];
 
 pub async fn run(world: &World) {
