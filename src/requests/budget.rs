@@ -72,13 +72,11 @@ async fn check(
         return Ok(None);
     };
     let month = Month::of(op.now());
-    let found = costs::month(connection, month, &costs::Wanted::project(project)).await?;
-    let book = cost::price_book(connection).await?;
-    let Some(adds) = adds(connection, resolved, &book, found.until, month).await? else { return Ok(None) };
+    let found = costs::project_total(connection, project, month).await?;
+    let Some(adds) = adds(connection, resolved, &found.book, found.until, month).await? else { return Ok(None) };
     let under_way = budgets::under_way(connection, project).await?;
-    let total = found.total();
-    let currency = found.currency;
-    Ok(Some(BudgetCheck::new(budget.terms, (month, currency), (total.so_far, total.forecast), under_way, adds)))
+    let currency = found.book.currency;
+    Ok(Some(BudgetCheck::new(budget.terms, (month, currency), (found.so_far, found.forecast), under_way, adds)))
 }
 
 /// What it makes the rest of the month dearer by what has a price; `None`: values are not right yet.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::model::{Interval, Phase, Subject};
+use super::model::{Interval, Phase, Span, Subject};
 use crate::base::Charge;
 use crate::base::id::{ProjectEnvironmentTypeId, ProjectId, TemplateVersionId};
 use crate::catalog::{self, CatalogError, TemplateVersion};
@@ -30,19 +30,28 @@ pub(super) struct Takings {
 
 impl Takings {
     pub async fn of(&mut self, connection: &mut PgConnection, interval: &Interval) -> Result<Taken, Error> {
-        let key = (interval.version, interval.inputs.clone());
+        self.taken(connection, interval.version, &interval.inputs).await
+    }
+
+    /// What this version takes with these inputs.
+    pub async fn taken(
+        &mut self,
+        connection: &mut PgConnection,
+        version_id: TemplateVersionId,
+        inputs: &str,
+    ) -> Result<Taken, Error> {
+        let key = (version_id, inputs.to_owned());
         if let Some(known) = self.known.get(&key) {
             return Ok(known.clone());
         }
-        let version = match self.versions.get(&interval.version) {
+        let version = match self.versions.get(&version_id) {
             Some(version) => Arc::clone(version),
             None => {
-                let version = catalog::get_version(connection, interval.version).await.map_err(unreadable)?;
-                Arc::clone(self.versions.entry(interval.version).or_insert_with(|| Arc::new(version)))
+                let version = catalog::get_version(connection, version_id).await.map_err(unreadable)?;
+                Arc::clone(self.versions.entry(version_id).or_insert_with(|| Arc::new(version)))
             }
         };
-        let inputs: Map<String, Value> =
-            serde_json::from_str(&interval.inputs).map_err(|_| db::Error::Corrupt("interval"))?;
+        let inputs: Map<String, Value> = serde_json::from_str(inputs).map_err(|_| db::Error::Corrupt("interval"))?;
         let taken = catalog::charges_of(&version, &inputs).ok().flatten().map(Arc::new);
         self.known.insert(key, taken.clone());
         Ok(taken)
@@ -77,11 +86,6 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Of one project.
-    pub fn project(id: ProjectId) -> Self {
-        Self { projects: Some(vec![id]), parts: Vec::new() }
-    }
-
     fn ids(&self) -> intervals::Wanted {
         let (partly, places): (Vec<Uuid>, Vec<Uuid>) = self.parts.iter().map(|(one, part)| (one.0, part.0)).unzip();
         let projects = self.projects.as_ref().map(|ids| ids.iter().map(|id| id.0).collect());
@@ -126,7 +130,7 @@ impl Lines {
             let used = self.used(&interval, &taken);
             lines.extend(used.into_iter().map(|used| UsedLine {
                 subject: interval.subject.clone(),
-                phase: interval.phase,
+                phase: interval.span.phase,
                 used,
             }));
         }
@@ -153,11 +157,25 @@ impl Lines {
 
     /// What an interval used within the month, until now.
     pub(super) fn used(&self, interval: &Interval, taken: &[Charge]) -> Vec<Used> {
-        let to = interval.to.unwrap_or(self.until).min(self.until);
-        self.book.used(taken, interval.phase == Phase::Running, interval.from.max(self.month.start()), to)
+        used(&self.book, &interval.span, taken, self.until, self.month)
     }
 
     pub(super) fn wanted(&self) -> &intervals::Wanted {
         &self.wanted
     }
+}
+
+/// What was used in a span within the month, until `until`.
+pub(super) fn used(book: &PriceBook, span: &Span, taken: &[Charge], until: Timestamp, month: Month) -> Vec<Used> {
+    let to = span.to.unwrap_or(until).min(until);
+    book.used(taken, span.phase == Phase::Running, span.from.max(month.start()), to)
+}
+
+/// What a span that goes on will use until the month ends, or the environment's life.
+pub(super) fn rest(book: &PriceBook, span: &Span, taken: &[Charge], now: Timestamp, month: Month) -> Vec<Used> {
+    if span.to.is_some() || now >= month.end() {
+        return Vec::new();
+    }
+    let end = span.expires_at.map_or(month.end(), |end| end.min(month.end()));
+    book.used(taken, span.phase == Phase::Running, now.max(span.from), end)
 }

@@ -13,5 +13,5 @@ mod report;
 
 pub use focus::{COLUMNS, FocusRow};
 pub use lines::{Lines, UsedLine, Wanted, lines_of_month};
-pub use model::{Accrued, EnvironmentCost, Interval, MonthCosts, Phase, Subject};
-pub use report::{EnvironmentAccrued, accrued, month};
+pub use model::{Accrued, Alike, EnvironmentCost, Interval, MonthCosts, Phase, Span, Subject};
+pub use report::{EnvironmentAccrued, ProjectTotal, accrued, month, project_total};

@@ -16,6 +16,30 @@ pub enum Phase {
     Stopped,
 }
 
+/// From when to when it was that, and when its life ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// What it was.
+    pub phase: Phase,
+    /// The first moment; whole seconds.
+    pub from: Timestamp,
+    /// The first moment after it; none: it goes on.
+    pub to: Option<Timestamp>,
+    /// The environment's end of life.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Spans in which something was made of the same version with the same inputs: they took the same.
+#[derive(Debug, Clone)]
+pub struct Alike {
+    /// What it was made of.
+    pub version: TemplateVersionId,
+    /// The inputs, as JSON.
+    pub inputs: String,
+    /// All of them, in no order.
+    pub spans: Vec<Span>,
+}
+
 impl Phase {
     /// The word in the API and in files.
     pub fn as_str(self) -> &'static str {
@@ -54,18 +78,12 @@ pub struct Interval {
     pub number: i64,
     /// What it is of.
     pub subject: Subject,
-    /// What it was.
-    pub phase: Phase,
+    /// What it was, and when.
+    pub span: Span,
     /// What it was made of.
     pub version: TemplateVersionId,
     /// The inputs, as JSON.
     pub inputs: String,
-    /// The first moment; whole seconds.
-    pub from: Timestamp,
-    /// The first moment after it; none: it goes on.
-    pub to: Option<Timestamp>,
-    /// The environment's end of life.
-    pub expires_at: Option<Timestamp>,
     /// Whether it was there before costs were known: what it cost until then is not in any sum.
     pub from_before: bool,
 }

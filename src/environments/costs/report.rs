@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
-use super::lines::{Lines, Takings, Wanted, lines_of_month};
+use super::lines::{Lines, Takings, Wanted, lines_of_month, rest, used};
 use super::model::{Accrued, EnvironmentCost, Interval, MonthCosts, Phase};
-use crate::base::Charge;
-use crate::base::id::EnvironmentId;
-use crate::cost::{self, Month, PriceBook, Used};
+use crate::base::id::{EnvironmentId, ProjectId};
+use crate::cost::{self, Money, Month, PriceBook};
 use crate::environments::Error;
 use crate::environments::store::intervals;
 
@@ -21,7 +20,7 @@ pub async fn month(connection: &mut PgConnection, month: Month, wanted: &Wanted)
     while let Some(batch) = lines.intervals(connection).await? {
         for interval in batch {
             if interval.from_before {
-                since = Some(interval.from);
+                since = Some(interval.span.from);
             }
             count(connection, &mut lines, &mut found, &interval).await?;
         }
@@ -58,17 +57,47 @@ async fn count(
     let used = lines.used(interval, &taken);
     one.accrued.spent(&used);
     one.accrued.expected(&used);
-    one.accrued.expected(&rest(&lines.book, interval, &taken, lines.until, lines.month));
+    one.accrued.expected(&rest(&lines.book, &interval.span, &taken, lines.until, lines.month));
     Ok(())
 }
 
-/// What an interval that goes on will use until the month ends, or the environment's life.
-fn rest(book: &PriceBook, interval: &Interval, taken: &[Charge], now: Timestamp, month: Month) -> Vec<Used> {
-    if interval.to.is_some() || now >= month.end() {
-        return Vec::new();
+/// What a project costs in the present month, and by what that was found.
+#[derive(Debug)]
+pub struct ProjectTotal {
+    /// The prices.
+    pub book: PriceBook,
+    /// Now, in whole seconds.
+    pub until: Timestamp,
+    /// Until now.
+    pub so_far: Money,
+    /// In the whole month, if everything stays as it is until its end of life.
+    pub forecast: Money,
+}
+
+/// The total of [`month`] for one project and the present month, read with as little as it needs: requests are held
+/// against it while people type.
+pub async fn project_total(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    month: Month,
+) -> Result<ProjectTotal, Error> {
+    let now = intervals::now(connection).await?;
+    let until = now.min(month.end());
+    let book = cost::price_book(connection).await?;
+    let mut takings = Takings::default();
+    let mut sum = Accrued::default();
+    if until >= month.start() {
+        for alike in intervals::alike(connection, project, (month.start(), month.end()), until).await? {
+            let Some(taken) = takings.taken(connection, alike.version, &alike.inputs).await? else { continue };
+            for span in &alike.spans {
+                let used = used(&book, span, &taken, until, month);
+                sum.spent(&used);
+                sum.expected(&used);
+                sum.expected(&rest(&book, span, &taken, until, month));
+            }
+        }
     }
-    let end = interval.expires_at.map_or(month.end(), |end| end.min(month.end()));
-    book.used(taken, interval.phase == Phase::Running, now.max(interval.from), end)
+    Ok(ProjectTotal { book, until, so_far: sum.so_far, forecast: sum.forecast })
 }
 
 /// What one environment has cost: in all its life so far, and in the present month.
@@ -88,19 +117,19 @@ pub async fn accrued(connection: &mut PgConnection, id: EnvironmentId) -> Result
     for interval in intervals::of(connection, id).await? {
         whole.begun = true;
         if interval.from_before {
-            whole.since = Some(interval.from);
+            whole.since = Some(interval.span.from);
         }
         let Some(taken) = takings.of(connection, &interval).await? else {
             whole.life.not_told.insert(interval.subject.template_name.clone());
             continue;
         };
-        let running = interval.phase == Phase::Running;
-        let to = interval.to.unwrap_or(now);
-        whole.life.spent(&book.used(&taken, running, interval.from, to));
-        let used = book.used(&taken, running, interval.from.max(month.start()), to);
+        let span = &interval.span;
+        let (running, to) = (span.phase == Phase::Running, span.to.unwrap_or(now));
+        whole.life.spent(&book.used(&taken, running, span.from, to));
+        let used = book.used(&taken, running, span.from.max(month.start()), to);
         whole.this_month.spent(&used);
         whole.this_month.expected(&used);
-        whole.this_month.expected(&rest(&book, &interval, &taken, now, month));
+        whole.this_month.expected(&rest(&book, span, &taken, now, month));
     }
     Ok(whole)
 }

@@ -8,7 +8,9 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use paddock::base::csv;
 use paddock::base::id::EnvironmentId;
-use paddock::environments::State;
+use paddock::cost::Month;
+use paddock::environments::{State, costs};
+use paddock::projects;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
@@ -166,6 +168,19 @@ async fn store(site: &Site, ids: &[EnvironmentId], spans: &[Span]) {
     site.sql(&sql).await;
 }
 
+/// What requests are held against is what the page of costs shows, to the last digit.
+async fn totals_agree(site: &Site, month: Month) {
+    let mut tx = site.test.app.db.begin().await.unwrap();
+    for project in projects::list(&mut tx, None).await.unwrap() {
+        let wanted = costs::Wanted { projects: Some(vec![project.id]), parts: Vec::new() };
+        let whole = costs::month(&mut tx, month, &wanted).await.unwrap();
+        let quick = costs::project_total(&mut tx, project.id, month).await.unwrap();
+        let total = whole.total();
+        assert_eq!((quick.so_far, quick.forecast), (total.so_far, total.forecast), "{} {month:?}", project.slug);
+        assert_eq!(quick.until, whole.until);
+    }
+}
+
 /// The rows of a file by their columns.
 fn rows(file: &str) -> Vec<BTreeMap<String, String>> {
     let mut lines = csv::read(file).unwrap().into_iter().map(|(_, cells)| cells);
@@ -196,6 +211,7 @@ async fn page_api_and_export_of_generated_histories_are_what_whole_numbers_give(
         let told = admin.json(&format!("/api/v1/costs?month={month}")).await;
         assert_eq!(told["total"]["so_far"], cents(wanted), "{month}");
         assert_eq!(told["total"]["forecast"], Value::Null);
+        totals_agree(&site, Month::of(format!("{month}-01T00:00:00Z").parse().unwrap())).await;
         for project in ["payments", "storefront"] {
             let of = |span: &&Span| span.environment.is_multiple_of(3) == (project == "storefront");
             let part = told["projects"].as_array().unwrap().iter().find(|part| part["key"] == project).unwrap();
@@ -265,10 +281,11 @@ async fn the_rest_of_the_month_is_told_until_the_end_of_life() {
     // What is being made counts as if it ran from now on; the demo's usual lifetime ends after the month, or before.
     let making = admin.json("/api/v1/costs").await;
     let until: Timestamp = text(&making, "/until").parse().unwrap();
-    let end = paddock::cost::Month::of(until).end();
+    let end = Month::of(until).end();
     let life = site.number("SELECT lifetime_seconds FROM environment").await;
     let rest = |until: Timestamp, life: i64| (end.as_second() - until.as_second()).min(life) * 2;
     assert_eq!(making["total"]["so_far"], "0.00");
+    totals_agree(&site, Month::of(until)).await;
     assert_eq!(making["total"]["forecast"], format!("{}.00", rest(until, life)));
     site.test.work();
     site.test.until_state(id, State::Ready).await;
@@ -280,6 +297,7 @@ async fn the_rest_of_the_month_is_told_until_the_end_of_life() {
     assert_eq!(told["total"]["so_far"], format!("{}.00", (until.as_second() - began) * 2));
     let whole = ends.min(end.as_second()).max(until.as_second()) - began;
     assert_eq!(told["total"]["forecast"], format!("{}.00", whole * 2), "{told:#}");
+    totals_agree(&site, Month::of(until)).await;
     let one = developer.json(&format!("/api/v1/environments/{id}/cost")).await;
     assert_eq!(one["known_since"], Value::Null);
     assert_eq!((&one["so_far"]["forecast"], &one["so_far"]["currency"]), (&Value::Null, &json!("EUR")));
